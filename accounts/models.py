@@ -1,0 +1,165 @@
+"""The companies we know and the people in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models.functions import Lower
+
+from crm import handbook
+from crm.core.keys import generated_key
+from crm.core.phones import PhoneKey
+from crm.core.records import Record
+from crm.core.text import Email, Line, Link, Paragraphs
+from crm.core.triggers import tracked
+
+
+def account_type_choices() -> list[tuple[str, str]]:
+    """Types of account as the handbook names them."""
+    return handbook.current().choices("account.types")
+
+
+def rating_choices() -> list[tuple[str, str]]:
+    """Ratings of an account as the handbook names them."""
+    return handbook.current().choices("account.ratings")
+
+
+def industry_choices() -> list[tuple[str, str]]:
+    """Industries as the handbook names them."""
+    return handbook.current().choices("industries")
+
+
+def source_choices() -> list[tuple[str, str]]:
+    """Lead sources as the handbook names them."""
+    return handbook.current().choices("lead.sources")
+
+
+def employees() -> models.PositiveIntegerField[Any, Any]:
+    """A number of people; empty means unknown, never zero."""
+    return models.PositiveIntegerField("employees", null=True, blank=True, validators=[MinValueValidator(1)])
+
+
+class Account(Record):
+    """A company we sell to, might sell to, or work with."""
+
+    name = Line(blank=False)
+    name_key = generated_key("name_key", "name")
+    type = Line(max_length=50, choices=account_type_choices)
+    website = Link()
+    domain_key = generated_key("domain_key", "website")
+    linkedin_url = Link("LinkedIn company URL")
+    linkedin_key = generated_key("linkedin_key", "linkedin_url")
+    phone = Line(max_length=60)
+    phone_key = PhoneKey(of="phone")
+    industry = Line(max_length=50, choices=industry_choices)
+    employees = employees()
+    ciso_employees = models.PositiveIntegerField("CISO employees (#)", null=True, blank=True)
+    rating = Line("account rating", max_length=50, choices=rating_choices)
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, verbose_name="parent account", related_name="children"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="owned_accounts"
+    )
+    billing_street = Paragraphs("billing street", max_length=500)
+    billing_city = Line("billing city")
+    billing_state = Line("billing state or province")
+    billing_postal_code = Line("billing postal code", max_length=40)
+    billing_country = Line("billing country")
+    shipping_street = Paragraphs("shipping street", max_length=500)
+    shipping_city = Line("shipping city")
+    shipping_state = Line("shipping state or province")
+    shipping_postal_code = Line("shipping postal code", max_length=40)
+    shipping_country = Line("shipping country")
+    description = Paragraphs()
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(name=""),
+                name="accounts_account_has_name",
+                violation_error_message="An account needs a name.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(parent__isnull=True) | ~models.Q(parent=models.F("id")),
+                name="accounts_account_is_not_its_parent",
+                violation_error_message="An account cannot be its own parent.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["name_key"], name="accounts_account_by_name"),
+            GinIndex(OpClass(models.F("name_key"), name="gin_trgm_ops"), name="accounts_account_like_name"),
+            models.Index(fields=["domain_key"], name="accounts_account_by_domain"),
+            models.Index(fields=["phone_key"], name="accounts_account_by_phone"),
+            models.Index(fields=["linkedin_key"], name="accounts_account_by_linkedin"),
+            models.Index(fields=["type", "-id"], name="accounts_account_by_type"),
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Contact(Record):
+    """A person in a company we know."""
+
+    first_name = Line(max_length=100)
+    last_name = Line(max_length=100)
+    title = Line("job title")
+    department = Line()
+    account = models.ForeignKey(Account, models.PROTECT, null=True, blank=True, related_name="contacts")
+    reports_to = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="reports")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="owned_contacts"
+    )
+    email = Email("email")
+    email_key = generated_key("email_key", "email")
+    personal_email = Email("personal email")
+    personal_email_key = generated_key("email_key", "personal_email")
+    phone = Line(max_length=60)
+    phone_key = PhoneKey(of="phone")
+    mobile = Line(max_length=60)
+    mobile_key = PhoneKey(of="mobile")
+    linkedin_url = Link("LinkedIn URL")
+    linkedin_key = generated_key("linkedin_key", "linkedin_url")
+    website = Link()
+    lead_source = Line("lead source", max_length=50, choices=source_choices)
+    mailing_street = Paragraphs("street", max_length=500)
+    mailing_city = Line("city")
+    mailing_state = Line("state or province")
+    mailing_postal_code = Line("postal code", max_length=40)
+    mailing_country = Line("country")
+    came_from = Line("where the details came from", editable=False)
+    description = Paragraphs()
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(first_name="") | ~models.Q(last_name="") | ~models.Q(email=""),
+                name="accounts_contact_has_name",
+                violation_error_message="A contact needs a name or an email.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reports_to__isnull=True) | ~models.Q(reports_to=models.F("id")),
+                name="accounts_contact_is_not_its_manager",
+                violation_error_message="A contact cannot report to themselves.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["email_key"], name="accounts_contact_by_email"),
+            models.Index(fields=["personal_email_key"], name="accounts_contact_by_personal"),
+            models.Index(fields=["linkedin_key"], name="accounts_contact_by_linkedin"),
+            models.Index(fields=["phone_key"], name="accounts_contact_by_phone"),
+            models.Index(fields=["mobile_key"], name="accounts_contact_by_mobile"),
+            models.Index(Lower("last_name"), Lower("first_name"), name="accounts_contact_by_name"),
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email

@@ -1,0 +1,16 @@
+"""Who may do what to accounts and contacts."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import Account, Contact
+from crm.core.permissions import policy
+from crm.people.models import User
+from crm.people.policies import record_rights
+
+
+@policy(Account, Contact)
+def accounts(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody sees all; one's own, one's team's and unowned ones are edited; managers edit and delete."""
+    return record_rights(user, verb, record)

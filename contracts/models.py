@@ -1,0 +1,137 @@
+"""What we may sell (opportunities) and what was signed (contracts)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Account, Contact, source_choices
+from contracts.flow import OpportunityFlow
+from crm import handbook
+from crm.core.records import Record
+from crm.core.text import Line, Paragraphs
+from crm.core.triggers import guarded, tracked
+
+
+def type_choices() -> list[tuple[str, str]]:
+    """Types of opportunity as the handbook names them."""
+    return handbook.current().choices("opportunity.types")
+
+
+def lost_reason_choices() -> list[tuple[str, str]]:
+    """Reasons for losing as the handbook names them."""
+    return handbook.current().choices("opportunity.lost_reasons")
+
+
+def company_currency() -> str:
+    """The currency a new amount is in."""
+    return handbook.current().company.currency
+
+
+class OpportunityQuerySet(models.QuerySet["Opportunity"]):
+    """Reads of opportunities."""
+
+    def open(self) -> Self:
+        """Neither won nor lost."""
+        return self.filter(stage__in=[s.key for s in handbook.current().opportunity.stages if s.kind == "open"])
+
+
+class Opportunity(OpportunityFlow):
+    """A sale that may come about: an account, an amount, a stage, a next step."""
+
+    name = Line(blank=False, help_text="Carries the year: “Acme 2026”.")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="opportunities")
+    contact = models.ForeignKey(Contact, models.PROTECT, null=True, blank=True, related_name="opportunities")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name="opportunity owner",
+        related_name="owned_opportunities",
+    )
+    type = Line(max_length=50, choices=type_choices)
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
+    close_on = models.DateField("close date", null=True, blank=True, help_text="Expected while open.")
+    next_step = Line("next step", max_length=500)
+    next_step_due = models.DateField("next step's due date", null=True, blank=True)
+    lost_reason = Line("reason for losing", max_length=50, choices=lost_reason_choices)
+    lead_source = Line("lead source", max_length=50, choices=source_choices)
+    description = Paragraphs()
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+
+    objects = OpportunityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "opportunities"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(name=""),
+                name="contracts_opportunity_has_name",
+                violation_error_message="An opportunity needs a name.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["stage", "-id"], name="contracts_opp_by_stage"),
+            models.Index(fields=["owner", "-id"], name="contracts_opp_by_owner"),
+            models.Index(fields=["close_on", "id"], name="contracts_opp_by_close"),
+        ]
+        triggers = [*tracked(), *guarded("stage")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContractQuerySet(models.QuerySet["Contract"]):
+    """Reads of contracts."""
+
+    def signed(self) -> Self:
+        """Those that the last party has signed."""
+        return self.filter(close_date__isnull=False)
+
+
+class Contract(Record):
+    """An agreement with a customer and its three dates (C1)."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="contracts")
+    opportunity = models.ForeignKey(Opportunity, models.PROTECT, null=True, blank=True, related_name="contracts")
+    name = Line(blank=False)
+    effective_date = models.DateField(null=True, blank=True, help_text="The start date for the subscription service.")
+    close_date = models.DateField(
+        null=True, blank=True, help_text="The date the last party to the contract signed the agreement."
+    )
+    invoice_date = models.DateField(null=True, blank=True, help_text="The date the invoice was sent to the customer.")
+    end_date = models.DateField("subscription end date", null=True, blank=True)
+    amount = models.DecimalField(
+        max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
+    description = Paragraphs()
+
+    objects = ContractQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(effective_date__isnull=True)
+                | Q(end_date__isnull=True)
+                | Q(end_date__gt=F("effective_date")),
+                name="contracts_contract_ends_after_it_starts",
+                violation_error_message="The subscription ends after its effective date.",
+            ),
+        ]
+        indexes = [models.Index(fields=["-effective_date", "-id"], name="contracts_contract_by_start")]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def owner(self) -> object:
+        """Who may change it: its opportunity's owner, else its account's."""
+        return self.opportunity.owner if self.opportunity else self.account.owner

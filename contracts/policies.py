@@ -1,0 +1,28 @@
+"""Who may do what to opportunities and contracts."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from contracts.models import Contract, Opportunity
+from crm.core.permissions import policy
+from crm.people.models import User
+from crm.people.policies import record_rights
+
+MOVES = ("advance", "step_back", "win", "lose")
+
+
+@policy(Opportunity)
+def opportunities(user: User, verb: str, record: models.Model | None) -> bool:
+    """As every record; moves need what changing it needs; reopening a closed one, a manager."""
+    if verb in MOVES:
+        return record_rights(user, "change", record)
+    if verb == "reopen":
+        return user.is_manager
+    return record_rights(user, verb, record)
+
+
+@policy(Contract)
+def contracts(user: User, verb: str, record: models.Model | None) -> bool:
+    """As every record."""
+    return record_rights(user, verb, record)

@@ -1,0 +1,11 @@
+"""Touches with people, the next touch, and the timeline."""
+
+from django.apps import AppConfig
+
+
+class ActivitiesConfig(AppConfig):
+    name = "crm.activities"
+    label = "activities"
+
+    def ready(self) -> None:
+        from crm.activities import policies  # noqa: F401 - registers who may do what

@@ -1,0 +1,123 @@
+"""What happened between us and people (touches), and what is to happen next."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from crm import handbook
+from crm.core.records import Record
+from crm.core.text import Line, Paragraphs
+from crm.core.triggers import tracked
+
+
+def kind_choices() -> list[tuple[str, str]]:
+    """Kinds of touch as the handbook names them."""
+    return handbook.current().choices("touch.kinds")
+
+
+def outcome_choices() -> list[tuple[str, str]]:
+    """Outcomes of a touch as the handbook names them."""
+    return handbook.current().choices("touch.outcomes")
+
+
+class ActivityQuerySet(models.QuerySet["Activity"]):
+    """Reads of touches."""
+
+    def two_way(self) -> Self:
+        """Those that prove contact was made (L7): they replied, a call connected, a meeting was held."""
+        return self.filter(outcome__in=[o.key for o in handbook.current().touch.outcomes if o.two_way])
+
+    def newest_first(self) -> Self:
+        """By when they happened."""
+        return self.order_by("-happened_at", "-id")
+
+
+class Activity(Record):
+    """A touch: one call, message, meeting or note, with its direction and outcome. What happened is never refused."""
+
+    class Direction(models.TextChoices):
+        """Who reached out."""
+
+        OUTBOUND = "out", "We reached out"
+        INBOUND = "in", "They reached out"
+
+    kind = Line(max_length=50, blank=False, choices=kind_choices)
+    direction = Line(max_length=3, blank=False, choices=Direction, default=Direction.OUTBOUND)
+    outcome = Line(max_length=50, choices=outcome_choices)
+    happened_at = models.DateTimeField("when")
+    text = Paragraphs("what was said")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, verbose_name="by", related_name="touches")
+    lead = models.ForeignKey("leads.Lead", models.CASCADE, null=True, blank=True, related_name="touches")
+    contact = models.ForeignKey("accounts.Contact", models.CASCADE, null=True, blank=True, related_name="touches")
+    account = models.ForeignKey("accounts.Account", models.CASCADE, null=True, blank=True, related_name="touches")
+    opportunity = models.ForeignKey(
+        "contracts.Opportunity", models.CASCADE, null=True, blank=True, related_name="touches"
+    )
+
+    objects = ActivityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "touch"
+        verbose_name_plural = "touches"
+        ordering = ["-happened_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lead__isnull=False)
+                | Q(contact__isnull=False)
+                | Q(account__isnull=False)
+                | Q(opportunity__isnull=False),
+                name="activities_touch_is_with_somebody",
+                violation_error_message="A touch belongs to a lead, a contact, an account or an opportunity.",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["lead", "-happened_at"], name="activities_touch_of_lead"),
+            models.Index(fields=["opportunity", "-happened_at"], name="activities_touch_of_opp"),
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"{self.kind_label}{f', {self.outcome_label.lower()}' if self.outcome else ''}"
+
+    @property
+    def kind_label(self) -> str:
+        """The handbook's label; a word that left the file stands as it is."""
+        return dict(kind_choices()).get(self.kind, self.kind)
+
+    @property
+    def outcome_label(self) -> str:
+        """The handbook's label; a word that left the file stands as it is."""
+        return dict(outcome_choices()).get(self.outcome, self.outcome)
+
+
+class NextTouchQuerySet(models.QuerySet["NextTouch"]):
+    """Reads of next touches."""
+
+    def due(self, *, today: object) -> Self:
+        """Those due today or earlier, the oldest first."""
+        return self.filter(due_on__lte=today).order_by("due_on", "id")
+
+
+class NextTouch(Record):
+    """The one next thing to do with a lead: a day in the company's calendar, a kind, a word on it."""
+
+    lead = models.OneToOneField("leads.Lead", models.CASCADE, related_name="next_touch")
+    due_on = models.DateField("due")
+    kind = Line(max_length=50, blank=False, choices=kind_choices)
+    text = Line("what to do")
+
+    objects = NextTouchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "next touch"
+        verbose_name_plural = "next touches"
+        ordering = ["due_on", "id"]
+        indexes = [models.Index(fields=["due_on", "id"], name="activities_next_touch_due")]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"{dict(kind_choices()).get(self.kind, self.kind)} on {self.due_on}"

@@ -1,0 +1,29 @@
+"""Who may log and change touches."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from crm.activities.models import Activity, NextTouch
+from crm.core.permissions import may, policy
+from crm.people.models import User
+
+
+@policy(Activity)
+def touches(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody sees and logs touches: the truth is never kept from the record. One's own may be mended."""
+    if verb in ("view", "add"):
+        return bool(user.rights)
+    if verb not in ("change", "delete"):
+        return False
+    return record is None or user.is_manager or (isinstance(record, Activity) and record.by_id == user.pk)
+
+
+@policy(NextTouch)
+def next_touches(user: User, verb: str, record: models.Model | None) -> bool:
+    """Who may change the lead may plan what is next with it."""
+    if verb == "view":
+        return bool(user.rights)
+    if verb not in ("add", "change", "delete"):
+        return False
+    return may(user, "change", record.lead) if isinstance(record, NextTouch) else bool(user.rights)

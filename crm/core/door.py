@@ -1,0 +1,326 @@
+"""The one door: every change of a status, by whatever hand, goes through `move` or `move_many`.
+
+A move locks the row, asks the state machine, `may` and the guard, changes the record and writes a `Move` row, all in
+one transaction. The database refuses a changed status without its `Move` (crm.history.triggers), so there is no way
+round this file.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.apps import apps
+from django.db import connection, models
+
+from crm.core.acting import acting, retry_deadlocks
+from crm.core.errors import Missing, Refused, Stale
+from crm.core.flow import Ask, Stateful, Verb
+from crm.core.permissions import may
+
+if TYPE_CHECKING:
+    from crm.history.models import Move
+    from crm.people.models import User
+
+R = TypeVar("R", bound=Stateful)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The door's answer for one verb on one record: allowed, or why not.
+
+    `asks` are missing facts that the verb's own dialog asks for; `missing` are those that it cannot supply.
+    """
+
+    verb: Verb
+    code: str
+    message: str
+    missing: tuple[Missing, ...] = ()
+    asks: tuple[Missing, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the move can be made now, with the facts its dialog asks for."""
+        return not self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row of `move_many`: the move, or the refusal."""
+
+    record_id: int
+    move: Move | None
+    refusal: Refused | None
+
+
+def find_verb(kind: type[Stateful], name: str) -> Verb:
+    """The verb of that name. Raises `Refused("unknown_verb")` that lists the known ones."""
+    verbs = kind.verbs()
+    if name not in verbs:
+        raise Refused("unknown_verb", f"{name!r} is not a move of a {kind._meta.verbose_name}: {', '.join(verbs)}.")
+    return verbs[name]
+
+
+def verdicts(record: Stateful, *, actor: User, at: datetime, via: str) -> list[Verdict]:
+    """Why, or why not, for each verb that leaves the record's present status."""
+    type(record).prepare_moves([record])
+    answers = []
+    for info in type(record).verbs().values():
+        if not info.listed or not getattr(type(record), info.name)._django_fsm.has_transition(record.current_state):
+            continue
+        refusal = decide(record, info, Ask(actor, at, via))
+        if refusal is None:
+            answers.append(Verdict(info, "", ""))
+            continue
+        form_fields = {*info.facts(record=record, at=at).fields, "reason"}
+        askable = tuple(item for item in refusal.missing if item.field in form_fields)
+        rest = tuple(item for item in refusal.missing if item.field not in form_fields)
+        blocked = bool(rest) or refusal.code != "missing_facts"
+        answers.append(
+            Verdict(info, refusal.code if blocked else "", refusal.message if blocked else "", rest, askable)
+        )
+    return answers
+
+
+def decide(record: Stateful, info: Verb, ask: Ask) -> Refused | None:
+    """Ask the state machine, then `may`, then the guard. None means yes."""
+    kind = type(record)
+    method = getattr(kind, info.name)
+    if not method._django_fsm.has_transition(record.current_state):
+        label = dict(kind._meta.get_field(kind.FLOW).flatchoices).get(record.current_state, record.current_state)
+        return Refused("not_from_here", f"“{info.label}” is not possible from {label}.")
+    if not may(ask.actor, info.name, record):
+        return Refused("forbidden", f"“{info.label}” may be done by: {info.who}.")
+    record.ask = ask
+    missing = tuple(info.guard(record, ask))
+    if missing:
+        return Refused("missing_facts", " ".join(item.message for item in missing), missing)
+    return None
+
+
+def read_facts(record: Stateful, info: Verb, facts: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """Check and convert the given facts by the verb's own form.
+
+    Raises:
+        Refused: `missing_facts`, with `unknown_fact` or `invalid_<name>` for each fact that will not do.
+    """
+    form = info.facts(data={key: value for key, value in facts.items() if value is not None}, record=record, at=at)
+    wrong = [
+        Missing("unknown_fact", f"“{name}” is not asked for: {', '.join(form.fields) or 'nothing is'}.", name)
+        for name in facts
+        if name not in form.fields
+    ]
+    if not form.is_valid():
+        for name, errors in form.errors.items():
+            wrong.append(Missing(f"invalid_{name}", f"{form.fields[name].label or name}: {' '.join(errors)}", name))
+    if wrong:
+        raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
+    return form.cleaned_data
+
+
+@retry_deadlocks
+def move(
+    record: R,
+    verb: str,
+    *,
+    actor: User,
+    at: datetime,
+    via: str,
+    reason: str = "",
+    version: int | None = None,
+    **facts: Any,
+) -> Move:
+    """Make one move, or say why not and leave everything as it was.
+
+    `at` is when it was true; `version` is the version the caller looked at, if it looked. The given instance is
+    brought up to date.
+
+    Raises:
+        Refused: with every missing fact at once.
+        Stale: the record is no longer at `version`.
+    """
+    info = find_verb(type(record), verb)
+    with acting(actor=actor, via=via, at=at, reason=reason):
+        ask = Ask(actor, at, via, reason, facts)
+        type(record).take_holds([record.pk], info, ask)
+        locked = type(record)._base_manager.select_for_update(of=("self",)).get(pk=record.pk)
+        if version is not None and locked.version != version:
+            opened = record if record.version == version else locked
+            raise Stale(f"{locked} was changed by somebody else since you opened it.", opened.changes_since_read())
+        type(record).prepare_moves([locked])
+        made = _make(locked, info, ask)
+        if isinstance(made, Refused):
+            raise made
+        step, extra, changed = made
+        step.save(force_insert=True)
+        locked._through_door = True
+        locked.save(update_fields=changed)
+        _store(extra)
+    record.refresh_from_db()
+    return step
+
+
+@retry_deadlocks
+def move_many(
+    kind: type[R],
+    ids: Iterable[int],
+    verb: str,
+    *,
+    actor: User,
+    at: datetime,
+    via: str,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> list[Outcome]:
+    """Make the same move on many records: each row has its own verdict, those allowed are stored together.
+
+    Rows are locked in id order; guards run over what `prepare_moves` fetched once; one statement stores the moves
+    and one the records.
+    """
+    info = find_verb(kind, verb)
+    wanted = sorted(set(ids))
+    outcomes: list[Outcome] = []
+    with acting(actor=actor, via=via, at=at, reason=reason):
+        ask = Ask(actor, at, via, reason, facts or {})
+        kind.take_holds(wanted, info, ask)
+        found = list(kind._base_manager.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
+        kind.prepare_moves(found)
+        steps: list[Move] = []
+        extras: list[models.Model] = []
+        changed: set[str] = set()
+        moved: list[R] = []
+        for record in found:
+            made = _make(record, info, ask)
+            if isinstance(made, Refused):
+                outcomes.append(Outcome(record.pk, None, made))
+                continue
+            step, extra, fields = made
+            steps.append(step)
+            extras.extend(extra)
+            changed.update(fields)
+            moved.append(record)
+            outcomes.append(Outcome(record.pk, step, None))
+        if moved:
+            type(steps[0]).objects.bulk_create(steps)
+            kind._base_manager.bulk_update(moved, sorted(changed), batch_size=1000)
+            _store(extras)
+    gone = Refused("not_found", "There is no such record.")
+    outcomes.extend(Outcome(pk, None, gone) for pk in set(wanted) - {record.pk for record in found})
+    return sorted(outcomes, key=lambda outcome: outcome.record_id)
+
+
+@retry_deadlocks
+def create(
+    record: R,
+    *,
+    actor: User,
+    at: datetime,
+    via: str,
+    reason: str = "",
+    state: str | None = None,
+) -> R:
+    """Store a new record: in its first status, or placed in another as a fact of another system (verb `place`).
+
+    A guard judges moves, not records: what it would have asked and is missing is no reason to refuse here.
+
+    Raises:
+        Refused: `forbidden`, also for placing without the permission to import.
+    """
+    kind = type(record)
+    target = state or record.current_state
+    placing = target not in kind.entry_states()
+    if not may(actor, "place" if placing else "add", kind):
+        raise Refused("forbidden", f"A {kind._meta.verbose_name} is placed in a status by imports only.")
+    with acting(actor=actor, via=via, at=at, reason=reason):
+        record.__dict__[kind.FLOW] = target
+        setattr(record, f"{kind.FLOW}_since", at)
+        if target != kind.initial_state():
+            record.pk = next_ids(kind, 1)[0]
+            entry_move(record, verb="place" if placing else "create", ask=Ask(actor, at, via, reason)).save()
+        record.save(force_insert=True)
+    return record
+
+
+def entry_move(record: Stateful, *, verb: str, ask: Ask) -> Move:
+    """The unsaved `Move` that explains in which status a new record begins."""
+    move_model: type[Move] = apps.get_model("history", "Move")
+    return move_model(
+        object=record._meta.model_name,
+        record_id=record.pk,
+        version=record.version,
+        from_state="",
+        to_state=record.current_state,
+        verb=verb,
+        actor_id=ask.actor.pk,
+        actor_name=str(ask.actor),
+        at=ask.at,
+        via=ask.via,
+        reason=ask.reason,
+        facts=plain(ask.facts),
+    )
+
+
+def next_ids(kind: type[models.Model], count: int) -> list[int]:
+    """Draw ids from a table's own sequence, for rows whose id must be known before they are inserted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [kind._meta.db_table, count],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models.Model], list[str]] | Refused:
+    """Decide and change the instance in memory: its `Move`, rows to store with it, and the changed fields."""
+    refusal = decide(record, info, replace(ask, facts={})) if ask.facts else None
+    if refusal is not None and refusal.code != "missing_facts":
+        return refusal
+    try:
+        ask = replace(ask, facts=read_facts(record, info, ask.facts, ask.at))
+    except Refused as unread:
+        return unread
+    refusal = decide(record, info, ask)
+    if refusal is not None:
+        return refusal
+    before = _values(record)
+    came_from = record.current_state
+    extra = getattr(record, info.name)(ask) or ()
+    if record.current_state != came_from:
+        setattr(record, f"{record.FLOW}_since", ask.at)
+    after = _values(record)
+    changed = sorted(name for name in after if after[name] != before[name])
+    step = entry_move(record, verb=info.name, ask=ask)
+    step.from_state, step.version = came_from, record.version + 1
+    return step, extra, changed
+
+
+def _values(record: models.Model) -> dict[str, Any]:
+    return {
+        field.name: getattr(record, field.attname)
+        for field in record._meta.concrete_fields
+        if not isinstance(field, models.GeneratedField) and not field.primary_key
+    }
+
+
+def _store(rows: Iterable[models.Model]) -> None:
+    by_kind: dict[type[models.Model], list[models.Model]] = defaultdict(list)
+    for row in rows:
+        by_kind[type(row)].append(row)
+    for kind, members in by_kind.items():
+        kind._base_manager.bulk_create(members)
+
+
+def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as they are stored with a move: text, numbers and ISO dates; what was left empty is left out."""
+
+    def simple(value: Any) -> Any:
+        if isinstance(value, datetime | date):
+            return value.isoformat()
+        if isinstance(value, models.Model):
+            return {"id": value.pk, "name": str(value)}
+        return value
+
+    return {key: simple(value) for key, value in facts.items() if value not in (None, "")}

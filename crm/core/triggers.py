@@ -1,0 +1,216 @@
+"""Triggers that keep the change log and guard the status; generated per table from the model, declared by pgtrigger.
+
+Three statement-level triggers log a whole statement's rows at once (PostgreSQL refuses transition tables for two
+events in one trigger), one row-level trigger counts the version. The tables they write are `crm.history.models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pgtrigger
+from django.db import models
+
+# jsonb_build_object takes at most 100 arguments: fifty columns a call.
+PAIRS = 50
+UNCOUNTED = ("version", "updated_at")
+
+
+def _columns(model: type[models.Model], without: Iterable[str] = ()) -> list[models.Field[Any, Any]]:
+    skipped = {*without, *UNCOUNTED}
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if not field.primary_key and not isinstance(field, models.GeneratedField) and field.column not in skipped
+    ]
+
+
+class _Logged(pgtrigger.Trigger):
+    """A trigger that knows which columns are nobody's business (`unlogged`): never in the log, never a version."""
+
+    def __init__(self, *, unlogged: tuple[str, ...] = (), **kwargs: Any) -> None:
+        self.unlogged = unlogged
+        super().__init__(**kwargs)
+
+
+class CountVersion(_Logged):
+    """Raise the version and the time of change with every real change; a write of equal values is none."""
+
+    name = "count_version"
+    level = pgtrigger.Row
+    when = pgtrigger.Before
+    operation = pgtrigger.Update
+
+    def get_func(self, model: Any) -> str:
+        columns = [f.column for f in _columns(model, self.unlogged)]
+        new = ", ".join(f'NEW."{c}"' for c in columns)
+        old = ", ".join(f'OLD."{c}"' for c in columns)
+        return f"""
+            IF ROW({new}) IS DISTINCT FROM ROW({old}) THEN
+                NEW.version := OLD.version + 1;
+                IF NEW.updated_at = OLD.updated_at THEN
+                    NEW.updated_at := COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now());
+                END IF;
+            ELSE
+                NEW.version := OLD.version;
+                NEW.updated_at := OLD.updated_at;
+            END IF;
+            RETURN NEW;
+        """
+
+
+def _insert_change(model: type[models.Model], op: str, what: str, source: str) -> str:
+    alias = "o" if op == "D" else "n"
+    return f"""
+        INSERT INTO history_change (transaction_id, object, record_id, version, op, at, what)
+        SELECT t.id, '{model._meta.model_name}', {alias}.id, {alias}.version, '{op}',
+               COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now()), {what}
+        FROM {source}, (SELECT history_transaction() AS id) AS t
+    """
+
+
+class LogInsert(_Logged):
+    """One `Change` for each inserted row, without values: the row itself has them."""
+
+    name = "log_insert"
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    referencing = pgtrigger.Referencing(new="new_rows")
+
+    def get_func(self, model: Any) -> str:
+        return f"""
+            IF EXISTS (SELECT FROM new_rows) THEN
+                {_insert_change(model, "I", "NULL", "new_rows n")};
+            END IF;
+            RETURN NULL;
+        """
+
+
+class LogUpdate(_Logged):
+    """One `Change` for each row whose version rose: `{field: [old, new]}` of the columns that differ."""
+
+    name = "log_update"
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Update
+    referencing = pgtrigger.Referencing(old="old_rows", new="new_rows")
+
+    def get_func(self, model: Any) -> str:
+        plain, documents = [], []
+        for field in _columns(model, self.unlogged):
+            c = field.column
+            pair = f"""CASE WHEN o."{c}" IS DISTINCT FROM n."{c}" THEN jsonb_build_array(o."{c}", n."{c}") END"""
+            # strip_nulls reaches into documents, where a null is a value: those are added apart.
+            (documents if isinstance(field, models.JSONField) else plain).append((c, pair))
+        groups = [plain[i : i + PAIRS] for i in range(0, len(plain), PAIRS)]
+        built = [
+            "jsonb_strip_nulls(jsonb_build_object(" + ", ".join(f"'{c}', {p}" for c, p in g) + "))" for g in groups
+        ]
+        built += [
+            f"""CASE WHEN o."{c}" IS DISTINCT FROM n."{c}" THEN jsonb_build_object('{c}', {p}) ELSE '{{}}'::jsonb END"""
+            for c, p in documents
+        ]
+        joined = "old_rows o JOIN new_rows n ON n.id = o.id AND n.version <> o.version"
+        return f"""
+            IF EXISTS (SELECT FROM {joined}) THEN
+                {_insert_change(model, "U", " || ".join(built), joined)};
+            END IF;
+            RETURN NULL;
+        """
+
+
+class LogDelete(_Logged):
+    """One `Change` for each deleted row with its last image, from which it can be made again with its id."""
+
+    name = "log_delete"
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Delete
+    referencing = pgtrigger.Referencing(old="old_rows")
+
+    def get_func(self, model: Any) -> str:
+        generated = [f.column for f in model._meta.concrete_fields if isinstance(f, models.GeneratedField)]
+        dropped = "".join(f" - '{c}'" for c in (*generated, *self.unlogged))
+        return f"""
+            IF EXISTS (SELECT FROM old_rows) THEN
+                {_insert_change(model, "D", f"to_jsonb(o){dropped}", "old_rows o")};
+            END IF;
+            RETURN NULL;
+        """
+
+
+class GuardStatusChange(pgtrigger.Trigger):
+    """Refuse an update that changes the status without the `Move` that explains it, of the same transaction."""
+
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Update
+    referencing = pgtrigger.Referencing(old="old_rows", new="new_rows")
+    name = "guard_status_change"
+
+    def __init__(self, *, flow: str, **kwargs: Any) -> None:
+        self.flow = flow
+        super().__init__(**kwargs)
+
+    def get_func(self, model: Any) -> str:
+        s, object_name = self.flow, model._meta.model_name
+        return f"""
+            IF EXISTS (
+                SELECT FROM old_rows o JOIN new_rows n ON n.id = o.id
+                WHERE n."{s}" IS DISTINCT FROM o."{s}" AND NOT EXISTS (
+                    SELECT FROM history_move m
+                    WHERE m.object = '{object_name}' AND m.record_id = n.id AND m.version = n.version
+                      AND m.from_state = o."{s}" AND m.to_state = n."{s}" AND m.at = n."{s}_since"
+                      AND m.transaction_id = NULLIF(current_setting('crm.transaction', true), '')::bigint)
+            ) THEN
+                RAISE EXCEPTION 'The {s} of a {object_name} changes by a move only'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = '{object_name}_{s}_moves',
+                          HINT = 'Call crm.core.door.move().';
+            END IF;
+            RETURN NULL;
+        """
+
+
+class GuardStatusInsert(pgtrigger.Trigger):
+    """Refuse a new row in any status but the initial one, unless a `Move` of the same transaction placed it there."""
+
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    referencing = pgtrigger.Referencing(new="new_rows")
+    name = "guard_status_insert"
+
+    def __init__(self, *, flow: str, initial: str, **kwargs: Any) -> None:
+        self.flow = flow
+        self.initial = initial
+        super().__init__(**kwargs)
+
+    def get_func(self, model: Any) -> str:
+        s, object_name = self.flow, model._meta.model_name
+        return f"""
+            IF EXISTS (
+                SELECT FROM new_rows n
+                WHERE n."{s}" <> '{self.initial}' AND NOT EXISTS (
+                    SELECT FROM history_move m
+                    WHERE m.object = '{object_name}' AND m.record_id = n.id AND m.version = n.version
+                      AND m.from_state = '' AND m.to_state = n."{s}" AND m.at = n."{s}_since"
+                      AND m.transaction_id = NULLIF(current_setting('crm.transaction', true), '')::bigint)
+            ) THEN
+                RAISE EXCEPTION 'A new {object_name} is placed in its {s} by a move only'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = '{object_name}_{s}_moves',
+                          HINT = 'Call crm.core.door.create().';
+            END IF;
+            RETURN NULL;
+        """
+
+
+def tracked(*, unlogged: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+    """The triggers of a tracked table: version and change log. `unlogged` columns are neither."""
+    return [kind(unlogged=unlogged) for kind in (CountVersion, LogInsert, LogUpdate, LogDelete)]
+
+
+def guarded(flow: str, *, initial: str = "") -> list[pgtrigger.Trigger]:
+    """The triggers that tie a status column to its moves; `initial` is the one status that needs none at insert."""
+    return [GuardStatusChange(flow=flow), GuardStatusInsert(flow=flow, initial=initial)]

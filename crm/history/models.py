@@ -1,0 +1,128 @@
+"""The change log's three tables; triggers and the door write them, nothing else does."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import Func
+from django.db.models.functions import Now
+
+from crm.core.text import Line, Paragraphs
+
+
+def current_transaction() -> Func:
+    """The id of this transaction's log row, made by the first who asks."""
+    return Func(function="history_transaction", output_field=models.BigIntegerField())
+
+
+class Transaction(models.Model):
+    """One writing transaction: who, by which door, why, when.
+
+    `pos` is its place in the feed. It is given after commit (crm.history.feed), because a number taken earlier could
+    become visible after a higher one, and a follower would pass it by.
+    """
+
+    actor_id = models.BigIntegerField(null=True, editable=False)
+    actor_name = Line("who", editable=False)
+    via = Line("how", max_length=20, editable=False)
+    request = Line(max_length=64, editable=False)
+    reason = Paragraphs("why", editable=False)
+    recorded_at = models.DateTimeField("when", db_default=Now(), editable=False)
+    token = models.UUIDField(default=uuid.uuid4, editable=False)
+    pos = models.BigIntegerField(null=True, unique=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["id"], name="history_txn_unnumbered", condition=models.Q(pos__isnull=True)),
+            models.Index(fields=["actor_id", "-id"], name="history_txn_by_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name or 'Outside Plumb'} ({self.via or 'database'}), {self.recorded_at:%Y-%m-%d %H:%M}"
+
+
+class ChangeQuerySet(models.QuerySet["Change"]):
+    """Reads of the change log."""
+
+    def of(self, record: models.Model) -> Self:
+        """The changes of one record, newest first."""
+        return self.filter(object=record._meta.model_name, record_id=record.pk).order_by("-id")
+
+    def after_version(self, version: int) -> Self:
+        """Those that made a later version than this one."""
+        return self.filter(version__gt=version)
+
+
+class Change(models.Model):
+    """One version of one record: inserted (`I`, no values), updated (`U`, `{field: [old, new]}`) or deleted (`D`, the
+    last image). `at` is when it was true, `transaction.recorded_at` when it was written."""
+
+    # No database constraint: the trigger that writes the row has just made the transaction, and a check per row
+    # would cost a third of a bulk write.
+    transaction = models.ForeignKey(Transaction, models.DO_NOTHING, db_constraint=False, related_name="changes")
+    object = Line(max_length=50, blank=False)
+    record_id = models.BigIntegerField()
+    version = models.IntegerField()
+    op = models.CharField(max_length=1, choices=[("I", "Created"), ("U", "Changed"), ("D", "Deleted")])
+    at = models.DateTimeField()
+    what = models.JSONField(null=True)
+
+    objects = ChangeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["object", "record_id", "id"], name="history_change_of_record"),
+            models.Index(fields=["transaction", "id"], name="history_change_of_txn"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object} {self.record_id} version {self.version}"
+
+
+class MoveQuerySet(models.QuerySet["Move"]):
+    """Reads of the moves."""
+
+    def of(self, record: models.Model) -> Self:
+        """The moves of one record, oldest first."""
+        return self.filter(object=record._meta.model_name, record_id=record.pk).order_by("version")
+
+
+class Move(models.Model):
+    """One move of one record through its flow (L13): from, to, verb, who, when, by which door, with which facts.
+
+    `version` is the record's version after it, which ties the row to the very update it explains.
+    """
+
+    transaction = models.ForeignKey(
+        Transaction, models.DO_NOTHING, db_constraint=False, db_default=current_transaction(), related_name="moves"
+    )
+    object = Line(max_length=50, blank=False)
+    record_id = models.BigIntegerField()
+    version = models.IntegerField()
+    from_state = Line(max_length=50)
+    to_state = Line(max_length=50, blank=False)
+    verb = Line(max_length=50, blank=False)
+    actor_id = models.BigIntegerField()
+    actor_name = Line()
+    at = models.DateTimeField()
+    via = Line(max_length=20)
+    reason = Paragraphs()
+    facts = models.JSONField(default=dict)
+
+    objects = MoveQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["object", "record_id", "version"], name="history_move_once_per_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb}: {self.from_state or '(nothing)'} to {self.to_state}"
+
+    def age(self, at: datetime) -> float:
+        """Seconds since the move, seen from `at`."""
+        return (at - self.at).total_seconds()

@@ -1,0 +1,23 @@
+"""The tasks that beat sends."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from crm.history.feed import number_transactions
+from crm.jobs.models import Heartbeat
+
+BEAT_SECONDS = 20
+
+
+@shared_task
+def heartbeat() -> None:
+    """Note that beat sent this and a worker ran it: both live."""
+    Heartbeat.objects.update_or_create(part="worker", defaults={"at": timezone.now()})
+
+
+@shared_task
+def number_feed() -> None:
+    """Give committed transactions their place in the feed, so that a reader seldom has many to number."""
+    number_transactions()

@@ -1,0 +1,157 @@
+"""The people who use Plumb, and the teams they work in."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+from crm import handbook
+from crm.core.keys import generated_key, key_of
+from crm.core.permissions import may
+from crm.core.records import Record
+from crm.core.text import Email, Line
+from crm.core.triggers import tracked
+
+SYSTEM_EMAIL = "plumb@service.invalid"
+
+
+def role_choices() -> list[tuple[str, str]]:
+    """Roles as the handbook names them."""
+    return handbook.current().choices("roles")
+
+
+class Team(Record):
+    """People who work the same records: each may edit what another of the team owns."""
+
+    name = Line(blank=False, unique=True)
+    manager = models.ForeignKey(
+        "people.User", models.PROTECT, null=True, blank=True, related_name="managed_teams", help_text="Who is told."
+    )
+
+    class Meta:
+        ordering = [Lower("name")]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users; an e-mail address names one whatever its case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Make a user; without a password they cannot log in until one is set."""
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Make an administrator (Django's `createsuperuser` calls this)."""
+        return self.create_user(email, password, role=handbook.current().roles_with("administrator")[0].key, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email_key=key_of("email_key", username or ""))
+
+    def system(self) -> User:
+        """The service account that works when no person does: beat's tasks and commands without `--as`."""
+        return self.get(email=SYSTEM_EMAIL)
+
+    def active_people(self) -> models.QuerySet[User]:
+        """Those a record can be given to."""
+        return self.filter(is_active=True, is_service=False)
+
+
+class User(AbstractBaseUser, Record):  # type: ignore[django-manager-missing]
+    """Somebody who works in Plumb, or a program that does (`is_service`). Never deleted: deactivated."""
+
+    email = Email("email", blank=False)
+    email_key = generated_key("email_key", "email")
+    first_name = Line("first name", max_length=100)
+    last_name = Line("last name", max_length=100)
+    role = Line("role", max_length=50, blank=False, choices=role_choices)
+    team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="members")
+    zone = Line("time zone", max_length=64, help_text="Empty: the company's.")
+    is_service = models.BooleanField("service account", default=False, help_text="A program, which cannot log in here.")
+    is_active = models.BooleanField("active", default=True, help_text="Users are deactivated, never deleted.")
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        ordering = [Lower("first_name"), Lower("last_name"), "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email_key"],
+                name="people_user_email_once",
+                violation_error_message="Somebody has this email address already.",
+            )
+        ]
+        triggers = tracked(unlogged=("password", "last_login"))
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email
+
+    def get_full_name(self) -> str:
+        """The name as Django's templates ask for it."""
+        return str(self)
+
+    def get_short_name(self) -> str:
+        """The first name, or the address when there is none."""
+        return self.first_name or self.email
+
+    @property
+    def rights(self) -> str:
+        """What the role allows: standard, manager, administrator or service; a role that left the handbook, nothing."""
+        return next((role.rights for role in handbook.current().roles if role.key == self.role), "")
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether they may use the admin: every active person, no program."""
+        return self.is_active and not self.is_service and bool(self.rights)
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether they have a manager's rights (administrators do)."""
+        return self.rights in ("manager", "administrator")
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether they run setup."""
+        return self.rights == "administrator"
+
+    # Django and the admin ask in Django's words ("leads.change_lead"); the answer is may()'s.
+    @property
+    def is_superuser(self) -> bool:
+        return False
+
+    def has_perm(self, perm: str, obj: models.Model | None = None) -> bool:
+        """Django's question, answered by `may`."""
+        from django.apps import apps
+
+        app_label, _, codename = perm.partition(".")
+        verb, _, model_name = codename.partition("_")
+        try:
+            kind = apps.get_model(app_label, model_name)
+        except LookupError:
+            return False
+        return may(self, verb, obj if isinstance(obj, kind) else kind)
+
+    def has_perms(self, perm_list: Any, obj: models.Model | None = None) -> bool:
+        """Whether they have every one."""
+        return all(self.has_perm(perm, obj) for perm in perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether anything of this app is theirs to see."""
+        from django.apps import apps
+
+        return any(may(self, "view", kind) for kind in apps.get_app_config(app_label).get_models())
+
+    def get_all_permissions(self, obj: models.Model | None = None) -> set[str]:
+        """Asked for by templates; rights are not a list here, they are answers."""
+        return set()

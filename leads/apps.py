@@ -1,0 +1,11 @@
+"""Leads: their flow from New to SAO Converted, and their conversion."""
+
+from django.apps import AppConfig
+
+
+class LeadsConfig(AppConfig):
+    name = "leads"
+    label = "leads"
+
+    def ready(self) -> None:
+        from leads import policies  # noqa: F401 - registers who may do what

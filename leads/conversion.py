@@ -1,0 +1,265 @@
+"""Converting a lead: account, contact and opportunity in one transaction, exactly once, with a receipt (L12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+
+from accounts.matching import email_domain
+from accounts.models import Account, Contact
+from accounts.selectors import Candidate, account_candidates, contact_candidates
+from contracts.models import Opportunity
+from crm import handbook
+from crm.core.acting import acting, retry_deadlocks
+from crm.core.door import create, move, plain
+from crm.core.errors import Refused
+from crm.core.flow import Ask
+from crm.core.keys import compute_keys
+from crm.core.locks import hold
+from crm.core.permissions import may
+from crm.people.models import User
+from leads.conversion_facts import NEW
+from leads.models import Conversion, Lead
+
+Chosen = tuple[models.Model | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What converting would match, for the dialog and for the receipt."""
+
+    accounts: list[Candidate]
+    contacts: list[Candidate]
+    opportunities: list[Candidate]
+    account_name: str
+
+    @property
+    def account(self) -> Account | None:
+        """The account that is used unless the user chooses otherwise."""
+        return _first_exact(self.accounts)  # type: ignore[return-value]
+
+
+def preview(lead: Lead, *, account: Account | None = None, account_name: str = "") -> Preview:
+    """What converting this lead would find; `account` asks for the opportunities of a chosen one."""
+    name = account_name or lead.company
+    accounts = account_candidates(domain=company_domain(lead), name=name)
+    chosen = account or _first_exact(accounts)
+    opportunities = [
+        Candidate(opportunity, "open opportunity of this account", exact=True)
+        for opportunity in (Opportunity.objects.open().filter(account=chosen).order_by("pk")[:5] if chosen else ())
+    ]
+    contacts = contact_candidates(emails=[lead.email, lead.second_email], linkedin_url=lead.linkedin_url)
+    return Preview(accounts, contacts, opportunities, name)
+
+
+def company_domain(lead: Lead) -> str:
+    """The domain that names the lead's company: its website's, else its email's unless that is a free mail box."""
+    return lead.website or email_domain(lead.email, set(handbook.current().company.free_mail))
+
+
+def hold_for_convert(ids: Iterable[int], facts: Mapping[str, Any]) -> None:
+    """Hold every key that matching looks for, so that two conversions of one company wait for each other; then lock
+    the rows that may be used, in the one order (accounts, contacts, opportunities)."""
+    for lead in Lead.objects.filter(pk__in=ids).order_by("pk"):
+        _hold_keys(lead, str(facts.get("account_name") or ""))
+        found = preview(lead, account_name=str(facts.get("account_name") or ""))
+        for kind, candidates in (
+            (Account, found.accounts),
+            (Contact, found.contacts),
+            (Opportunity, found.opportunities),
+        ):
+            ids_found = [c.record.pk for c in candidates if c.exact]
+            list(kind._base_manager.select_for_update().filter(pk__in=ids_found).order_by("pk").values_list("pk"))
+
+
+def _hold_keys(lead: Lead, account_name: str) -> None:
+    emails = compute_keys("email_key", [lead.email, lead.second_email])
+    linkedin, domain = compute_keys("linkedin_key", [lead.linkedin_url]) + compute_keys(
+        "domain_key", [company_domain(lead)]
+    )
+    names = compute_keys("name_key", [account_name or lead.company])
+    hold(
+        *(("email", key) for key in emails),
+        ("linkedin", linkedin),
+        ("domain", domain),
+        *(("account_name", key) for key in names),
+    )
+
+
+def carry_out(lead: Lead, ask: Ask) -> None:
+    """The conversion itself, called by the flow under the lead's lock: match or make, write the receipt."""
+    facts = ask.facts
+    account_name = facts.get("account_name") or lead.company
+    # The lead may have changed between the holds and its lock; what is held already costs nothing.
+    _hold_keys(lead, facts.get("account_name") or "")
+    found = preview(lead, account_name=account_name)
+    chosen_opportunity = facts.get("opportunity")
+    if isinstance(chosen_opportunity, Opportunity):
+        facts = {**facts, "account": facts.get("account") or chosen_opportunity.account}
+
+    account, account_how = _choose(facts.get("account"), found.accounts, ask)
+    copied: dict[str, Any] = {}
+    if account is None:
+        account = _make_account(lead, account_name, ask, copied)
+    # Opportunities of the account that was chosen; what was considered for the account itself stands.
+    found = replace(found, opportunities=preview(lead, account=account).opportunities)  # type: ignore[arg-type]
+    contact, contact_how = _choose(facts.get("contact"), found.contacts, ask)
+    if contact is None:
+        contact = _make_contact(lead, account, ask, copied)  # type: ignore[arg-type]
+    single = found.opportunities if len(found.opportunities) == 1 else []
+    opportunity, opportunity_how = _choose(chosen_opportunity, single, ask)
+    if opportunity is None:
+        opportunity = _make_opportunity(lead, account, contact, ask)  # type: ignore[arg-type]
+    elif facts.get("next_step"):
+        opportunity.next_step = facts["next_step"]
+        opportunity.next_step_due = facts.get("next_step_due") or opportunity.next_step_due
+        opportunity.save(update_fields=["next_step", "next_step_due"])
+
+    receipt = {
+        "considered": {
+            "accounts": [_mention(c) for c in found.accounts],
+            "contacts": [_mention(c) for c in found.contacts],
+            "opportunities": [_mention(c) for c in found.opportunities],
+        },
+        "chosen": {
+            "account": {"id": account.pk, "name": str(account), "how": account_how},
+            "contact": {"id": contact.pk, "name": str(contact), "how": contact_how},
+            "opportunity": {"id": opportunity.pk, "name": str(opportunity), "how": opportunity_how},
+        },
+        "copied": copied,
+        "facts": plain({k: v for k, v in facts.items() if k not in ("account", "contact", "opportunity")}),
+    }
+    lead.converted_account, lead.converted_contact = account, contact  # type: ignore[assignment]
+    lead.converted_opportunity, lead.converted_at = opportunity, ask.at  # type: ignore[assignment]
+    Conversion(
+        lead=lead,
+        account=account,
+        contact=contact,
+        opportunity=opportunity,
+        at=ask.at,
+        by=ask.actor,
+        note=facts.get("note", ""),
+        receipt=receipt,
+    ).save()
+
+
+def hold_for_return(ids: Iterable[int]) -> None:
+    """Lock the opportunities before the leads (design: one order)."""
+    wanted = Lead.objects.filter(pk__in=ids).values_list("converted_opportunity_id", flat=True)
+    list(Opportunity.objects.select_for_update(of=("self",)).filter(pk__in=list(wanted)).order_by("pk"))
+
+
+def undo(lead: Lead, ask: Ask) -> None:
+    """The return itself, called by the flow under the lead's lock: what was made is closed lost; the receipt stays."""
+    standing = lead.conversions.exclude(state=Conversion.State.RETURNED).first()
+    lead.converted_account = lead.converted_contact = lead.converted_opportunity = lead.converted_at = None
+    if standing is None:
+        return
+    standing.state, standing.answer = Conversion.State.RETURNED, ask.reason
+    standing.answered_at, standing.answered_by = ask.at, ask.actor
+    standing.save()
+    opportunity = standing.opportunity
+    if standing.receipt["chosen"]["opportunity"]["how"] == "made" and opportunity.is_open:
+        returned = handbook.current().opportunity.returned_reason
+        move(opportunity, "lose", actor=ask.actor, at=ask.at, via=ask.via, reason=ask.reason, lost_reason=returned)
+
+
+@retry_deadlocks
+def accept_conversion(conversion: Conversion, *, actor: User, at: datetime, via: str) -> None:
+    """The opportunity's owner takes over.
+
+    Raises:
+        Refused: `forbidden`, or `not_handed_over` when it was answered already.
+    """
+    with acting(actor=actor, via=via, at=at):
+        locked = Conversion.objects.select_for_update(of=("self",)).get(pk=conversion.pk)
+        if not may(actor, "accept", locked):
+            raise Refused("forbidden", "The opportunity's owner or a manager accepts it.")
+        if locked.state != Conversion.State.HANDED_OVER:
+            raise Refused("not_handed_over", f"It is {locked.get_state_display().lower()} already.")
+        locked.state, locked.answered_at, locked.answered_by = Conversion.State.ACCEPTED, at, actor
+        locked.save()
+
+
+def _first_exact(candidates: list[Candidate]) -> models.Model | None:
+    return next((c.record for c in candidates if c.exact), None)
+
+
+def _choose(wanted: Any, candidates: list[Candidate], ask: Ask) -> Chosen:
+    """The record to use and how it came about; None when one is to be made."""
+    if isinstance(wanted, models.Model):
+        return wanted, f"chosen by {ask.actor}"
+    match = next((c for c in candidates if c.exact), None)
+    if wanted == NEW or match is None:
+        return None, "made"
+    return match.record, f"matched: {match.why}"
+
+
+def _mention(candidate: Candidate) -> dict[str, Any]:
+    return {"id": candidate.record.pk, "name": str(candidate.record), "why": candidate.why, "exact": candidate.exact}
+
+
+def _copy(lead: Lead, pairs: Mapping[str, str]) -> dict[str, Any]:
+    """Values of the lead under the names they have elsewhere; what is empty is not copied."""
+    return {target: getattr(lead, name) for target, name in pairs.items() if getattr(lead, name) not in ("", None)}
+
+
+def _make_account(lead: Lead, name: str, ask: Ask, copied: dict[str, Any]) -> Account:
+    # An address is copied whole: half of one and half of another is no address.
+    parts = ("street", "city", "state", "postal_code", "country")
+    values = _copy(
+        lead,
+        {"industry": "industry", "employees": "employees", "website": "website"}
+        | {f"billing_{part}": part for part in parts},
+    )
+    if "website" not in values and (domain := company_domain(lead)):
+        values["website"] = f"https://{domain}"
+    account = Account(name=name, owner=ask.facts.get("opportunity_owner") or lead.owner, **values)
+    account.save()
+    copied["account"] = {"name": name, **values}
+    return account
+
+
+def _make_contact(lead: Lead, account: Account, ask: Ask, copied: dict[str, Any]) -> Contact:
+    same = ("first_name", "last_name", "title", "email", "phone", "mobile", "linkedin_url", "lead_source", "came_from")
+    parts = ("street", "city", "state", "postal_code", "country")
+    values = _copy(
+        lead,
+        {name: name for name in same}
+        | {"personal_email": "second_email"}
+        | {f"mailing_{part}": part for part in parts},
+    )
+    owner = ask.facts.get("opportunity_owner") or lead.owner
+    values.setdefault("last_name", "" if lead.first_name or lead.email else lead.name)
+    contact = Contact(account=account, owner=owner, **values)
+    contact.save()
+    copied["contact"] = values
+    return contact
+
+
+def _make_opportunity(lead: Lead, account: Account, contact: Contact, ask: Ask) -> Opportunity:
+    book, facts = handbook.current(), ask.facts
+    today = ask.at.astimezone(book.zone).date()
+    return create(
+        Opportunity(
+            stage=next(iter(Opportunity.entry_states())),
+            name=f"{account.name[:250]} {today.year}",
+            account=account,
+            contact=contact,
+            owner=facts["opportunity_owner"],
+            type=facts.get("type") or "",
+            amount=facts.get("amount"),
+            close_on=facts.get("close_on") or today + timedelta(days=book.opportunity.close_days),
+            next_step=facts["next_step"],
+            next_step_due=facts["next_step_due"],
+            lead_source=lead.lead_source,
+            description=facts.get("note", ""),
+        ),
+        actor=ask.actor,
+        at=ask.at,
+        via=ask.via,
+    )

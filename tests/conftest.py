@@ -1,0 +1,172 @@
+"""The cast, the clock and the database of every test."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test import TransactionTestCase
+
+from crm.people.models import SYSTEM_EMAIL, Team, User
+from tests.factories import make_user
+
+# A Wednesday morning in Los Angeles, when everybody is at work.
+NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Passwords are hashed quickly here: as slowly as in production would take a second of every test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In continuous integration nothing may be skipped for want of a part: a skip there is a failure."""
+    if os.environ.get("CI") == "true":
+        config.stash[SKIPS] = []
+
+
+SKIPS = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and SKIPS in item.config.stash and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in continuous integration: {report.longrepr}"
+
+
+# --- the database -----------------------------------------------------------------------------------------------------
+
+
+def _schema_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*ROOT.glob("**/migrations/*.py"), ROOT / "crm/handbook/handbook.toml"]):
+        if ".venv" not in path.parts:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """A clone of one migrated template per worker: migrating takes seconds, cloning a moment."""
+    template = f"plumb_template_{_schema_hash()}"
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"test_plumb_{worker}_{os.getpid()}"
+    with django_db_blocker.unblock():
+        maintenance = settings.DATABASES["default"]["NAME"]
+        lock_path = Path(tempfile.gettempdir()) / f"{template}_{os.getuid()}.lock"
+        with lock_path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template])
+                known = cursor.fetchone()
+                if not known:
+                    cursor.execute(f'DROP DATABASE IF EXISTS "{template}_making" WITH (FORCE)')
+                    cursor.execute(f'CREATE DATABASE "{template}_making"')
+            if not known:
+                _use(f"{template}_making")
+                call_command("migrate", verbosity=0)
+                _use(maintenance)
+                with connection.cursor() as cursor:
+                    cursor.execute(f'ALTER DATABASE "{template}_making" RENAME TO "{template}"')
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        _use(name)
+        yield
+        _use(maintenance)
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connections.close_all()
+
+
+def _use(name: str) -> None:
+    connections.close_all()
+    settings.DATABASES["default"]["NAME"] = name
+    connection.settings_dict["NAME"] = name
+
+
+def _delete_what_was_written(self: TransactionTestCase) -> None:
+    """After a test with real transactions: delete rows, table by table. TRUNCATE of all tables takes far longer."""
+    keep = {"django_migrations", "django_content_type", "auth_permission", "handbook_handbookversion"}
+    with connection.cursor() as cursor:
+        # Without foreign keys and triggers for this session only: order does not matter, nothing is logged.
+        cursor.execute("SET session_replication_role = replica")
+        for table in connection.introspection.table_names(cursor):
+            if table == "people_user":
+                cursor.execute("DELETE FROM people_user WHERE email <> %s", [SYSTEM_EMAIL])
+            elif table not in keep:
+                cursor.execute(f'DELETE FROM "{table}"')
+        cursor.execute("SET session_replication_role = origin")
+
+
+TransactionTestCase._fixture_teardown = _delete_what_was_written  # type: ignore[method-assign,assignment]
+
+
+# --- the cast ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment the test happens."""
+    return NOW
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    """The team of Alice and Bob."""
+    return Team.objects.create(name="North")
+
+
+@pytest.fixture
+def alice(team: Team) -> User:
+    """An SDR: she owns the lead."""
+    return make_user("alice", role="sdr", team=team)
+
+
+@pytest.fixture
+def bob(team: Team) -> User:
+    """An SDR on Alice's team."""
+    return make_user("bob", role="sdr", team=team)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """An SDR of another team: he may not."""
+    return make_user("charlie", role="sdr", team=Team.objects.create(name="South"))
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    """An AE who takes opportunities over."""
+    return make_user("ann", role="ae")
+
+
+@pytest.fixture
+def mona(db: None) -> User:
+    """A sales manager."""
+    return make_user("mona", role="manager")
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    """The administrator."""
+    return make_user("root", role="administrator")
+
+
+@pytest.fixture
+def robot(db: None) -> User:
+    """A service account."""
+    return make_user("robot", role="service", is_service=True)

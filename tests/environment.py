@@ -1,0 +1,19 @@
+"""Loaded before Django's settings: tests run on a PostgreSQL of their own that forgets to be durable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("DEBUG", "true")  # not production; the runner turns DEBUG itself off
+os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+# The synchronous browser driver keeps an event loop in the thread that tests use the database from.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+if "DATABASE_URL" not in os.environ:
+    from crm.local.postgres import ensure
+
+    cluster = ensure(Path(__file__).resolve().parent.parent, name="test", durable=False)
+    host = str(cluster.host).replace("/", "%2F")
+    os.environ["DATABASE_URL"] = f"postgres://{cluster.user}@{host}:{cluster.port}/postgres"
