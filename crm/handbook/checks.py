@@ -1,0 +1,27 @@
+"""The check that refuses a start with a handbook nobody can work by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+
+from crm.handbook import HandbookError, configured_path, read
+
+
+def check_handbook(**_: Any) -> list[CheckMessage]:
+    """One error per problem of the configured file."""
+    try:
+        read(configured_path())
+    except HandbookError as error:
+        return [
+            Error(
+                f"{problem.file}: {problem.where}: found {problem.found}"
+                if problem.where
+                else f"{problem.file}: found {problem.found}",
+                hint=problem.allowed,
+                id="handbook.E001",
+            )
+            for problem in error.problems
+        ]
+    return []

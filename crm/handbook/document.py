@@ -1,0 +1,161 @@
+"""The handbook as a whole: its sections, and the questions the rest of the code asks it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, PrivateAttr
+
+from crm.handbook.problems import Place, written_place
+from crm.handbook.schema import (
+    Account,
+    Company,
+    Entry,
+    Hours,
+    Lead,
+    Opportunity,
+    Outcome,
+    Rights,
+    Role,
+    Salesforce,
+    Section,
+    Stage,
+    Tab,
+    Touch,
+    Words,
+)
+from crm.handbook.wording import Wording
+
+SalesforceMap = Literal["lead_status", "stage", "lead_source", "rating", "opportunity_type", "account_type", "industry"]
+Keyed = TypeVar("Keyed", Role, Tab, Stage, Outcome)
+
+
+class Handbook(Section):
+    """A company's written process: what its configuration file says, checked as a whole.
+
+    Lists people choose from are asked for by their place in the file, as in `choices("lead.sources")`. A stored key
+    may have left the file since: `label` then answers the key itself, the other lookups raise `KeyError`.
+    """
+
+    company: Company
+    hours: Hours
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    tabs: Annotated[tuple[Tab, ...], Field(min_length=1)]
+    lead: Lead
+    touch: Touch
+    opportunity: Opportunity
+    industries: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    account: Account
+    salesforce: Salesforce
+    words: Words
+
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def text(self) -> str:
+        """The file as it was read, comments included."""
+        return self._text
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the text, by which processes see whether they work by the same version."""
+        return hashlib.sha256(self._text.encode()).hexdigest()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's zone: of "today", weeks and due dates."""
+        return ZoneInfo(self.company.zone)
+
+    @property
+    def hours_zone(self) -> ZoneInfo:
+        """The zone of the business hours; the company's unless the file names another (R4)."""
+        return ZoneInfo(self.hours.zone or self.company.zone)
+
+    @property
+    def wording(self) -> Wording:
+        """How labels are written here (L15)."""
+        return Wording(self.words.proper_nouns, self.words.acronyms)
+
+    def entries(self, place: str) -> tuple[Entry | Tab, ...]:
+        """The list at a place of the file, as "industries" or "opportunity.stages"."""
+        found: object = self
+        for name in place.split("."):
+            found = getattr(found, name)
+        if not isinstance(found, tuple):
+            raise KeyError(f"{place} is no list of the handbook")
+        return found
+
+    def choices(self, place: str) -> list[tuple[str, str]]:
+        """Key and label of each entry of a list, in the order of the file: the choices of a model or form field."""
+        return [(entry.key, entry.label) for entry in self.entries(place)]
+
+    def label(self, place: str, key: str) -> str:
+        """What people read for a stored key; the key itself if it is no longer in the file."""
+        return dict(self.choices(place)).get(key, key)
+
+    def role(self, key: str) -> Role:
+        return _with_key(self.roles, key)
+
+    def tab(self, key: str) -> Tab:
+        return _with_key(self.tabs, key)
+
+    def stage(self, key: str) -> Stage:
+        return _with_key(self.opportunity.stages, key)
+
+    def outcome(self, key: str) -> Outcome:
+        return _with_key(self.touch.outcomes, key)
+
+    def roles_with(self, rights: Rights) -> tuple[Role, ...]:
+        return tuple(role for role in self.roles if role.rights == rights)
+
+    def outcomes_of(self, kind: str) -> tuple[Outcome, ...]:
+        """What can come of a kind of touch."""
+        return tuple(outcome for outcome in self.touch.outcomes if kind in outcome.kinds)
+
+    @property
+    def open_stages(self) -> tuple[Stage, ...]:
+        return tuple(stage for stage in self.opportunity.stages if stage.kind == "open")
+
+    @property
+    def won_stage(self) -> Stage:
+        return next(stage for stage in self.opportunity.stages if stage.kind == "won")
+
+    @property
+    def lost_stage(self) -> Stage:
+        return next(stage for stage in self.opportunity.stages if stage.kind == "lost")
+
+    def from_salesforce(self, name: SalesforceMap, value: str) -> str | None:
+        """Our key for a value of a Salesforce export, capitals and outer spaces aside; None if the file has none."""
+        words: dict[str, str] = getattr(self.salesforce, name)
+        value = value.strip()
+        # Nearly every row of an import is spelled as in the file; only the others pay for the search.
+        if value in words:
+            return words[value]
+        return next((ours for theirs, ours in words.items() if theirs.casefold() == value.casefold()), None)
+
+    def lines(self) -> Iterator[str]:
+        """Every value as it was read, one a line under its full place, in the order of the schema."""
+        return _lines((), self.model_dump(mode="json", exclude_none=True))
+
+
+def _with_key(entries: tuple[Keyed, ...], key: str) -> Keyed:
+    for entry in entries:
+        if entry.key == key:
+            return entry
+    known = ", ".join(entry.key for entry in entries)
+    raise KeyError(f'"{key}" is not in the handbook; known are {known}')
+
+
+def _lines(place: Place, value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _lines((*place, key), part)
+    elif isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        for number, part in enumerate(value):
+            yield from _lines((*place, number), part)
+    else:
+        yield f"{written_place(place)} = {json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,186 @@
+"""The sections of the handbook file, as types: what may be written where. Rules between sections are in `rules`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crm.handbook.values import (
+    Acronym,
+    ClockTime,
+    Country,
+    Currency,
+    Days,
+    Domain,
+    Key,
+    Label,
+    Month,
+    Percent,
+    Zone,
+)
+
+Rights = Literal["standard", "manager", "administrator", "service"]
+TabKey = Literal[
+    "contacts",
+    "opportunities",
+    "accounts",
+    "leads",
+    "contracts",
+    "activities",
+    "held_rows",
+    "imports",
+    "users",
+    "teams",
+    "transactions",
+    "handbook",
+]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+# The statuses are code (their moves and guards are); Closed do not contact is missing here because no value of
+# another system may put somebody under Do Not Contact by itself, nor may a map take somebody out of it.
+ImportableStatus = Literal[
+    "new",
+    "new_enriched",
+    "new_mql",
+    "working_to_engage",
+    "engaged",
+    "meeting_scheduled",
+    "working_to_convert",
+    "closed_nurture",
+    "sao_converted",
+]
+
+
+class Section(BaseModel):
+    """A table of the file: nothing in it is converted, ignored or changed after reading."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Entry(Section):
+    """One value of a list people choose from. The key is stored and never shown, the label is shown and may change."""
+
+    key: Key
+    label: Label
+
+
+class Company(Section):
+    """Who works with this handbook: the zone of "today", the region of phone numbers without one, the currency."""
+
+    name: Label
+    zone: Zone
+    country: Country
+    currency: Currency
+    fiscal_year_start: Month
+    free_mail: tuple[Domain, ...]
+
+
+class Hours(Section):
+    """When the company is at work (R4). `closes` is the first minute that is closed."""
+
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
+    opens: ClockTime
+    closes: ClockTime
+    zone: Zone | None = None
+    holidays: Literal["US", "none"]
+
+
+class Role(Entry):
+    """What somebody does here: which rights come with it, and which tabs in which order (C16)."""
+
+    rights: Rights
+    tabs: Annotated[tuple[TabKey, ...], Field(min_length=1)]
+
+
+class Tab(Section):
+    """A list of records that a role may have in its navigation, and the filter it opens with (C16)."""
+
+    key: TabKey
+    label: Label
+    default_filter: Label | None = None
+
+
+class NurtureReason(Entry):
+    """Why a lead is worth keeping though not now, and after how many days it is offered again (L10)."""
+
+    come_back_days: Days
+
+
+class DoNotContactReason(Entry):
+    """Why somebody is never contacted again, and what that covers (D1)."""
+
+    scope: Literal["person", "domain", "address", "email", "calls"]
+
+
+class Lead(Section):
+    """Leads: from how many employees one is an MQL (L5), how long a move can be taken back, and its picklists."""
+
+    mql_employees: Annotated[int, Field(gt=0)]
+    take_back_minutes: Annotated[int, Field(gt=0, le=1440)]
+    sources: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    ratings: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    nurture_reasons: Annotated[tuple[NurtureReason, ...], Field(min_length=1)]
+    do_not_contact_reasons: Annotated[tuple[DoNotContactReason, ...], Field(min_length=1)]
+
+
+class Outcome(Entry):
+    """What came of a touch. `response`: words reached the other side, ours them or theirs us. `two_way`: they took
+    part, which proves that contact was made (L7)."""
+
+    kinds: Annotated[tuple[Key, ...], Field(min_length=1)]
+    response: bool
+    two_way: bool
+
+
+class Touch(Section):
+    """The ways of being in touch and what can come of each."""
+
+    kinds: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+
+
+class Stage(Entry):
+    """A step of an opportunity, in the order of the file. Probability in percent."""
+
+    kind: Literal["open", "won", "lost"]
+    probability: Percent
+    forecast: Literal["pipeline", "best_case", "commit", "closed", "omitted"]
+
+
+class Opportunity(Section):
+    """Opportunities: days from creation to the expected close date, stages and picklists.
+
+    `returned_reason` is the key among `lost_reasons` of an opportunity that its owner gave back to the SDR (L12).
+    """
+
+    close_days: Days
+    returned_reason: Key
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    types: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    lost_reasons: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+
+class Account(Section):
+    """The picklists of accounts."""
+
+    types: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    ratings: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+
+class Salesforce(Section):
+    """What a value of a Salesforce export becomes here: their label on the left, our key on the right."""
+
+    lead_status: dict[str, ImportableStatus]
+    stage: dict[str, Key]
+    lead_source: dict[str, Key]
+    rating: dict[str, Key]
+    opportunity_type: dict[str, Key]
+    account_type: dict[str, Key]
+    industry: dict[str, Key]
+
+
+class Words(Section):
+    """Words that keep their capitals (L15): proper nouns, and acronyms with what they stand for."""
+
+    proper_nouns: tuple[Label, ...]
+    acronyms: dict[Acronym, Label]
