@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -54,19 +54,24 @@ def chosen_port(environ: Mapping[str, str]) -> int:
 
 
 @contextmanager
-def only_demo(project: Path) -> Iterator[None]:
-    """Be the only demo of this project: a second beat would send everything twice. Raises DemoError."""
+def only_demo(project: Path) -> Iterator[int]:
+    """Be the only demo of this project: a second beat would send everything twice. Raises DemoError.
+
+    Yields the lock's descriptor: who holds it open is part of the demo.
+    """
     path = project / ".data" / "demo.lock"
     path.parent.mkdir(exist_ok=True)
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError("This project's demo is running already: stop it with Ctrl-C or `make stop`.") from None
+            raise DemoError(
+                "This project's demo is running or still ending: stop it with Ctrl-C or `make stop`."
+            ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
+        yield lock.fileno()
 
 
 def stop_demo(project: Path, *, patience: float = 30) -> bool:
@@ -84,7 +89,9 @@ def stop_demo(project: Path, *, patience: float = 30) -> bool:
             except BlockingIOError:
                 lock.seek(0)
                 if not asked and (number := lock.read().strip()):
-                    os.kill(int(number), signal.SIGTERM)
+                    # One that was killed is gone; its guard holds the lock until the rest has ended.
+                    with suppress(ProcessLookupError):
+                        os.kill(int(number), signal.SIGTERM)
                     asked = True
                 time.sleep(0.1)
     raise DemoError(f"The demo does not stop within {patience:.0f} seconds: end it by hand.")
@@ -93,7 +100,7 @@ def stop_demo(project: Path, *, patience: float = 30) -> bool:
 def run(project: Path, environ: Mapping[str, str]) -> int:
     """Prepare the database, run everything, and clean up; returns the exit code. Raises LocalError."""
     port = chosen_port(environ)
-    with only_demo(project):
+    with only_demo(project) as lock:
         # A signal while it starts is kept for afterwards: then we know whether there is something to stop.
         with StopRequests().counting() as requests:
             cluster = None if "DATABASE_URL" in environ else postgres.ensure(project)
@@ -109,6 +116,7 @@ def run(project: Path, environ: Mapping[str, str]) -> int:
                 is_ready=lambda: answers(f"{address}/healthz"),
                 when_ready=lambda: say(f"\nPlumb is running at {address}/\n\n{logins}Ctrl-C stops it.\n"),
                 servers=[started] if started else [],
+                locks=[lock],
             )
         finally:
             # A second Ctrl-C would leave the database running; its shutdown takes a moment only.

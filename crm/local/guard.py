@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -24,15 +24,19 @@ GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 
 
 class Guard:
-    """The supervisor's side: starts the process and tells it what to watch."""
+    """The supervisor's side: starts the process and tells it what to watch.
 
-    def __init__(self) -> None:
+    `locks` are descriptors the guard keeps open: what they lock stays locked until everything has ended.
+    """
+
+    def __init__(self, locks: Sequence[int] = ()) -> None:
         reading, writing = os.pipe()
         # A session of its own keeps the terminal's Ctrl-C away from it.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "crm.local.guard"],
             stdin=reading,
             start_new_session=True,
+            pass_fds=locks,
             cwd=Path(__file__).resolve().parent.parent.parent,
         )
         os.close(reading)

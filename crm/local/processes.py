@@ -70,15 +70,16 @@ def supervise(
     patience: float = 90,
     grace: float = 10,
     servers: Sequence[int] = (),
+    locks: Sequence[int] = (),
 ) -> int:
     """Run the commands in `folder` until a signal asks to stop (returns 0) or one of them ends (returns 1).
 
     `when_ready` is called once, when `is_ready` first says so; after `patience` seconds without that all are ended
     and 1 is returned. A process that is still there `grace` seconds after SIGTERM, or when a second signal comes, is
-    killed. `servers` are processes to be shut down as well should this one be killed. Raises LocalError when a command
-    cannot be started.
+    killed. Should this process be killed itself, all of that is done by another, which also shuts down the
+    processes `servers` and until then keeps `locks` (descriptors). Raises LocalError when a command cannot be started.
     """
-    guard = Guard()
+    guard = Guard(locks)
     with StopRequests().counting() as requests:
         children: list[Child] = []
         try:

@@ -54,7 +54,7 @@ def test_it_takes_the_port_it_is_given_and_8000_without() -> None:
 
 
 def test_it_refuses_to_run_twice_in_one_project(tmp_path: Path) -> None:
-    with demo.only_demo(tmp_path), pytest.raises(demo.DemoError, match="running already: stop it"):  # noqa: SIM117
+    with demo.only_demo(tmp_path), pytest.raises(demo.DemoError, match="running or still ending: stop it"):  # noqa: SIM117
         with demo.only_demo(tmp_path):
             pass
     with demo.only_demo(tmp_path):
@@ -73,6 +73,28 @@ def test_it_is_stopped_from_another_terminal(tmp_path: Path) -> None:
     assert demo.stop_demo(tmp_path)
     assert other.wait() == -signal.SIGTERM
     assert not demo.stop_demo(tmp_path)
+
+
+def test_it_stays_locked_until_what_a_killed_one_left_has_ended(tmp_path: Path) -> None:
+    """A new demo would otherwise find the database running, and lose it a moment later."""
+    code = (
+        "import sys; from pathlib import Path; from crm.local.demo import only_demo\n"
+        "from crm.local.processes import Command, supervise\n"
+        "script = 'import signal, time; signal.signal(signal.SIGTERM, lambda *a: (time.sleep(2), sys.exit()));'\n"
+        "script = 'import sys;' + script + 'print(7, flush=True); time.sleep(60)'\n"
+        "with only_demo(Path(sys.argv[1])) as lock:\n"
+        "    supervise([Command('slow', [sys.executable, '-c', script])], folder=Path('/'), locks=[lock])"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert other.stdout
+    assert other.stdout.readline() == "slow | 7\n"
+    other.kill()
+    other.wait()
+    with pytest.raises(demo.DemoError, match="running or still ending"), demo.only_demo(tmp_path):
+        pass
+    assert demo.stop_demo(tmp_path)
+    with demo.only_demo(tmp_path):
+        pass
 
 
 def test_it_knows_whether_the_site_answers() -> None:
