@@ -1,0 +1,251 @@
+"""What every benchmark shares: a database of its own, leads that look like leads, timing, and the verdict.
+
+`from _measure import ...` comes before any model is imported: it sets Django up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection, models  # noqa: E402
+
+from crm.core.acting import acting  # noqa: E402
+from crm.core.door import next_ids  # noqa: E402
+from crm.people.models import User  # noqa: E402
+from leads.models import Lead  # noqa: E402
+from leads.statuses import Status  # noqa: E402
+
+FIRST = "Ada Alan Amara Ben Bianca Carlos Chen Dana Diego Elena Emeka Farid Grace Hana Igor Ines Jonas Kai".split()
+LAST = "Abe Baker Costa Diaz Evans Fischer Garcia Haddad Ito Jensen Kim Lopez Meyer Novak Okafor Patel Reyes".split()
+TRADES = "Analytics Bakery Cloud Dental Energy Freight Gaming Health Insurance Labs Media Networks Optics".split()
+CITIES = (("Portland", "OR"), ("Austin", "TX"), ("Denver", "CO"), ("Boston", "MA"), ("Reno", "NV"), ("Tampa", "FL"))
+SOURCES = ("", "website", "webinar", "linkedin", "trade_show", "partner", "outbound_research", "word_of_mouth")
+INDUSTRIES = ("", "technology", "healthcare", "finance", "retail", "education", "energy")
+STATUSES = (
+    (Status.NEW, 45),
+    (Status.NEW_ENRICHED, 10),
+    (Status.NEW_MQL, 5),
+    (Status.WORKING_TO_ENGAGE, 20),
+    (Status.ENGAGED, 8),
+    (Status.WORKING_TO_CONVERT, 4),
+    (Status.CLOSED_NURTURE, 8),
+)
+BATCH = 20_000
+FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def arguments(about: str, *, rows: int, rounds: int = 3) -> argparse.Namespace:
+    """The command line of a benchmark: `--rows` and `--rounds`."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--rows", type=int, default=rows)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    return parser.parse_args()
+
+
+@contextmanager
+def scratch_database() -> Iterator[str]:
+    """Work in a new migrated database beside the configured one; it is dropped at the end, whatever happens."""
+    beside = connection.settings_dict["NAME"]
+    name = f"plumb_benchmark_{os.getpid()}"
+    with connection.cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    _use(name)
+    try:
+        call_command("migrate", verbosity=0)
+        yield name
+    finally:
+        _use(beside)
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _use(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
+
+
+def fake_leads(count: int, *, seed: int = 1, first: int = 1) -> Iterator[dict[str, Any]]:
+    """Leads as they are found in the wild, by column: the same ones for the same seed and number."""
+    draw = random.Random(seed)
+    statuses, weights = zip(*STATUSES, strict=True)
+    for number in range(first, first + count):
+        given, family, trade = draw.choice(FIRST), draw.choice(LAST), draw.choice(TRADES)
+        company = f"{draw.choice(LAST)} {trade}"
+        domain = f"{company.replace(' ', '-').lower()}{number % 5000}.example"
+        city, state = draw.choice(CITIES)
+        since = FIRST_DAY + timedelta(minutes=number % 1_000_000)
+        linkedin = f"https://www.linkedin.com/in/{given}-{family}-{number}/".lower() if draw.random() < 0.6 else ""
+        by_email = not linkedin or draw.random() < 0.9
+        yield {
+            "status": str(draw.choices(statuses, weights)[0]),
+            "first_name": given,
+            "last_name": family,
+            "company": company,
+            "title": f"Head of {trade}",
+            "email": f"{given}.{family}{number}@{domain}" if by_email else "",
+            "phone": f"({draw.randint(201, 989)}) 555-{number % 10000:04}" if draw.random() < 0.7 else "",
+            "mobile": f"+1 415 {draw.randint(201, 989)} {number % 10000:04}" if draw.random() < 0.3 else "",
+            "linkedin_url": linkedin,
+            "website": f"https://{domain}/",
+            "industry": draw.choice(INDUSTRIES),
+            "employees": draw.choice((None, 5, 40, 250, 800, 12_000)),
+            "street": f"{number % 900} Main St",
+            "city": city,
+            "state": state,
+            "postal_code": f"{number % 90000 + 10000}",
+            "country": "United States",
+            "lead_source": draw.choice(SOURCES),
+            "rating": draw.choice(("", "hot", "warm", "cold")),
+            "description": f"Asked about {trade.lower()} for {company}, number {number}." if number % 3 == 0 else "",
+            "since": since,
+        }
+
+
+def seed_leads(count: int, *, owners: Sequence[User] = (), seed: int = 1) -> None:
+    """Store that many leads by COPY, placed in their statuses, with moves and change log, as an import leaves them.
+
+    Indexes but the unique ones are made again afterwards, which for a million rows saves minutes.
+    """
+    actor = User.objects.system()
+    who, rest = str(actor), ("benchmark", "", "{}")
+    owner_ids: list[int | None] = [*(owner.pk for owner in owners), None]
+    with connection.cursor() as cursor:
+        indexes = _drop_indexes(cursor, Lead._meta.db_table)
+    for start in range(0, count, BATCH):
+        batch = list(fake_leads(min(BATCH, count - start), seed=seed + start, first=start + 1))
+        ids = next_ids(Lead, len(batch))
+        with acting(actor=actor, via="benchmark", at=FIRST_DAY), connection.cursor() as cursor:
+            cursor.execute("SELECT history_transaction()")
+            (transaction,) = cursor.fetchone()
+            copy_rows(
+                cursor,
+                "history_move (transaction_id, object, record_id, version, from_state, to_state, verb, actor_id,"
+                " actor_name, at, via, reason, facts)",
+                (
+                    (transaction, "lead", pk, 1, "", lead["status"], "place", actor.pk, who, lead["since"], *rest)
+                    for pk, lead in zip(ids, batch, strict=True)
+                ),
+            )
+            columns, rows = lead_rows(ids, batch, owner_ids)
+            copy_rows(cursor, f"leads_lead ({', '.join(columns)})", rows)
+    with connection.cursor() as cursor:
+        for definition in indexes:
+            cursor.execute(definition)
+        cursor.execute("ANALYZE")
+
+
+def lead_rows(
+    ids: Iterable[int], leads: Iterable[dict[str, Any]], owner_ids: Sequence[int | None] = (None,)
+) -> tuple[list[str], Iterator[list[Any]]]:
+    """Columns and rows for a COPY into the leads' table: every column that is not generated."""
+    blank: dict[str, Any] = {}
+    for field in Lead._meta.concrete_fields:
+        if not isinstance(field, models.GeneratedField):
+            empty = "{}" if isinstance(field, models.JSONField) else field.get_default()
+            blank[field.attname] = None if field.null else empty
+    columns = list(blank)
+
+    def rows() -> Iterator[list[Any]]:
+        for pk, lead in zip(ids, leads, strict=True):
+            since = lead["since"]
+            times = {"created_at": since, "updated_at": since, "status_since": since}
+            row = {**blank, **times, **lead, "id": pk, "owner_id": owner_ids[pk % len(owner_ids)]}
+            yield [row[column] for column in columns]
+
+    return columns, rows()
+
+
+def copy_rows(cursor: Any, target: str, rows: Iterable[Sequence[Any]]) -> None:
+    """COPY rows into `table (columns)`."""
+    with cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _drop_indexes(cursor: Any, table: str) -> list[str]:
+    cursor.execute(
+        "SELECT c.relname, pg_get_indexdef(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indrelid = %s::regclass AND NOT i.indisunique",
+        [table],
+    )
+    found = cursor.fetchall()
+    for name, _ in found:
+        cursor.execute(f'DROP INDEX "{name}"')
+    return [definition for _, definition in found]
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def alternate(rounds: int, **contenders: Callable[[], float]) -> dict[str, list[float]]:
+    """Measure the contenders in turn, round after round, so that a busy moment of the machine hits all of them."""
+    figures: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            figures[name].append(measure())
+    return figures
+
+
+def print_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print columns as wide as what is in them."""
+    lines = [[str(cell) for cell in line] for line in (heading, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_figures(figures: dict[str, list[float]], unit: str = "s") -> None:
+    """Print best, median and every round of each contender."""
+    print_table(
+        ("", f"best ({unit})", "median", "rounds"),
+        (
+            (name, f"{min(all_):.3f}", f"{statistics.median(all_):.3f}", " ".join(f"{one:.3f}" for one in all_))
+            for name, all_ in figures.items()
+        ),
+    )
+
+
+def conclude(
+    *,
+    work: str,
+    ours: float,
+    limit: float,
+    unit: str,
+    at_least: float = 0.0,
+    at_most: float = 0.0,
+    also: bool = True,
+) -> bool:
+    """Print the verdict as the last line, one JSON object, and return whether the budget holds.
+
+    The ratio is ours / limit: rates are held `at_least`, times `at_most`. `also` is whether the budget's other
+    conditions (memory, queries) hold.
+    """
+    ratio = ours / limit
+    holds = ratio >= at_least and (not at_most or ratio <= at_most) and also
+    verdict = {"work": work, "ours": round(ours, 4), "limit": round(limit, 4), "unit": unit}
+    print(json.dumps({**verdict, "ratio": round(ratio, 3), "budget": at_least or at_most, "holds": holds}))
+    return holds
