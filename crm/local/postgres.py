@@ -25,6 +25,7 @@ from crm.local.owner import server_owner
 from crm.local.place import PORT, Place
 
 DATABASE = "plumb"
+PROJECT = Path(__file__).resolve().parent.parent.parent
 __all__ = ["Cluster", "PostgresError", "database", "ensure", "remove", "stop"]
 
 
@@ -175,17 +176,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", default="postgres", help="the cluster: postgres (default) or test")
     parser.add_argument("--all", action="store_true", help="stop, remove: every cluster of this project")
     parser.add_argument("--source", choices=binaries.SOURCES, help="force where a new cluster's programs come from")
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="for psql: its own options")
-    asked = parser.parse_args(arguments)
-    project = Path(__file__).resolve().parent.parent.parent
+    parser.epilog = "psql takes its own options after ours."
+    asked, words = parser.parse_known_args(arguments)
+    if words and asked.action != "psql":
+        parser.error(f"unknown: {' '.join(words)}")
     try:
-        return _act(project, asked)
+        return _act(PROJECT, asked, words)
     except PostgresError as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _act(project: Path, asked: argparse.Namespace) -> int:
+def _act(project: Path, asked: argparse.Namespace, words: list[str]) -> int:
     owner = server_owner()
     found = place.find_place(project, asked.name, owner)
     names = place.known_names(project) if asked.all else [asked.name]
@@ -208,7 +210,7 @@ def _act(project: Path, asked: argparse.Namespace) -> int:
         cluster.create_database(DATABASE)
         programs = binaries.choose(owner, source=asked.source, home=found.home, major=server.version_of(cluster.place))
         where = ["-h", cluster.host, "-p", str(cluster.port), "-U", cluster.user, "-d", DATABASE]
-        return subprocess.call([str(programs.folder / "psql"), *where, *asked.words])
+        return subprocess.call([str(programs.folder / "psql"), *where, *words])
     return 0
 
 

@@ -214,6 +214,26 @@ def test_it_leaves_nothing_when_it_is_removed(project: Path, start: Start) -> No
     assert [path.name for path in (project / ".data").iterdir()] == ["postgres.lock"]
 
 
+def test_its_commands_work_on_every_cluster(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(postgres, "PROJECT", project)
+
+    def run(*words: str) -> tuple[int, str]:
+        code = postgres.main([*words])
+        return code, capsys.readouterr().out.strip()
+
+    assert run("status") == (3, "not running")
+    assert run("start", "--name", "test")[1].startswith(f"started: {project}/.data/test (")
+    assert run("start")[1].startswith("started: ")
+    assert run("start")[1].startswith("running: ")
+    assert run("status", "--name", "test")[1].startswith(f"running: host={project}/.data/test port=5432 user=plumb")
+    assert run("stop", "--all") == (0, "stopped: postgres, test")
+    assert run("stop", "--all") == (0, "it was not running")
+    assert run("remove", "--all") == (0, "")
+    assert sorted(path.name for path in (project / ".data").iterdir()) == ["postgres.lock", "test.lock"]
+
+
 @contextmanager
 def umask(mask: int) -> Iterator[None]:
     before = os.umask(mask)
