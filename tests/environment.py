@@ -12,8 +12,8 @@ os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 if "DATABASE_URL" not in os.environ:
-    from crm.local.postgres import ensure
+    from crm.local.postgres import database
 
-    cluster = ensure(Path(__file__).resolve().parent.parent, name="test", durable=False)
-    host = str(cluster.host).replace("/", "%2F")
-    os.environ["DATABASE_URL"] = f"postgres://{cluster.user}@{host}:{cluster.port}/postgres"
+    server = database(Path(__file__).resolve().parent.parent, name="test")
+    host = str(server["HOST"]).replace("/", "%2F")
+    os.environ["DATABASE_URL"] = f"postgres://{server['USER']}@{host}:{server['PORT']}/{server['NAME']}"
