@@ -1,0 +1,287 @@
+"""Editing a record that somebody else may be editing too.
+
+A form carries the version it was opened with. Comes it back when the record is at a later one, nothing is saved: the
+form is shown again with what was changed meanwhile. What only they changed is taken over, what only you typed stays,
+and a field that both changed asks which value to keep. `save()` compares the version once more in the very statement
+that writes (crm.core.records), so there is no gap between looking and writing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.apps import apps
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.db import models
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from crm.core.display import names_of, shown
+from crm.core.labels import field_label
+from crm.core.text import tidy
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelForm = forms.ModelForm
+
+MINE, THEIRS = "mine", "theirs"
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """One field that somebody else changed while this form was open."""
+
+    name: str
+    label: str
+    before: str
+    theirs: str
+    yours: str
+    who: str
+    at: datetime | None
+    collides: bool
+
+
+@dataclass(slots=True)
+class Edit:
+    """One request to edit one record: what it was opened with, and what stands in the way of saving it."""
+
+    version: int | None = None
+    choices: dict[str, str] = field(default_factory=dict)
+    meanwhile: list[Meanwhile] = field(default_factory=list)
+    undecided: list[Meanwhile] = field(default_factory=list)
+    refusals: list[tuple[str, str]] = field(default_factory=list)
+
+
+def edit_of(request: HttpRequest) -> Edit:
+    """The edit this request is part of; read once, so that a second attempt finds what stopped the first."""
+    if not hasattr(request, "record_edit"):
+        edit = Edit()
+        if request.method == "POST":
+            given = request.POST.get("version", "")
+            edit.version = int(given) if given.isdecimal() and len(given) < 10 else None
+            edit.choices = {name: request.POST.get(f"keep_{name}", "") for name in request.POST.getlist("collided")}
+        request.record_edit = edit  # type: ignore[attr-defined]
+    found: Edit = request.record_edit  # type: ignore[attr-defined]
+    return found
+
+
+class RecordForm(ModelForm):
+    """The form of a record's page. Writes only what was typed: `changed_data` is measured against the stored row."""
+
+    edit = Edit()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.editing = self.instance.pk is not None
+        self._keep_what_is_stored()
+        if self.is_bound and self.editing:
+            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+            self._apply_choices()
+            self._compare_with_stored()
+
+    # --- what was typed -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        return [name for name in self.fields if self._typed(name, self.get_initial_for_field(self.fields[name], name))]
+
+    def _typed(self, name: str, stored: Any) -> bool:
+        """Whether the posted value differs from a stored one; line ends and outer spaces are no difference."""
+        form_field = self.fields[name]
+        posted = form_field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        if isinstance(posted, str) and isinstance(stored, str) and _one_text(posted) == _one_text(stored):
+            return False
+        return bool(form_field.has_changed(stored, posted))
+
+    def _put(self, name: str, stored: Any) -> None:
+        """Let a field hold the stored value, as a browser would post it."""
+        form_field, html_name, data = self.fields[name], self.add_prefix(name), self.data
+        widget: Any = form_field.widget
+        value = form_field.prepare_value(stored)
+        if isinstance(widget, forms.MultiWidget):
+            for suffix, part, one in zip(
+                widget.widgets_names, widget.widgets, widget.decompress(value) or [], strict=False
+            ):
+                data[f"{html_name}{suffix}"] = part.format_value(one) or ""
+        elif isinstance(widget, forms.CheckboxInput):
+            data.pop(html_name, None)
+            if value:
+                data[html_name] = "on"
+        else:
+            written = widget.format_value(value)
+            data[html_name] = (written[0] if isinstance(written, list) and written else written) or ""
+
+    def _keep_what_is_stored(self) -> None:
+        """A word that left the handbook and an owner who left the company stay choices where they are stored."""
+        for name, form_field in self.fields.items():
+            stored = self.initial.get(name)
+            if stored in (None, ""):
+                continue
+            if isinstance(form_field, forms.TypedChoiceField):
+                choices: list[Any] = list(form_field.choices)  # type: ignore[arg-type]
+                if str(stored) not in [str(key) for key, _ in choices]:
+                    form_field.choices = [*choices, (stored, f"{stored} (not in the handbook any more)")]
+            elif isinstance(form_field, forms.ModelChoiceField) and form_field.queryset is not None:
+                known = form_field.queryset
+                if known.query.has_filters():
+                    form_field.queryset = known | known.model._base_manager.filter(pk=stored)
+
+    # --- what others did meanwhile ------------------------------------------------------------------------------------
+
+    def _apply_choices(self) -> None:
+        """Take theirs where that was chosen; where nothing was, the question is put again."""
+        self.edit.undecided = []
+        for name, choice in self.edit.choices.items():
+            if name not in self.fields:
+                continue
+            stored = self.initial.get(name)
+            if choice == THEIRS:
+                self._put(name, stored)
+            elif choice != MINE and self._typed(name, stored):
+                model_field: Any = self.instance._meta.get_field(name)
+                posted = self._posted(name)
+                names = names_of([(model_field, stored), (model_field, posted)])
+                theirs, yours = shown(model_field, stored, names), shown(model_field, posted, names)
+                label = field_label(model_field)
+                self.edit.undecided.append(Meanwhile(name, label, "", theirs, yours, "", None, collides=True))
+
+    def _compare_with_stored(self) -> None:
+        opened, stored = self.edit.version, self.instance.version
+        self.edit.meanwhile = []
+        if opened is None or opened >= stored:
+            return
+        columns = {f.column: f for f in self.instance._meta.concrete_fields}
+        found: dict[str, Any] = {}
+        log = apps.get_model("history", "Change").objects.of(self.instance).after_version(opened)
+        for change in log.filter(version__lte=stored, op="U").select_related("transaction").order_by("id"):
+            for column, (old, new) in (change.what or {}).items():
+                first = found.setdefault(column, (old, None, None))[0]
+                found[column] = (first, new, change.transaction)
+        known = {column: values for column, values in found.items() if column in columns}
+        names = names_of(
+            [
+                *((columns[column], value) for column, values in known.items() for value in values[:2]),
+                *((columns[column], self._posted(columns[column].name)) for column in known),
+            ]
+        )
+        for column, (before, theirs, transaction) in known.items():
+            self.edit.meanwhile.append(self._one(columns[column], before, theirs, transaction, names))
+
+    def _one(self, model_field: Any, before: Any, theirs: Any, transaction: Any, names: Any) -> Meanwhile:
+        """Take their value over where only they changed the field, or find that both did."""
+        name, yours, collides = model_field.name, "", False
+        if name in self.fields:
+            stored = self.initial.get(name)
+            if not self._typed(name, model_field.to_python(before)):
+                self._put(name, stored)
+            elif self._typed(name, stored):
+                collides = True
+                yours = shown(model_field, self._posted(name), names)
+        return Meanwhile(
+            name,
+            field_label(model_field),
+            shown(model_field, before, names),
+            shown(model_field, theirs, names),
+            yours,
+            transaction.actor_name or "Somebody outside Plumb",
+            transaction.recorded_at,
+            collides,
+        )
+
+    def _posted(self, name: str) -> Any:
+        """What was typed, cleaned if it can be, as a foreign key's id or a value."""
+        if name not in self.fields:
+            return None
+        form_field = self.fields[name]
+        posted = form_field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        try:
+            value = form_field.clean(posted)
+        except forms.ValidationError:
+            return None if isinstance(form_field, forms.ModelChoiceField) else posted
+        return value.pk if isinstance(value, models.Model) else value
+
+    # --- whether it can be saved --------------------------------------------------------------------------------------
+
+    def clean(self) -> dict[str, Any] | None:
+        """Say what stands in the way: another's change, a choice not made, a refusal of the domain."""
+        cleaned = super().clean()
+        if self.editing and self.edit.version is None:
+            self.add_error(None, "This page was incomplete when it was sent: reload it and try again.")
+        if self.edit.meanwhile:
+            who = ", ".join(dict.fromkeys(item.who for item in self.edit.meanwhile))
+            self.add_error(
+                None, f"Not saved yet: {who} changed this record while you had it open. Look below, then save again."
+            )
+        elif self.editing:
+            for item in self.edit.undecided:
+                self.add_error(item.name, "Somebody else changed this too: choose above which value to keep.")
+        for name, message in self.edit.refusals:
+            self.add_error(name if name in self.fields else None, message)
+        return cleaned
+
+    def _post_clean(self) -> None:
+        everything = self.cleaned_data
+        for name, value in everything.items():
+            if isinstance(value, str):
+                everything[name] = value.replace("\r\n", "\n")
+        if self.editing:
+            # What was not typed is not set, so that the instance keeps what is stored, whatever the form showed.
+            self.cleaned_data = {name: value for name, value in everything.items() if name in self.changed_data}
+        super()._post_clean()  # type: ignore[misc]
+        self.cleaned_data = {name: value for name, value in everything.items() if name not in self.errors}
+
+    def _get_validation_exclusions(self) -> set[str]:
+        exclude: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        if self.editing and not self._checking_constraints:
+            exclude |= {name for name in self.fields if name not in self.changed_data}
+        return exclude
+
+    _checking_constraints = False
+
+    def validate_constraints(self) -> None:
+        """Constraints look at the whole record; only single fields are let be when nobody typed in them."""
+        self._checking_constraints = True
+        try:
+            super().validate_constraints()
+        finally:
+            self._checking_constraints = False
+
+    def _update_errors(self, errors: Any) -> None:
+        # A constraint names no field: the message goes to the first field of the form that the constraint is about.
+        if hasattr(errors, "error_dict") and NON_FIELD_ERRORS in errors.error_dict:
+            for error in list(errors.error_dict[NON_FIELD_ERRORS]):
+                name = constraint_field(self, str(error.message))
+                if name:
+                    errors.error_dict[NON_FIELD_ERRORS].remove(error)
+                    errors.error_dict.setdefault(name, []).append(error)
+            if not errors.error_dict[NON_FIELD_ERRORS]:
+                del errors.error_dict[NON_FIELD_ERRORS]
+        super()._update_errors(errors)  # type: ignore[misc]
+
+
+def constraint_field(form: forms.BaseForm, message: str, name: str = "") -> str:
+    """The first field of the form that a constraint, known by its name or its message, is about."""
+    for constraint in form._meta.model._meta.constraints:  # type: ignore[attr-defined]
+        if name != constraint.name and message != constraint.violation_error_message:
+            continue
+        fields = list(getattr(constraint, "fields", ()))
+        if isinstance(constraint, models.CheckConstraint):
+            fields = [str(part[0]).split("__")[0] for part in _leaves(constraint.condition)]
+        return next((one for one in fields if one in form.fields), "")
+    return ""
+
+
+def _leaves(condition: Any) -> list[Any]:
+    return [
+        leaf
+        for child in getattr(condition, "children", [])
+        for leaf in (_leaves(child) if isinstance(child, models.Q) else [child])
+    ]
+
+
+def _one_text(text: str) -> str:
+    return tidy(text.replace("\r\n", "\n"))

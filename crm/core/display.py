@@ -1,0 +1,71 @@
+"""Stored values as people read them: labels, names, dates of the reader's zone; an empty value is said."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
+else:
+    Field = models.Field
+# (model, id) to name, for the records that foreign keys of a page point at.
+Names = Mapping[tuple[type[models.Model], int], str]
+EMPTY = "(empty)"
+
+
+def shown(field: Field | None, raw: Any, names: Names | None = None) -> str:
+    """One value of a field, as stored or as the change log keeps it (JSON), in words."""
+    if raw is None or raw == "":
+        return EMPTY
+    if field is None:
+        return plain_text(raw)
+    if isinstance(field, models.ForeignKey):
+        kind = field.remote_field.model
+        return (names or {}).get((kind, int(raw)), f"{kind._meta.verbose_name} {raw}, which is gone")
+    try:
+        value = field.to_python(raw)
+    except (ValidationError, TypeError, ValueError):
+        value = raw
+    if field.choices:
+        return str(dict(field.flatchoices).get(value, value))
+    return plain_text(value)
+
+
+def plain_text(value: Any) -> str:
+    """A value without a field: dates in the reader's zone, yes and no, everything else as it is."""
+    if value is None or value == "":
+        return EMPTY
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, datetime):
+        return date_format(timezone.localtime(value) if timezone.is_aware(value) else value, "DATETIME_FORMAT")
+    if isinstance(value, date):
+        return date_format(value, "DATE_FORMAT")
+    if isinstance(value, Decimal | float):
+        return str(number_format(value, use_l10n=True, force_grouping=True))
+    if isinstance(value, dict) and set(value) == {"id", "name"}:
+        return str(value["name"])
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value)
+
+
+def names_of(wanted: Iterable[tuple[Field, Any]]) -> dict[tuple[type[models.Model], int], str]:
+    """The names of all records these foreign keys point at: one query for each model, however many values."""
+    ids: dict[type[models.Model], set[int]] = defaultdict(set)
+    for field, raw in wanted:
+        if isinstance(field, models.ForeignKey) and raw not in (None, ""):
+            ids[field.remote_field.model].add(int(raw))
+    return {
+        (kind, pk): str(record) for kind, keys in ids.items() for pk, record in kind._base_manager.in_bulk(keys).items()
+    }

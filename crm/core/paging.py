@@ -1,0 +1,50 @@
+"""Pages of long lists: counted only so far, and only so deep, because both cost more the further they go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.paginator import Paginator
+from django.utils.functional import cached_property
+
+if TYPE_CHECKING:
+    Base = Paginator[Any]
+else:
+    Base = Paginator
+
+COUNT_LIMIT = 10_000
+DEEPEST_PAGE = 200
+
+
+def capped_count(rows: Any) -> int:
+    """How many rows there are; `COUNT_LIMIT + 1` stands for any number above the limit."""
+    if isinstance(rows, list | tuple):
+        return len(rows)
+    # The rows are only counted: their columns and their order would cost a sort or a fetch of each.
+    return int(rows.order_by().values("pk")[: COUNT_LIMIT + 1].count())
+
+
+def count_words(count: int) -> str:
+    """A capped count in words: "10,000+" beyond the limit."""
+    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
+
+
+class CappedPaginator(Base):
+    """A paginator that stops counting at `COUNT_LIMIT` and has at most `DEEPEST_PAGE` pages."""
+
+    template_name = "admin/plumb/pagination.html"
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, as far as anybody needs to know."""
+        return capped_count(self.object_list)
+
+    @cached_property
+    def num_pages(self) -> int:
+        """Never more than somebody would turn; what lies deeper is found by a filter."""
+        return min(super().num_pages, DEEPEST_PAGE)
+
+    @property
+    def count_words(self) -> str:
+        """The count as the page says it."""
+        return count_words(self.count)
