@@ -7,24 +7,26 @@ could be left open is closed, and what is missing stops the start (checks in `cr
 
 from __future__ import annotations
 
+import logging
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
+from crm.core.environment import broker, database, env, flag, one_of, whole_number, words
 from crm.core.logs import logging_config
+from crm.jobs.broker import ADDRESS, SCHEMES, is_embedded, transport_options
+from crm.jobs.schedule import SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DATA = BASE_DIR / ".data"
-env = environ.Env()
 
-DEBUG: bool = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+DEBUG = flag("DEBUG", default=False)
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-PRODUCTION = not DEBUG and ("DATABASE_URL" in env.ENVIRON or not set(ALLOWED_HOSTS) <= LOOPBACK)
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", default=sorted(LOOPBACK))
+OWN_DATABASE = not env.str("DATABASE_URL", default="")
+PRODUCTION = not DEBUG and (not OWN_DATABASE or not set(ALLOWED_HOSTS) <= LOOPBACK)
 
 
 def local_secret_key() -> str:
@@ -74,9 +76,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "crm.jobs.middleware.ProbeMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -110,15 +113,15 @@ TEMPLATES = [
 
 # One domain call is one transaction (`acting`), so a request is not one by itself.
 DATABASES: dict[str, dict[str, Any]] = {}
-if "DATABASE_URL" in env.ENVIRON:
-    DATABASES["default"] = env.db("DATABASE_URL")
-    # libpq writes a socket's folder as a percent-encoded host: postgres://user@%2Fvar%2Frun%2Fpostgresql/plumb.
-    DATABASES["default"]["HOST"] = unquote(DATABASES["default"].get("HOST", ""))
-else:
-    from crm.local.postgres import database
+if OWN_DATABASE:
+    from crm.local.postgres import database as own_database
 
-    DATABASES["default"] = dict(database(BASE_DIR))
+    DATABASES["default"] = dict(own_database(BASE_DIR))
+else:
+    DATABASES["default"] = database("DATABASE_URL")
 DATABASES["default"].update(ATOMIC_REQUESTS=False, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+# A server that is gone is said to be gone before anybody has given up waiting for a page.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "people.User"
@@ -140,6 +143,9 @@ LOGIN_REDIRECT_URL = "admin:index"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "crm.people.backends.login_key"
+AXES_LOCKOUT_TEMPLATE = "429_locked_out.html"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -168,12 +174,13 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Asked on the machine itself, beside the proxy that ends TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = words("CSRF_TRUSTED_ORIGINS")
 # Behind a proxy that ends TLS; off by default because a client could send the header itself.
-if env.bool("TRUST_PROXY_HEADERS", default=False):
+if flag("TRUST_PROXY_HEADERS", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # No request leaves the server. Alpine, which the admin's theme is built on, evaluates expressions (unsafe-eval) and
@@ -194,15 +201,37 @@ CONTENT_SECURITY_POLICY = {
 CRM_HANDBOOK: str = env.str("CRM_HANDBOOK", default=str(BASE_DIR / "crm" / "handbook" / "handbook.toml"))
 
 # Without a broker's address, messages queue in the same PostgreSQL (pgmq): the demo needs no second server.
-CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default="pgmq://local@local/plumb")
+CELERY_BROKER_URL = broker("CELERY_BROKER_URL", SCHEMES, default=ADDRESS)
+# Messages of a worker that was killed come back after this time; no task may run longer.
+VISIBILITY_TIMEOUT = whole_number("VISIBILITY_TIMEOUT", default=300, least=1, most=86400)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    transport_options(DATABASES["default"], visibility_timeout=VISIBILITY_TIMEOUT)
+    if is_embedded(CELERY_BROKER_URL)
+    else ({"visibility_timeout": VISIBILITY_TIMEOUT} if CELERY_BROKER_URL.startswith(("redis", "sentinel")) else {})
+)
+# Remote control answers through queues whose names are too long for pgmq; the heartbeats say what it would.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not is_embedded(CELERY_BROKER_URL)
 CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(LOCAL_DATA / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = SCHEDULE
+CELERY_BEAT_SCHEDULE_FILENAME = env.str("BEAT_SCHEDULE_FILE", default="") or str(LOCAL_DATA / "celerybeat-schedule")
+# A request body larger than this many megabytes is refused before it is stored anywhere.
+UPLOAD_LIMIT = whole_number("UPLOAD_LIMIT_MB", default=512, least=1, most=100_000) * 1024 * 1024
 
-LOGGING = logging_config(json=PRODUCTION, level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING = logging_config(
+    json=PRODUCTION, level=one_of("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO")
+)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# Who it was is the user's number; where they were is nobody's business.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+# Without it, /metrics answers private addresses, in production nobody.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# It would ask the database at every start of every process; /readyz counts what is not applied.
+PROMETHEUS_EXPORT_MIGRATIONS = False

@@ -8,4 +8,6 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        from crm.core import checks  # noqa: F401 - registers the system checks
+        from crm.core.checks import refuse_unsafe_start
+
+        refuse_unsafe_start()

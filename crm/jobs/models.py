@@ -8,7 +8,7 @@ from crm.core.text import Line
 
 
 class Heartbeat(models.Model):
-    """When a part last worked: `worker` ran a task that `beat` sent. /readyz reads it; brokers cannot all be asked."""
+    """When a part last worked: `beat` sent a heartbeat, `worker` ran one. Brokers cannot all be asked, rows can."""
 
     part = Line(max_length=20, blank=False, unique=True)
     at = models.DateTimeField()

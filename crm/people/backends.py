@@ -7,7 +7,15 @@ from typing import Any
 from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 
+from crm.core.keys import compute_keys
 from crm.people.models import User
+
+
+def login_key(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
+    """What wrong passwords are counted by: the key of the address, so that its spellings count together."""
+    given = credentials if credentials else getattr(request, "POST", {})
+    entered = str(given.get("username") or given.get("email") or "").replace("\0", "")
+    return compute_keys("email_key", [entered[:254]])[0]
 
 
 class EmailBackend(BaseBackend):

@@ -1,0 +1,23 @@
+"""What beat sends, and how often.
+
+Beat only wakes: each task finds its work in rows, so a lost or doubled message is harmless. One that nobody took before
+the next ones were due has nothing left to say, and expires.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEARTBEAT_SECONDS = 20
+FEED_SECONDS = 10
+
+
+def every(task: str, seconds: int) -> dict[str, Any]:
+    """An entry of the schedule."""
+    return {"task": task, "schedule": float(seconds), "options": {"expires": seconds * 3}}
+
+
+SCHEDULE = {
+    "heartbeat": every("crm.jobs.tasks.heartbeat", HEARTBEAT_SECONDS),
+    "number the feed": every("crm.jobs.tasks.number_feed", FEED_SECONDS),
+}
