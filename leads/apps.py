@@ -8,4 +8,4 @@ class LeadsConfig(AppConfig):
     label = "leads"
 
     def ready(self) -> None:
-        from leads import policies  # noqa: F401 - registers who may do what
+        from leads import panels, policies  # noqa: F401 - register who may do what, and receipts on other pages

@@ -1,0 +1,255 @@
+"""The dialog of a move: one view for every verb of every flow, with JavaScript in a dialog, without it a full page.
+
+GET asks what the verb's own form asks and changes nothing; POST makes one call of the door and translates its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import View
+from django_htmx.http import HttpResponseClientRedirect
+
+from crm.core.door import Verdict, decide, find_verb, move, verdicts
+from crm.core.errors import Missing, Refused, Stale
+from crm.core.flow import Ask, Facts, Stateful, Verb
+from crm.core.meanwhile import Meanwhile, changes_after
+from crm.core.permissions import may
+
+if TYPE_CHECKING:
+    from crm.history.models import Move
+    from crm.people.models import User
+
+VIA = "admin"
+STATUS = {"forbidden": 403, "not_from_here": 409, "stale": 409}
+REFUSED_HEADER = "Plumb-Refused"
+
+
+class NoteForm(forms.Form):
+    """The reason every move may carry, and some must."""
+
+    reason = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One field of the dialog, what is wrong with it, and whether the move cannot be made without it."""
+
+    field: forms.BoundField
+    problems: tuple[Missing, ...] = ()
+    needed: bool = False
+
+
+def url_of(record: Any, page: str, *args: Any) -> str:
+    """The address of a record's page in the admin: `change`, or one that its admin adds (`move`, `claim` ...)."""
+    return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_{page}", args=[record.pk, *args])
+
+
+def state_label(kind: type[Stateful], key: str) -> str:
+    """What people read for a status; the key itself when it left the handbook."""
+    flow_field: Any = kind._meta.get_field(kind.FLOW)
+    return str(dict(flow_field.flatchoices).get(key, key))
+
+
+def target_label(record: Stateful, info: Verb, ask: Ask) -> str:
+    """Where the verb would lead, if that is known before it is made; else an empty string."""
+    step = getattr(type(record), info.name)._django_fsm.get_transition(record.current_state)
+    if step is None:
+        return ""
+    if isinstance(step.target, str):
+        return state_label(type(record), step.target)
+    try:
+        return state_label(type(record), step.target.func(record, ask))
+    except (AttributeError, KeyError):  # needs a fact, or a move, that is not there
+        return ""
+
+
+class MoveDialog(View):
+    """One move of one record. `kind` is given by the admin that mounts it; a verb with more to ask has a subclass."""
+
+    kind: ClassVar[type[Stateful]]
+    site: Any = None
+    template_name = "core/move.html"
+    partial_name = "core/move_form.html"
+    http_method_names = ["get", "post", "head", "options"]
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.at: datetime = timezone.now()
+        self.actor: User = request.user  # type: ignore[assignment]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.record: Any = get_object_or_404(self.kind._base_manager, pk=kwargs["pk"])
+        if not may(self.actor, "view", self.record):
+            raise PermissionDenied
+        try:
+            self.info = find_verb(self.kind, kwargs["verb"])
+        except Refused as unknown:
+            raise Http404(unknown.message) from None
+        self.kind.prepare_moves([self.record])
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the move asks for."""
+        refusal = decide(self.record, self.info, self.ask())
+        if refusal and refusal.code == "missing_facts":
+            return self.answer(self.form(None), asks=refusal.missing)
+        return self.answer(self.form(None), refusal=refusal)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Make the move, or say everything that is missing at its field."""
+        names = self.info.facts(record=self.record, at=self.at).fields
+        facts = {name: request.POST[name] for name in names if name in request.POST}
+        try:
+            made = move(
+                self.record,
+                self.info.name,
+                actor=self.actor,
+                at=self.at,
+                via=VIA,
+                reason=request.POST.get("reason", "").strip(),
+                version=self.opened_version(),
+                **facts,
+            )
+        except Refused as refusal:
+            self.record.refresh_from_db()
+            return self.answer(self.form(request.POST), refusal=refusal)
+        self.tell(made)
+        return self.go(self.after(made))
+
+    def ask(self) -> Ask:
+        """The question put to the door before any fact is given."""
+        return Ask(self.actor, self.at, VIA)
+
+    def opened_version(self) -> int | None:
+        """The version of the record that the user looked at."""
+        text = self.request.POST.get("version", "") or self.request.GET.get("version", "")
+        return int(text) if text.isdigit() and len(text) < 10 else None
+
+    def form(self, data: Any) -> Facts:
+        """The verb's own form: filled in as it was sent, or with what is most likely."""
+        return self.info.facts(data, record=self.record, at=self.at, initial=self.initial())
+
+    def initial(self) -> dict[str, Any]:
+        """What is most likely, by field: what the link says, the record's own value; as owner, who asks."""
+        names = self.info.facts(record=self.record, at=self.at).fields
+        known = {name: value for name in names if (value := getattr(self.record, name, None)) not in ("", None)}
+        linked = {name: self.request.GET[name] for name in names if name in self.request.GET}
+        return ({"owner": self.actor.pk} if "owner" in names else {}) | known | linked
+
+    def tell(self, made: Move) -> None:
+        """Say what the record is now, and how to undo a slip."""
+        now = state_label(self.kind, made.to_state)
+        back = ""
+        if self.can_take_back():
+            link = url_of(self.record, "move", "take_back")
+            back = format_html(' <a href="{}" data-dialog class="pl-link">Take back</a>', link)
+        messages.success(self.request, format_html("Now {}.{}", now, back))
+
+    def can_take_back(self) -> bool:
+        """Whether the last move can be taken back by who asks, without more."""
+        return may_take_back(self.record, self.actor, self.at)
+
+    def after(self, made: Move) -> str:
+        """Where to go once the move is made."""
+        wanted = self.request.POST.get("next", "")
+        if wanted and url_has_allowed_host_and_scheme(wanted, {self.request.get_host()}, self.request.is_secure()):
+            return wanted
+        return url_of(self.record, "change")
+
+    def go(self, url: str) -> HttpResponse:
+        """Leave the dialog for a page."""
+        return HttpResponseClientRedirect(url) if self.request.htmx else HttpResponseRedirect(url)  # type: ignore[attr-defined]
+
+    def answer(
+        self, form: Facts, *, refusal: Refused | None = None, asks: Sequence[Missing] = (), status: int = 0
+    ) -> TemplateResponse:
+        """The dialog, with what was refused at its field and what has no field on top."""
+        note = NoteForm(form.data if form.is_bound else None)
+        fields = [*form, note["reason"]]
+        problems = refusal.missing if refusal else ()
+        needed = {item.field for item in (*asks, *problems)}
+        names = {field.name for field in fields}
+        asked = [Asked(f, tuple(p for p in problems if p.field == f.name), f.name in needed) for f in fields]
+        blocked = [item.message for item in (*asks, *problems) if item.field not in names]
+        if refusal and not refusal.missing and not isinstance(refusal, Stale):
+            blocked.append(refusal.message)
+        first = next((item for item in asked if item.problems), asked[0])
+        first.field.field.widget.attrs["autofocus"] = True
+        stale = isinstance(refusal, Stale)
+        version = self.record.version if stale or not self.opened_version() else self.opened_version()
+        context = {
+            **(self.site.each_context(self.request) if self.site and not self.request.htmx else {}),  # type: ignore[attr-defined]
+            "title": self.info.label,
+            "record": self.record,
+            "record_url": url_of(self.record, "change"),
+            "kind_name": str(self.kind._meta.verbose_name),
+            "verb": self.info,
+            "asked": asked,
+            "blocked": blocked,
+            "from_label": state_label(self.kind, self.record.current_state),
+            "to_label": target_label(self.record, self.info, self.ask()),
+            "version": version,
+            "next": self.request.POST.get("next", "") or self.request.GET.get("next", ""),
+            "meanwhile": self.meanwhile() if stale else None,
+            **self.more(form),
+        }
+        name = self.partial_name if self.request.htmx else self.template_name  # type: ignore[attr-defined]
+        status = status or STATUS.get(refusal.code if refusal else "", 200)
+        response = TemplateResponse(self.request, name, context, status=status)
+        if refusal:
+            response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
+        return response
+
+    def meanwhile(self) -> Sequence[Meanwhile]:
+        """What others did to the record since it was opened."""
+        return changes_after(self.record, self.opened_version() or self.record.version)
+
+    def more(self, form: Facts) -> dict[str, Any]:
+        """What a dialog of its own shows beside the fields."""
+        return {"partial_name": self.partial_name}
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What may be done with a record now: the moves that can be made, those that cannot and why, and taking back."""
+
+    possible: list[Verdict]
+    blocked: list[Verdict]
+    take_back: bool
+    last: Move | None
+
+
+def moves_of(record: Stateful, *, actor: User, at: datetime) -> Moves:
+    """Ask the door about every move that leaves the record's present status."""
+    answers = verdicts(record, actor=actor, at=at, via=VIA)
+    take_back = "take_back" in type(record).verbs() and may_take_back(record, actor, at)
+    return Moves(
+        [verdict for verdict in answers if verdict.allowed],
+        [verdict for verdict in answers if not verdict.allowed],
+        take_back,
+        getattr(record, "last_move", None),
+    )
+
+
+def may_take_back(record: Stateful, actor: User, at: datetime) -> bool:
+    """Whether the last move may be taken back by this person, if need be with a reason."""
+    info = type(record).verbs().get("take_back")
+    if info is None:
+        return False
+    type(record).prepare_moves([record])
+    refusal = decide(record, info, Ask(actor, at, VIA))
+    return refusal is None or refusal.codes == ("needs_reason",)

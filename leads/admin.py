@@ -1,0 +1,106 @@
+"""The list and the page of leads: what SDRs work in all day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from unfold.decorators import action
+
+from crm import handbook
+from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.bulk_moves import BulkMoves
+from crm.core.permissions import may
+from crm.site import site
+from leads import page, views
+from leads.convert import ConvertDialog
+from leads.forms import BantForm, TouchForm
+from leads.models import Lead
+from leads.statuses import CLOSED, Status
+
+try:
+    from leads.admin_list import LeadListMixin
+except ImportError:  # until the list lands
+    class LeadListMixin: pass  # type: ignore
+
+PERSON = ("first_name", "last_name", "title", "email", "second_email", "phone", "mobile", "linkedin_url")
+COMPANY = ("company", "website", "industry", "employees")
+ADDRESS = ("street", "city", "state", "postal_code", "country")
+
+
+@admin.register(Lead, site=site)
+class LeadAdmin(LeadListMixin, RecordAdmin):
+    """Leads. The status changes by the moves on the page, never by the form."""
+
+    change_form_template = "admin/leads/lead/change_form.html"
+    page_related = (
+        "owner",
+        "converted_account",
+        "converted_contact",
+        "converted_opportunity",
+        "converted_opportunity__owner",
+    )
+    fieldsets = (
+        ("Lead", {"fields": (("lead_source", "rating", "owner"),)}),
+        ("Person", {"fields": (PERSON[:2], ("title",), PERSON[3:5], PERSON[5:7], ("linkedin_url",))}),
+        ("Company", {"fields": (COMPANY[:2], COMPANY[2:])}),
+        ("Address", {"fields": (("street",), ("city", "state"), ("postal_code", "country"))}),
+        ("Description", {"fields": ("description",)}),
+    )
+    actions = ("move_selected",)
+
+    @action(description="Move…", icon="arrow_forward")  # type: ignore[untyped-decorator]
+    def move_selected(self, request: HttpRequest, queryset: Any) -> Any:
+        """Choose a move for the selected leads."""
+        return BulkMoves.as_view(kind=Lead, site=self.admin_site, chosen=queryset)(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page's own addresses, before the admin's catch-all."""
+        wrap = self.admin_site.admin_view
+        move = views.LeadMove.as_view(site=self.admin_site)
+        own = [
+            path("move/", wrap(BulkMoves.as_view(kind=Lead, site=self.admin_site)), name="leads_lead_move_many"),
+            path(
+                "<int:pk>/move/convert/",
+                wrap(ConvertDialog.as_view(site=self.admin_site)),
+                {"verb": "convert"},
+                name="leads_lead_convert",
+            ),
+            path("<int:pk>/move/<slug:verb>/", wrap(move), name="leads_lead_move"),
+            path("<int:pk>/claim/", wrap(views.claim), name="leads_lead_claim"),
+            path("<int:pk>/bant/", wrap(views.bant), name="leads_lead_bant"),
+            path("<int:pk>/touch/", wrap(views.touch), name="leads_lead_touch"),
+            path("<int:pk>/next-touch/", wrap(views.next_touch), name="leads_lead_next_touch"),
+            path("conversion/<int:pk>/accept/", wrap(views.accept), name="leads_conversion_accept"),
+        ]
+        return own + super().get_urls()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Who enters a lead most likely works it."""
+        return {"owner": str(user_of(request).pk)} | super().get_changeform_initial_data(request)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Everything around the form."""
+        at = moment(request)
+        book = handbook.current()
+        passed = obj.meeting_at is not None and obj.meeting_at <= at
+        touch = TouchForm(at=at, initial={"kind": request.GET.get("kind", "call")})
+        return {
+            **super().page_context(request, obj),
+            **page.moves_panel(request, obj, at=at),
+            **page.next_touch_panel(request, obj),
+            **page.provenance(obj),
+            "path": page.path_of(obj),
+            "closed_keys": [str(key) for key in CLOSED if key != Status.SAO_CONVERTED],
+            "bant": BantForm(instance=obj),
+            "timeline": page.timeline(obj),
+            "touch_form": touch,
+            "done": "done" in request.GET,
+            "duplicates": list(Lead.objects.like(obj).select_related("owner").order_by("pk")[:5]),
+            "meeting_open": obj.status == Status.MEETING_SCHEDULED and not obj.meeting_outcome,
+            "meeting_passed": passed,
+            "meeting_outcome": book.label("touch.outcomes", obj.meeting_outcome) if obj.meeting_outcome else "",
+            "can_change": may(user_of(request), "change", obj),
+        }

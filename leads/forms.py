@@ -1,0 +1,108 @@
+"""The small forms of a lead's page: log a touch, plan the next one, note BANT."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils import timezone
+
+from crm import handbook
+from crm.activities.models import Activity, kind_choices
+from leads.facts import DateInput, DateTimeInput
+from leads.guards import BANT
+from leads.models import Known, Lead
+
+# Django's forms are generic to the type checker only.
+if TYPE_CHECKING:
+    LeadForm = forms.ModelForm[Lead]
+else:
+    LeadForm = forms.ModelForm
+
+# A clock that runs a little ahead of the server's is no reason to refuse what has just happened.
+CLOCK_DRIFT = timedelta(minutes=2)
+
+
+class OutcomeSelect(forms.Select):
+    """Outcomes that say which kinds of touch they belong to, so that the page can offer those of the chosen kind."""
+
+    def create_option(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(*args, **kwargs)
+        kinds = {outcome.key: outcome.kinds for outcome in handbook.current().touch.outcomes}
+        if option["value"] in kinds:
+            option["attrs"]["data-kinds"] = " ".join(kinds[option["value"]])
+        return option
+
+
+class TouchForm(forms.Form):
+    """What happened: which way they were reached, who reached out, what came of it, when, what was said."""
+
+    kind = forms.ChoiceField(label="Kind", choices=kind_choices)
+    direction = forms.ChoiceField(
+        label="Direction", choices=Activity.Direction.choices, initial=Activity.Direction.OUTBOUND
+    )
+    outcome = forms.ChoiceField(label="Outcome", widget=OutcomeSelect(attrs={"data-outcome": ""}))
+    happened_at = forms.DateTimeField(label="When", widget=DateTimeInput())
+    text = forms.CharField(label="What was said", required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="touch_%s", **kwargs)
+        self.at = at
+        book = handbook.current()
+        self.fields["outcome"].choices = [("", "Choose one"), *book.choices("touch.outcomes")]  # type: ignore[attr-defined]
+        self.fields["happened_at"].initial = timezone.localtime(at)
+
+    def clean_happened_at(self) -> datetime:
+        """A touch has happened; what is to come is the next touch."""
+        value: datetime = self.cleaned_data["happened_at"]
+        if value > self.at + CLOCK_DRIFT:
+            raise forms.ValidationError("That has not happened yet: plan it as the next touch.")
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        """The outcome is one that this kind of touch can have."""
+        values = self.cleaned_data
+        kind, outcome = values.get("kind"), values.get("outcome")
+        if kind and outcome and outcome not in {o.key for o in handbook.current().outcomes_of(kind)}:
+            book = handbook.current()
+            possible = ", ".join(o.label.lower() for o in book.outcomes_of(kind))
+            label = book.label("touch.kinds", kind)
+            self.add_error("outcome", f"What can come of this kind of touch ({label.lower()}): {possible}.")
+        return values
+
+
+class NextTouchForm(forms.Form):
+    """The one next thing to do with the lead."""
+
+    due_on = forms.DateField(label="Due", widget=DateInput())
+    next_kind = forms.ChoiceField(label="Kind", choices=kind_choices)
+    what = forms.CharField(label="What to do", required=False, max_length=255)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="next_%s", **kwargs)
+
+
+class BantForm(LeadForm):
+    """Budget, Authority, Need and Timing: for each what is known, and a note."""
+
+    class Meta:
+        model = Lead
+        fields = [f"{part}{suffix}" for part in BANT for suffix in ("", "_note")]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="bant_%s", **kwargs)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The four, each with its two fields and whether it is missing for converting."""
+        return [
+            {
+                "name": part,
+                "label": part.capitalize(),
+                "state": self[part],
+                "note": self[f"{part}_note"],
+                "known": self[part].value(),
+                "word": dict(Known.choices).get(str(self[part].value()), ""),
+            }
+            for part in BANT
+        ]

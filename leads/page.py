@@ -1,0 +1,187 @@
+"""What a lead's page shows: its path, moves, timeline, next touch, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+
+from crm import handbook
+from crm.activities.models import NextTouch
+from crm.core.dialogs import moves_of, state_label
+from crm.core.meanwhile import Meanwhile, changes_after
+from crm.core.permissions import may
+from crm.history.models import Move
+from crm.sync.models import ExternalId
+from leads.forms import NextTouchForm
+from leads.models import Lead
+from leads.statuses import MEANING, PATH, Status
+
+# Ways aside: offered, but never as the button that leads on.
+QUIET = ("nurture", "do_not_contact", "release", "return_lead", "lift")
+TIMELINE = 60
+ICONS = {
+    "call": "call",
+    "email": "mail",
+    "linkedin_message": "forum",
+    "chat": "chat",
+    "text_message": "sms",
+    "meeting": "groups",
+    "note": "sticky_note_2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One status on the path: `now`, `been` (the lead was there) or `ahead`."""
+
+    key: str
+    label: str
+    meaning: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline: a touch or a move."""
+
+    at: datetime
+    kind: str
+    icon: str
+    title: str
+    who: str
+    text: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def path_of(lead: Lead) -> list[Step]:
+    """The statuses on the way to SAO Converted; a lead that left the way ends it with where it went."""
+    been = {step.to_state for step in lead.moves_so_far} | {step.from_state for step in lead.moves_so_far}
+    keys = list(PATH) if lead.status in PATH else [*PATH, Status(lead.status)]
+
+    def place(key: str) -> str:
+        return "now" if key == lead.status else ("been" if key in been else "ahead")
+
+    return [Step(key, Status(key).label, MEANING[key], place(key)) for key in keys]
+
+
+def moves_panel(request: HttpRequest, lead: Lead, *, at: datetime) -> dict[str, Any]:
+    """The buttons, the reasons why not, and the version that they were shown for."""
+    moves = moves_of(lead, actor=request.user, at=at)  # type: ignore[arg-type]
+    return {
+        "record": lead,
+        "lead": lead,
+        "moves": moves,
+        "last_move_label": move_label(moves.last) if moves.last and moves.last.from_state else "",
+        "moves_url": "admin:leads_lead_move",
+        "quiet_verbs": QUIET,
+        "page_version": lead.version,
+    }
+
+
+def move_label(step: Move) -> str:
+    """What people read for a move's verb; the word itself when it is none of ours."""
+    info = Lead.verbs().get(step.verb)
+    return info.label if info else capfirst(step.verb)
+
+
+def timeline(lead: Lead) -> list[Event]:
+    """Touches and moves, newest first."""
+    touches = lead.touches.select_related("by").newest_first()[:TIMELINE]
+    steps = Move.objects.of(lead).order_by("-version")[:TIMELINE]
+    events = [
+        Event(
+            touch.happened_at,
+            "touch",
+            ICONS.get(touch.kind, "bolt"),
+            str(touch),
+            str(touch.by),
+            touch.text,
+            (("", "They reached out"),) if touch.direction == "in" else (),
+        )
+        for touch in touches
+    ]
+    events += [
+        Event(step.at, "move", "arrow_forward", _move_title(step), step.actor_name, step.reason, facts_in_words(step))
+        for step in steps
+    ]
+    return sorted(events, key=lambda event: event.at, reverse=True)[:TIMELINE]
+
+
+def _move_title(step: Move) -> str:
+    to = state_label(Lead, step.to_state)
+    if not step.from_state:
+        return f"Began in {to}"
+    if step.from_state == step.to_state:
+        return f"{move_label(step)}: still {to}"
+    return f"{move_label(step)}: {state_label(Lead, step.from_state)} → {to}"
+
+
+def facts_in_words(step: Move) -> tuple[tuple[str, str], ...]:
+    """The facts a move was made with, labelled as its dialog labels them."""
+    info = Lead.verbs().get(step.verb)
+    # The verb's form for a lead as it was then, so that the fields of a meeting are among them.
+    form = info.facts(record=Lead(status=step.from_state or Status.NEW), at=step.at) if info else None
+    words = []
+    for name, value in step.facts.items():
+        field: Any = form.fields.get(name) if form else None
+        label = str(field.label) if field is not None and field.label else capfirst(name.replace("_", " "))
+        choices = getattr(field, "choices", None) if isinstance(value, str) else None
+        words.append((label.rstrip("?"), _in_words(value, choices)))
+    return tuple(words)
+
+
+def _in_words(value: Any, choices: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("name", value))
+    text = str(value)
+    if choices is not None:
+        return str(next((label for key, label in choices if str(key) == text), text))
+    try:
+        moment = parse_datetime(text) if "T" in text else None
+        day = parse_date(text)
+    except ValueError:
+        return text
+    if moment is not None:
+        return date_format(timezone.localtime(moment), "j M Y, H:i")
+    return date_format(day, "j M Y") if day else text
+
+
+def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | None = None) -> dict[str, Any]:
+    """What is to happen next, and the form that changes it."""
+    planned = NextTouch.objects.filter(lead=lead).first()
+    today = timezone.now().astimezone(handbook.current().zone).date()
+    if form is None:
+        first = {"due_on": today}
+        form = NextTouchForm(
+            initial={"due_on": planned.due_on, "next_kind": planned.kind, "what": planned.text} if planned else first
+        )
+    return {
+        "lead": lead,
+        "planned": planned,
+        "planned_kind": handbook.current().label("touch.kinds", planned.kind) if planned else "",
+        "next_form": form,
+        "today": today,
+        "can_change": may(request.user, "change", lead),  # type: ignore[arg-type]
+    }
+
+
+def meanwhile(lead: Lead, version: str) -> Sequence[Meanwhile]:
+    """What others did to the lead since `version` was on the page."""
+    return changes_after(lead, int(version) if version.isdigit() else lead.version)
+
+
+def provenance(lead: Lead) -> dict[str, Any]:
+    """Where the details came from (L16), ids elsewhere, and values an import kept."""
+    return {
+        "came_from": lead.came_from,
+        "external_ids": list(ExternalId.objects.of(lead).order_by("system", "value")),
+        "kept": sorted(lead.kept.items()) if isinstance(lead.kept, dict) else [],
+    }

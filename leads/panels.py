@@ -1,0 +1,74 @@
+"""The receipts of conversions, shown on the pages of all four records (L12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+
+from accounts.models import Account, Contact
+from contracts.models import Opportunity
+from crm.core.dialogs import url_of
+from crm.core.panels import panel
+from crm.core.permissions import may
+from leads.models import Conversion, Lead
+
+# A company that buys often has many; the newest are what people look for.
+SHOWN = 5
+KINDS = (("account", "Account"), ("contact", "Contact"), ("opportunity", "Opportunity"))
+
+
+@panel(Lead, Account, Contact, Opportunity)
+def receipts(request: HttpRequest, record: Any) -> str:
+    """What was considered, chosen by whom, made and copied; for an opportunity, accepting and returning it."""
+    related = ("lead", "lead__owner", "account", "contact", "opportunity", "opportunity__owner", "by", "answered_by")
+    found = record.conversions.select_related(*related)[:SHOWN]
+    if not found:
+        return ""
+    shown = [receipt(request, conversion, on=record) for conversion in found]
+    return render_to_string("leads/receipts.html", {"receipts": shown, "record": record}, request)
+
+
+def receipt(request: HttpRequest, conversion: Conversion, *, on: Any) -> dict[str, Any]:
+    """One receipt in the words of its page."""
+    stored = conversion.receipt
+    user: Any = request.user
+    lines = []
+    for name, label in KINDS:
+        target = getattr(conversion, name)
+        chosen = stored.get("chosen", {}).get(name, {})
+        considered = stored.get("considered", {}).get(f"{_plural(name)}", [])
+        lines.append(
+            {
+                "label": label,
+                "record": target,
+                "url": url_of(target, "change"),
+                "here": target == on,
+                "how": chosen.get("how", ""),
+                "considered": considered,
+            }
+        )
+    copied = [
+        (label, sorted((key.replace("_", " "), value) for key, value in stored.get("copied", {}).get(name, {}).items()))
+        for name, label in KINDS
+        if stored.get("copied", {}).get(name)
+    ]
+    standing = conversion.state != Conversion.State.RETURNED
+    return {
+        "conversion": conversion,
+        "lines": lines,
+        "copied": copied,
+        "lead_url": url_of(conversion.lead, "change"),
+        "standing": standing,
+        "may_accept": conversion.state == Conversion.State.HANDED_OVER and may(user, "accept", conversion),
+        "may_return": standing
+        and conversion.lead.converted_opportunity_id == conversion.opportunity_id
+        and may(user, "return_lead", conversion.lead),
+        "on_opportunity": isinstance(on, Opportunity),
+        "back": url_of(on, "change"),
+    }
+
+
+def _plural(name: str) -> str:
+    return "opportunities" if name == "opportunity" else f"{name}s"

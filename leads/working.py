@@ -1,0 +1,103 @@
+"""What an SDR does with a lead beside moving it: claim it, log a touch, plan the next one, note what is known of BANT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from crm.activities.models import Activity, NextTouch
+from crm.core.acting import acting, retry_deadlocks
+from crm.core.errors import Refused, Stale
+from crm.core.permissions import may
+from crm.people.models import User
+from leads.guards import BANT
+from leads.models import Lead
+
+
+@retry_deadlocks
+def claim_lead(lead: Lead, *, actor: User, at: datetime, via: str) -> None:
+    """Make an unowned lead the actor's.
+
+    Raises:
+        Refused: `already_owned`, naming who was first, or `forbidden`.
+    """
+    with acting(actor=actor, via=via, at=at):
+        locked = Lead.objects.select_for_update(of=("self",)).select_related("owner").get(pk=lead.pk)
+        if locked.owner is not None:
+            raise Refused("already_owned", f"{locked.owner} owns this lead already.")
+        if not may(actor, "change", locked):
+            raise Refused("forbidden", "A lead is claimed by those who work leads.")
+        locked.owner = actor
+        locked.save(update_fields=["owner"])
+    lead.refresh_from_db()
+
+
+@retry_deadlocks
+def note_bant(lead: Lead, values: Mapping[str, str], *, actor: User, at: datetime, via: str, version: int) -> None:
+    """Write down what is known of Budget, Authority, Need and Timing.
+
+    Raises:
+        Refused: `forbidden`.
+        Stale: the lead is no longer at `version`.
+    """
+    names = [f"{part}{suffix}" for part in BANT for suffix in ("", "_note")]
+    with acting(actor=actor, via=via, at=at):
+        locked = Lead.objects.select_for_update(of=("self",)).get(pk=lead.pk)
+        if not may(actor, "change", locked):
+            raise Refused("forbidden", "BANT is noted by the lead's owner, their team or a manager.")
+        if locked.version != version:
+            raise Stale(f"{locked} was changed by somebody else since you opened it.")
+        for name in names:
+            setattr(locked, name, values.get(name, getattr(locked, name)))
+        locked.save(update_fields=names)
+    lead.refresh_from_db()
+
+
+def log_touch(lead: Lead, *, actor: User, at: datetime, via: str, **values: Any) -> Activity:
+    """Write down what happened with this person: kind, direction, outcome, happened_at, text.
+
+    Raises:
+        Refused: `forbidden`.
+    """
+    if not may(actor, "add", Activity):
+        raise Refused("forbidden", "Touches are logged by those who have a role here.")
+    with acting(actor=actor, via=via, at=at):
+        touch = Activity(lead=lead, by=actor, **values)
+        touch.save()
+    return touch
+
+
+@retry_deadlocks
+def plan_touch(
+    lead: Lead, *, due_on: date, kind: str, text: str, actor: User, at: datetime, via: str
+) -> NextTouch:
+    """Set the one next touch of a lead, in place of the one it had.
+
+    Raises:
+        Refused: `forbidden`.
+    """
+    with acting(actor=actor, via=via, at=at):
+        Lead.objects.select_for_update(of=("self",), no_key=True).get(pk=lead.pk)
+        planned = NextTouch.objects.filter(lead=lead).first() or NextTouch(lead=lead)
+        if not may(actor, "change", planned):
+            raise Refused("forbidden", "What is next is planned by the lead's owner, their team or a manager.")
+        planned.due_on, planned.kind, planned.text = due_on, kind, text
+        planned.save()
+    return planned
+
+
+@retry_deadlocks
+def clear_touch(lead: Lead, *, actor: User, at: datetime, via: str) -> None:
+    """Nothing is planned with this lead any more; clearing twice is no mistake.
+
+    Raises:
+        Refused: `forbidden`.
+    """
+    with acting(actor=actor, via=via, at=at):
+        planned = NextTouch.objects.select_for_update(of=("self",)).select_related("lead").filter(lead=lead).first()
+        if planned is None:
+            return
+        if not may(actor, "delete", planned):
+            raise Refused("forbidden", "What is next is planned by the lead's owner, their team or a manager.")
+        planned.delete()
