@@ -13,6 +13,14 @@ LEGAL_FORMS = frozenset(
     ).split()
 )
 
+# Many companies have a page there; the host names none of them.
+SHARED_HOSTS = frozenset(
+    (
+        "facebook.com github.com github.io google.com instagram.com linkedin.com sites.google.com twitter.com x.com "
+        "xing.com youtube.com"
+    ).split()
+)
+
 
 def name_stem(name: str) -> str:
     """The name without case, accents, punctuation, a leading "the" and trailing legal forms: "The Acme, Inc." is

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db import models
-from django.db.models import F, Func, Q, TextField
+from django.db.models import Q
 
 from accounts.matching import name_stem
 from accounts.models import Account, Contact
@@ -14,30 +15,32 @@ from crm.core.keys import key_of
 
 # pg_trgm's own default for "similar" is 0.3; names that share only a word are left out above this.
 SIMILAR = 0.45
+M = TypeVar("M", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Generic[M]):
     """A record that may be meant. `exact` matches may be used without asking; others are only shown."""
 
-    record: models.Model
+    record: M
     why: str
     exact: bool
 
 
-def account_candidates(*, domain: str, name: str, most: int = 5) -> list[Candidate]:
+def account_candidates(*, domain: str, name: str, most: int = 5) -> list[Candidate[Account]]:
     """Accounts by domain, then by exact name, then by similar name; each account once, the oldest first."""
-    found: dict[int, Candidate] = {}
+    found: dict[int, Candidate[Account]] = {}
     if domain:
-        for account in Account.objects.filter(domain_key=key_of("domain_key", domain)).order_by("pk")[:most]:
+        by_domain = Account.objects.filter(domain_key=key_of("domain_key", domain)).exclude(domain_key="")
+        for account in by_domain.order_by("pk")[:most]:
             found.setdefault(account.pk, Candidate(account, "same domain", exact=True))
-    if name:
+    if name.strip():
         for account in Account.objects.filter(name_key=key_of("name_key", name)).order_by("pk")[:most]:
             found.setdefault(account.pk, Candidate(account, "same name", exact=True))
-        wanted = Func(key_of("name_key", name), function="", output_field=TextField())
+        wanted: Any = key_of("name_key", name)
         similar = (
-            Account.objects.filter(name_key__trigram_similar=key_of("name_key", name))
-            .annotate(likeness=TrigramSimilarity(F("name_key"), wanted))
+            Account.objects.filter(name_key__trigram_similar=wanted)
+            .annotate(likeness=TrigramSimilarity("name_key", wanted))
             .order_by("-likeness", "pk")[:most]
         )
         for account in similar:
@@ -46,16 +49,17 @@ def account_candidates(*, domain: str, name: str, most: int = 5) -> list[Candida
     return list(found.values())
 
 
-def contact_candidates(*, emails: list[str], linkedin_url: str, most: int = 5) -> list[Candidate]:
+def contact_candidates(*, emails: list[str], linkedin_url: str, most: int = 5) -> list[Candidate[Contact]]:
     """Contacts that share an email (either of theirs) or the LinkedIn URL; the oldest first."""
     same = Q()
-    for email in filter(None, emails):
+    for email in filter(str.strip, emails):
         key = key_of("email_key", email)
         same |= Q(email_key=key) | Q(personal_email_key=key)
-    by_linkedin = Q(linkedin_key=key_of("linkedin_key", linkedin_url)) if linkedin_url else Q()
+    # An address without a profile in it has no key: it names nobody.
+    by_linkedin = Q(linkedin_key=key_of("linkedin_key", linkedin_url)) & ~Q(linkedin_key="") if linkedin_url else Q()
     if not same and not by_linkedin:
         return []
-    found: dict[int, Candidate] = {}
+    found: dict[int, Candidate[Contact]] = {}
     if same:
         for contact in Contact.objects.filter(same).select_related("account").order_by("pk")[:most]:
             found.setdefault(contact.pk, Candidate(contact, "same email", exact=True))

@@ -41,7 +41,7 @@ def _before_closing(record: Any) -> str:
     """The open stage it was last in, else the first."""
     moves = apps.get_model("history", "Move").objects.of(record).filter(to_state__in=stage_keys("open"))
     last = moves.last()
-    return last.to_state if last else stage_keys("open")[0]
+    return str(last.to_state) if last else stage_keys("open")[0]
 
 
 def advance_guard(record: Any, ask: Ask) -> Iterable[Missing]:
@@ -101,7 +101,7 @@ class OpportunityFlow(Stateful):
     @property
     def stage_label(self) -> str:
         """The handbook's label; a word that left the file stands as it is."""
-        return dict(stage_choices()).get(self.stage, self.stage)
+        return str(dict(stage_choices()).get(self.stage, self.stage))
 
     @property
     def is_open(self) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 
-from accounts.matching import email_domain
+from accounts.matching import SHARED_HOSTS, email_domain
 from accounts.models import Account, Contact
 from accounts.selectors import Candidate, account_candidates, contact_candidates
 from contracts.models import Opportunity
@@ -22,72 +22,74 @@ from crm.core.keys import compute_keys
 from crm.core.locks import hold
 from crm.core.permissions import may
 from crm.people.models import User
-from leads.conversion_facts import NEW
+from leads.conversion_facts import LONGEST_ID, NEW
 from leads.models import Conversion, Lead
 
-Chosen = tuple[models.Model | None, str]
+M = TypeVar("M", bound=models.Model)
+MADE = "made"
+# In the one order in which rows are locked.
+KINDS: tuple[tuple[str, type[models.Model]], ...] = (
+    ("account", Account),
+    ("contact", Contact),
+    ("opportunity", Opportunity),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What converting would match, for the dialog and for the receipt."""
 
-    accounts: list[Candidate]
-    contacts: list[Candidate]
-    opportunities: list[Candidate]
+    accounts: list[Candidate[Account]]
+    contacts: list[Candidate[Contact]]
+    opportunities: list[Candidate[Opportunity]]
     account_name: str
 
     @property
     def account(self) -> Account | None:
         """The account that is used unless the user chooses otherwise."""
-        return _first_exact(self.accounts)  # type: ignore[return-value]
+        return _first_exact(self.accounts)
 
 
 def preview(lead: Lead, *, account: Account | None = None, account_name: str = "") -> Preview:
     """What converting this lead would find; `account` asks for the opportunities of a chosen one."""
     name = account_name or lead.company
     accounts = account_candidates(domain=company_domain(lead), name=name)
-    chosen = account or _first_exact(accounts)
-    opportunities = [
-        Candidate(opportunity, "open opportunity of this account", exact=True)
-        for opportunity in (Opportunity.objects.open().filter(account=chosen).order_by("pk")[:5] if chosen else ())
-    ]
     contacts = contact_candidates(emails=[lead.email, lead.second_email], linkedin_url=lead.linkedin_url)
-    return Preview(accounts, contacts, opportunities, name)
+    return Preview(accounts, contacts, _open_opportunities(account or _first_exact(accounts)), name)
 
 
 def company_domain(lead: Lead) -> str:
-    """The domain that names the lead's company: its website's, else its email's unless that is a free mail box."""
-    return lead.website or email_domain(lead.email, set(handbook.current().company.free_mail))
+    """The domain that names the lead's company: its website's, else its email's; none that many companies share."""
+    free_mail = set(handbook.current().company.free_mail)
+    (website,) = compute_keys("domain_key", [lead.website]) if lead.website else [""]
+    return email_domain(website, free_mail | SHARED_HOSTS) or email_domain(lead.email, free_mail)
 
 
 def hold_for_convert(ids: Iterable[int], facts: Mapping[str, Any]) -> None:
     """Hold every key that matching looks for, so that two conversions of one company wait for each other; then lock
     the rows that may be used, in the one order (accounts, contacts, opportunities)."""
-    for lead in Lead.objects.filter(pk__in=ids).order_by("pk"):
-        _hold_keys(lead, str(facts.get("account_name") or ""))
-        found = preview(lead, account_name=str(facts.get("account_name") or ""))
-        for kind, candidates in (
-            (Account, found.accounts),
-            (Contact, found.contacts),
-            (Opportunity, found.opportunities),
-        ):
-            ids_found = [c.record.pk for c in candidates if c.exact]
-            list(kind._base_manager.select_for_update().filter(pk__in=ids_found).order_by("pk").values_list("pk"))
+    leads = list(Lead.objects.filter(pk__in=ids).order_by("pk"))
+    account_name = str(facts.get("account_name") or "")
+    hold(*(key for lead in leads for key in _keys(lead, account_name)))
+    chosen = {name: _id_of(facts.get(name)) for name, _ in KINDS}
+    wanted: dict[str, set[int]] = {name: {pk} - {0} for name, pk in chosen.items()}
+    account = Account.objects.filter(pk=chosen["account"]).first()
+    for lead in leads:
+        found = preview(lead, account=account, account_name=account_name)
+        wanted["account"] |= _exact_ids(found.accounts)
+        wanted["contact"] |= _exact_ids(found.contacts)
+        wanted["opportunity"] |= _exact_ids(found.opportunities)
+    for name, kind in KINDS:
+        rows = kind._base_manager.select_for_update(of=("self",)).filter(pk__in=wanted[name])
+        list(rows.order_by("pk").values_list("pk"))
 
 
-def _hold_keys(lead: Lead, account_name: str) -> None:
+def _keys(lead: Lead, account_name: str) -> list[tuple[str, str]]:
     emails = compute_keys("email_key", [lead.email, lead.second_email])
-    linkedin, domain = compute_keys("linkedin_key", [lead.linkedin_url]) + compute_keys(
-        "domain_key", [company_domain(lead)]
-    )
-    names = compute_keys("name_key", [account_name or lead.company])
-    hold(
-        *(("email", key) for key in emails),
-        ("linkedin", linkedin),
-        ("domain", domain),
-        *(("account_name", key) for key in names),
-    )
+    (linkedin,) = compute_keys("linkedin_key", [lead.linkedin_url])
+    (domain,) = compute_keys("domain_key", [company_domain(lead)])
+    (name,) = compute_keys("name_key", [account_name or lead.company])
+    return [*(("email", key) for key in emails), ("linkedin", linkedin), ("domain", domain), ("account_name", name)]
 
 
 def carry_out(lead: Lead, ask: Ask) -> None:
@@ -95,30 +97,30 @@ def carry_out(lead: Lead, ask: Ask) -> None:
     facts = ask.facts
     account_name = facts.get("account_name") or lead.company
     # The lead may have changed between the holds and its lock; what is held already costs nothing.
-    _hold_keys(lead, facts.get("account_name") or "")
+    hold(*_keys(lead, facts.get("account_name") or ""))
     found = preview(lead, account_name=account_name)
-    chosen_opportunity = facts.get("opportunity")
-    if isinstance(chosen_opportunity, Opportunity):
-        facts = {**facts, "account": facts.get("account") or chosen_opportunity.account}
+    wanted = facts.get("opportunity")
+    wanted_account = facts.get("account") or (wanted.account if isinstance(wanted, Opportunity) else None)
 
-    account, account_how = _choose(facts.get("account"), found.accounts, ask)
     copied: dict[str, Any] = {}
+    account, account_how = _choose(wanted_account, found.accounts, ask)
     if account is None:
         account = _make_account(lead, account_name, ask, copied)
     # Opportunities of the account that was chosen; what was considered for the account itself stands.
-    found = replace(found, opportunities=preview(lead, account=account).opportunities)  # type: ignore[arg-type]
+    found = replace(found, opportunities=_open_opportunities(account))
     contact, contact_how = _choose(facts.get("contact"), found.contacts, ask)
     if contact is None:
-        contact = _make_contact(lead, account, ask, copied)  # type: ignore[arg-type]
+        contact = _make_contact(lead, account, ask, copied)
+    # Two or more open ones: which is meant is for a person to say.
     single = found.opportunities if len(found.opportunities) == 1 else []
-    opportunity, opportunity_how = _choose(chosen_opportunity, single, ask)
+    opportunity, opportunity_how = _choose(wanted, single, ask)
     if opportunity is None:
-        opportunity = _make_opportunity(lead, account, contact, ask)  # type: ignore[arg-type]
-    elif facts.get("next_step"):
-        opportunity.next_step = facts["next_step"]
-        opportunity.next_step_due = facts.get("next_step_due") or opportunity.next_step_due
-        opportunity.save(update_fields=["next_step", "next_step_due"])
+        opportunity = _make_opportunity(lead, account, contact, ask)
+    else:
+        _plan_next_step(opportunity, ask)
 
+    lead.converted_account, lead.converted_contact = account, contact
+    lead.converted_opportunity, lead.converted_at = opportunity, ask.at
     receipt = {
         "considered": {
             "accounts": [_mention(c) for c in found.accounts],
@@ -133,8 +135,6 @@ def carry_out(lead: Lead, ask: Ask) -> None:
         "copied": copied,
         "facts": plain({k: v for k, v in facts.items() if k not in ("account", "contact", "opportunity")}),
     }
-    lead.converted_account, lead.converted_contact = account, contact  # type: ignore[assignment]
-    lead.converted_opportunity, lead.converted_at = opportunity, ask.at  # type: ignore[assignment]
     Conversion(
         lead=lead,
         account=account,
@@ -155,17 +155,24 @@ def hold_for_return(ids: Iterable[int]) -> None:
 
 def undo(lead: Lead, ask: Ask) -> None:
     """The return itself, called by the flow under the lead's lock: what was made is closed lost; the receipt stays."""
-    standing = lead.conversions.exclude(state=Conversion.State.RETURNED).first()
-    lead.converted_account = lead.converted_contact = lead.converted_opportunity = lead.converted_at = None
+    standing = withdraw(lead, ask)
     if standing is None:
         return
-    standing.state, standing.answer = Conversion.State.RETURNED, ask.reason
-    standing.answered_at, standing.answered_by = ask.at, ask.actor
-    standing.save()
     opportunity = standing.opportunity
-    if standing.receipt["chosen"]["opportunity"]["how"] == "made" and opportunity.is_open:
+    if standing.receipt["chosen"]["opportunity"]["how"] == MADE and opportunity.is_open:
         returned = handbook.current().opportunity.returned_reason
         move(opportunity, "lose", actor=ask.actor, at=ask.at, via=ask.via, reason=ask.reason, lost_reason=returned)
+
+
+def withdraw(lead: Lead, ask: Ask) -> Conversion | None:
+    """The lead is converted no longer: its receipt, if it has one that stands, says so and stays."""
+    lead.converted_account = lead.converted_contact = lead.converted_opportunity = lead.converted_at = None
+    standing = lead.conversions.exclude(state=Conversion.State.RETURNED).first()
+    if standing is not None:
+        standing.state, standing.answer = Conversion.State.RETURNED, ask.reason
+        standing.answered_at, standing.answered_by = ask.at, ask.actor
+        standing.save()
+    return standing
 
 
 @retry_deadlocks
@@ -185,21 +192,45 @@ def accept_conversion(conversion: Conversion, *, actor: User, at: datetime, via:
         locked.save()
 
 
-def _first_exact(candidates: list[Candidate]) -> models.Model | None:
+def _first_exact(candidates: list[Candidate[M]]) -> M | None:
     return next((c.record for c in candidates if c.exact), None)
 
 
-def _choose(wanted: Any, candidates: list[Candidate], ask: Ask) -> Chosen:
+def _exact_ids(candidates: Iterable[Candidate[Any]]) -> set[int]:
+    return {c.record.pk for c in candidates if c.exact}
+
+
+def _id_of(wanted: Any) -> int:
+    """The id of a record that was chosen, as an instance or as it was entered; 0 for none and for `new`."""
+    text = str(getattr(wanted, "pk", wanted))
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else 0
+
+
+def _open_opportunities(account: Account | None) -> list[Candidate[Opportunity]]:
+    found = Opportunity.objects.open().filter(account=account).order_by("pk")[:5] if account else ()
+    return [Candidate(opportunity, "open opportunity of this account", exact=True) for opportunity in found]
+
+
+def _choose(wanted: M | str | None, candidates: list[Candidate[M]], ask: Ask) -> tuple[M | None, str]:
     """The record to use and how it came about; None when one is to be made."""
     if isinstance(wanted, models.Model):
         return wanted, f"chosen by {ask.actor}"
     match = next((c for c in candidates if c.exact), None)
     if wanted == NEW or match is None:
-        return None, "made"
+        return None, MADE
     return match.record, f"matched: {match.why}"
 
 
-def _mention(candidate: Candidate) -> dict[str, Any]:
+def _plan_next_step(opportunity: Opportunity, ask: Ask) -> None:
+    """The next step of an opportunity that is used; another's plans are not overwritten (the receipt has the wish)."""
+    if not ask.facts.get("next_step") or not may(ask.actor, "change", opportunity):
+        return
+    opportunity.next_step = ask.facts["next_step"]
+    opportunity.next_step_due = ask.facts.get("next_step_due") or opportunity.next_step_due
+    opportunity.save(update_fields=["next_step", "next_step_due"])
+
+
+def _mention(candidate: Candidate[Any]) -> dict[str, Any]:
     return {"id": candidate.record.pk, "name": str(candidate.record), "why": candidate.why, "exact": candidate.exact}
 
 
@@ -234,7 +265,9 @@ def _make_contact(lead: Lead, account: Account, ask: Ask, copied: dict[str, Any]
         | {f"mailing_{part}": part for part in parts},
     )
     owner = ask.facts.get("opportunity_owner") or lead.owner
-    values.setdefault("last_name", "" if lead.first_name or lead.email else lead.name)
+    if not (lead.first_name or lead.last_name or lead.email):
+        # Reached by LinkedIn alone and without a name: the URL is what they are called, as far as it fits.
+        values["last_name"] = lead.linkedin_url.rpartition("://")[2][:100]
     contact = Contact(account=account, owner=owner, **values)
     contact.save()
     copied["contact"] = values

@@ -17,6 +17,7 @@ from leads import guards
 from leads.facts import HeldFacts, day, offer, word
 
 NEW = "new"
+LONGEST_ID = 18  # digits that are sure to fit a bigint
 
 
 class UseOrNew(forms.CharField):
@@ -29,11 +30,11 @@ class UseOrNew(forms.CharField):
     def to_python(self, value: Any) -> Any:
         if isinstance(value, self.kind):
             return value
-        text = super().to_python(value)
+        text = super().to_python(value) or ""
         if text in ("", NEW):
             return text
         name = self.kind._meta.verbose_name
-        if not text.isdigit() or len(text) > 18:
+        if not text.isdecimal() or len(text) > LONGEST_ID:
             raise forms.ValidationError(f"Choose an {name} by its id, or “new”.")
         found = self.kind._base_manager.filter(pk=int(text)).first()
         if found is None:
@@ -74,7 +75,7 @@ class ConvertFacts(HeldFacts):
         if isinstance(opportunity, Opportunity):
             if opportunity.current_state not in Opportunity.open_states():
                 yield Missing("opportunity_closed", "Choose an open opportunity.", "opportunity")
-            if isinstance(account, Account) and opportunity.account_id != account.pk:
+            if account == NEW or (isinstance(account, Account) and opportunity.account_id != account.pk):
                 yield Missing("opportunity_of_other_account", "The opportunity is another account's.", "opportunity")
             return
         if not ask.facts.get("opportunity_owner"):

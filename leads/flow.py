@@ -204,6 +204,7 @@ class LeadFlow(Stateful):
         needs="All four of BANT confirmed; the opportunity's owner, next step and its due date",
         guard=ConvertFacts.guard,
         facts=ConvertFacts,
+        writes=True,
     )
     def convert(self, ask: Ask) -> list[models.Model]:
         """L12: makes or matches account, contact and opportunity, and hands over."""
@@ -262,6 +263,7 @@ class LeadFlow(Stateful):
         who="The opportunity's owner, a manager",
         needs="A reason; no signed contract",
         guard=guards.return_lead,
+        writes=True,
     )
     def return_lead(self, ask: Ask) -> None:
         """L12: the opportunity's owner hands it back; what was made is closed lost as returned."""
@@ -283,7 +285,7 @@ class LeadFlow(Stateful):
         """The last move was a slip: the status before, and the fields that the move set as they were."""
         change = apps.get_model("history", "Change").objects.of(self).get(version=self.last_move.version)  # type: ignore[union-attr]
         for column, (old, new) in (change.what or {}).items():
-            field = self._meta.get_field(column.removesuffix("_id"))
+            field: Any = self._meta.get_field(column.removesuffix("_id"))
             if column.startswith(self.FLOW) or field.to_python(new) != getattr(self, field.attname):
                 continue
             setattr(self, field.attname, field.to_python(old))
@@ -298,11 +300,16 @@ class LeadFlow(Stateful):
         guard=guards.place,
         facts=PlaceFacts,
         listed=False,
+        writes=True,
     )
     def place(self, ask: Ask) -> None:
-        """A fact of another system, at its own time."""
+        """A fact of another system, at its own time. Placed out of SAO Converted, its conversion no longer stands."""
+        from leads.conversion import withdraw
+
         if ask.facts["status"] != Status.CLOSED_NURTURE:
             self.leave_nurture()
+        if self.status == Status.SAO_CONVERTED:
+            withdraw(self, ask)  # type: ignore[arg-type]
 
     def leave_nurture(self) -> None:
         """Forget why and until when it was put aside."""

@@ -60,7 +60,9 @@ def engage(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 def schedule_meeting(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L8: a meeting in the future when the move is made; one that they booked counts."""
-    meeting_at = ask.facts.get("meeting_at") or lead.meeting_at
+    # A meeting that has its outcome is over, even one that was cancelled before its time.
+    booked = None if lead.meeting_outcome else lead.meeting_at
+    meeting_at = ask.facts.get("meeting_at") or booked
     if meeting_at is None:
         yield Missing("needs_meeting", "Say when the meeting is.", "meeting_at")
     elif meeting_at <= ask.at:
@@ -164,7 +166,9 @@ def take_back(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 
 def place(lead: Lead, ask: Ask) -> Iterable[Missing]:
-    """A status to place it in, other than its own."""
+    """A status to place it in, other than its own; what it was converted into is stored before."""
     status = ask.facts.get("status")
     if not status or status == lead.status:
         yield Missing("needs_status", "Say in which status another system has it.", "status")
+    elif status == Status.SAO_CONVERTED and not (lead.converted_account_id and lead.converted_at):
+        yield Missing("needs_conversion", "Say first into which account it was converted, and when.", "status")

@@ -213,7 +213,7 @@ class Lead(LeadFlow):
         ).order_by("-id")
         at_first: dict[int, dict[str, str]] = defaultdict(dict)
         for record_id, what in changes.values_list("record_id", "what"):
-            at_first[record_id].update({name: what[name][0] for name in guards.CHANNELS if name in what})
+            at_first[record_id].update({name: what[name][0] for name in guards.CHANNELS if what and name in what})
         for record in records:
             record.moves_so_far = moves[record.pk]
             record.two_way_touch = record.pk in spoke

@@ -20,13 +20,13 @@ def moves_table() -> list[dict[str, str]]:
             continue
         for target in _targets(step.target):
             row = {
-                "from": Status(step.source).label,
+                "from": Status(str(step.source)).label,
                 "to": Status(target).label,
                 "verb": info.label,
                 "who": info.who,
                 "needs": info.needs,
             }
-            found.append((order.index(step.source), order.index(target), row))
+            found.append((order.index(str(step.source)), order.index(target), row))
     return [row for _, _, row in sorted(found, key=lambda item: item[:2])]
 
 

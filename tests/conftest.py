@@ -112,7 +112,7 @@ def _delete_what_was_written(self: TransactionTestCase) -> None:
         cursor.execute("SET session_replication_role = origin")
 
 
-TransactionTestCase._fixture_teardown = _delete_what_was_written  # type: ignore[method-assign,assignment]
+TransactionTestCase._fixture_teardown = _delete_what_was_written  # type: ignore[attr-defined]
 
 
 # --- the cast ---------------------------------------------------------------------------------------------------------

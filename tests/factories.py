@@ -30,7 +30,11 @@ def make_user(name: str, *, role: str, **fields: Any) -> User:
 def make_lead(*, status: str = Status.NEW, at: datetime = START, **fields: Any) -> Lead:
     """A lead of Globex; in another status than New it was placed there."""
     number = next(_numbers)
-    values = {"first_name": "Lea", "last_name": f"Prospect {number}", "email": f"lea{number}@globex.example"}
+    values: dict[str, Any] = {
+        "first_name": "Lea",
+        "last_name": f"Prospect {number}",
+        "email": f"lea{number}@globex.example",
+    }
     values |= {"company": "Globex"} | fields
     if status == Status.SAO_CONVERTED:
         values.setdefault("converted_account", make_account())

@@ -14,7 +14,7 @@ def touches(user: User, verb: str, record: models.Model | None) -> bool:
     """Everybody sees and logs touches: the truth is never kept from the record. One's own may be mended."""
     if verb in ("view", "add"):
         return bool(user.rights)
-    if verb not in ("change", "delete"):
+    if verb not in ("change", "delete") or not user.rights:
         return False
     return record is None or user.is_manager or (isinstance(record, Activity) and record.by_id == user.pk)
 

@@ -44,7 +44,8 @@ def current() -> Acting | None:
 def acting(*, actor: User, via: str, at: datetime, reason: str = "") -> Iterator[Acting]:
     """Run one domain call: one transaction, one row in the change log, one actor.
 
-    Inside another `acting()` of the same actor it joins that one, so that services call each other freely.
+    Inside another `acting()` of the same actor it joins that one, so that services call each other freely; when a
+    joined call fails, what it wrote is undone, and the outer one may go on.
 
     Raises:
         RuntimeError: inside another actor's frame; a change has one author.
@@ -53,7 +54,8 @@ def acting(*, actor: User, via: str, at: datetime, reason: str = "") -> Iterator
     if outer is not None:
         if outer.actor.pk != actor.pk:
             raise RuntimeError(f"{outer.actor} is acting already: a change has one author")
-        yield outer
+        with transaction.atomic():
+            yield outer
         return
     frame = Acting(actor, via, at, reason)
     token = _current.set(frame)

@@ -11,15 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.flow import Ask, Stateful, Verb
 from crm.core.permissions import may
+from crm.core.phones import renew_keys
 
 if TYPE_CHECKING:
     from crm.history.models import Move
@@ -90,7 +92,8 @@ def decide(record: Stateful, info: Verb, ask: Ask) -> Refused | None:
     kind = type(record)
     method = getattr(kind, info.name)
     if not method._django_fsm.has_transition(record.current_state):
-        label = dict(kind._meta.get_field(kind.FLOW).flatchoices).get(record.current_state, record.current_state)
+        flow_field: Any = kind._meta.get_field(kind.FLOW)
+        label = dict(flow_field.flatchoices).get(record.current_state, record.current_state)
         return Refused("not_from_here", f"“{info.label}” is not possible from {label}.")
     if not may(ask.actor, info.name, record):
         return Refused("forbidden", f"“{info.label}” may be done by: {info.who}.")
@@ -101,11 +104,12 @@ def decide(record: Stateful, info: Verb, ask: Ask) -> Refused | None:
     return None
 
 
-def read_facts(record: Stateful, info: Verb, facts: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+def read_facts(
+    record: Stateful, info: Verb, facts: Mapping[str, Any], at: datetime
+) -> tuple[dict[str, Any], list[Missing]]:
     """Check and convert the given facts by the verb's own form.
 
-    Raises:
-        Refused: `missing_facts`, with `unknown_fact` or `invalid_<name>` for each fact that will not do.
+    Returns those that will do, and for each other an `unknown_fact` or `invalid_<name>`.
     """
     form = info.facts(data={key: value for key, value in facts.items() if value is not None}, record=record, at=at)
     wrong = [
@@ -115,10 +119,9 @@ def read_facts(record: Stateful, info: Verb, facts: Mapping[str, Any], at: datet
     ]
     if not form.is_valid():
         for name, errors in form.errors.items():
-            wrong.append(Missing(f"invalid_{name}", f"{form.fields[name].label or name}: {' '.join(errors)}", name))
-    if wrong:
-        raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
-    return form.cleaned_data
+            said = " ".join(str(error) for error in errors)
+            wrong.append(Missing(f"invalid_{name}", f"{form.fields[name].label or name}: {said}", name))
+    return form.cleaned_data, wrong
 
 
 @retry_deadlocks
@@ -139,17 +142,18 @@ def move(
     brought up to date.
 
     Raises:
-        Refused: with every missing fact at once.
-        Stale: the record is no longer at `version`.
+        Refused: with every missing fact at once; `not_found` when the record is gone.
+        Stale: the record is no longer at `version`; it names who changed it, and what.
     """
     info = find_verb(type(record), verb)
     with acting(actor=actor, via=via, at=at, reason=reason):
         ask = Ask(actor, at, via, reason, facts)
         type(record).take_holds([record.pk], info, ask)
-        locked = type(record)._base_manager.select_for_update(of=("self",)).get(pk=record.pk)
+        locked = type(record)._base_manager.select_for_update(of=("self",)).filter(pk=record.pk).first()
+        if locked is None:
+            raise _gone()
         if version is not None and locked.version != version:
-            opened = record if record.version == version else locked
-            raise Stale(f"{locked} was changed by somebody else since you opened it.", opened.changes_since_read())
+            raise _stale(locked, version)
         type(record).prepare_moves([locked])
         made = _make(locked, info, ask)
         if isinstance(made, Refused):
@@ -193,7 +197,7 @@ def move_many(
         changed: set[str] = set()
         moved: list[R] = []
         for record in found:
-            made = _make(record, info, ask)
+            made = _make_apart(record, info, ask)
             if isinstance(made, Refused):
                 outcomes.append(Outcome(record.pk, None, made))
                 continue
@@ -207,8 +211,7 @@ def move_many(
             type(steps[0]).objects.bulk_create(steps)
             kind._base_manager.bulk_update(moved, sorted(changed), batch_size=1000)
             _store(extras)
-    gone = Refused("not_found", "There is no such record.")
-    outcomes.extend(Outcome(pk, None, gone) for pk in set(wanted) - {record.pk for record in found})
+    outcomes.extend(Outcome(pk, None, _gone()) for pk in set(wanted) - {record.pk for record in found})
     return sorted(outcomes, key=lambda outcome: outcome.record_id)
 
 
@@ -248,7 +251,7 @@ def entry_move(record: Stateful, *, verb: str, ask: Ask) -> Move:
     """The unsaved `Move` that explains in which status a new record begins."""
     move_model: type[Move] = apps.get_model("history", "Move")
     return move_model(
-        object=record._meta.model_name,
+        object=str(record._meta.model_name),
         record_id=record.pk,
         version=record.version,
         from_state="",
@@ -275,14 +278,14 @@ def next_ids(kind: type[models.Model], count: int) -> list[int]:
 
 def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models.Model], list[str]] | Refused:
     """Decide and change the instance in memory: its `Move`, rows to store with it, and the changed fields."""
-    refusal = decide(record, info, replace(ask, facts={})) if ask.facts else None
-    if refusal is not None and refusal.code != "missing_facts":
-        return refusal
-    try:
-        ask = replace(ask, facts=read_facts(record, info, ask.facts, ask.at))
-    except Refused as unread:
-        return unread
+    facts, wrong = read_facts(record, info, ask.facts, ask.at)
+    ask = replace(ask, facts=facts)
     refusal = decide(record, info, ask)
+    if wrong and (refusal is None or refusal.code == "missing_facts"):
+        # What was given and will not do is not missing as well; everything else is named with it, at once.
+        named = {item.field for item in wrong}
+        wrong += [item for item in (refusal.missing if refusal else ()) if item.field not in named]
+        refusal = Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
     if refusal is not None:
         return refusal
     before = _values(record)
@@ -291,10 +294,38 @@ def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models
     if record.current_state != came_from:
         setattr(record, f"{record.FLOW}_since", ask.at)
     after = _values(record)
-    changed = sorted(name for name in after if after[name] != before[name])
+    changed = [name for name in after if after[name] != before[name]]
+    changed = sorted({*changed, *renew_keys(record, changed)})
     step = entry_move(record, verb=info.name, ask=ask)
     step.from_state, step.version = came_from, record.version + 1
     return step, extra, changed
+
+
+def _make_apart(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models.Model], list[str]] | Refused:
+    """As `_make`; a verb that writes other records is undone by itself when it is refused halfway."""
+    if not info.writes:
+        return _make(record, info, ask)
+    try:
+        with transaction.atomic():
+            return _make(record, info, ask)
+    except Refused as refusal:
+        return refusal
+
+
+def _gone() -> Refused:
+    return Refused("not_found", "There is no such record.")
+
+
+def _stale(record: Stateful, version: int) -> Stale:
+    """Who changed the record after `version`, and each field's value then and now, as the change log has them."""
+    log: Any = apps.get_model("history", "Change")
+    later = log.objects.of(record).after_version(version).select_related("transaction").order_by("id")
+    changes: dict[str, tuple[Any, Any]] = {}
+    for change in later:
+        for column, (old, new) in (change.what or {}).items():
+            changes[column] = (changes.get(column, (old, new))[0], new)
+    names = dict.fromkeys(change.transaction.actor_name or "somebody outside Plumb" for change in later)
+    return Stale(f"{record} was changed by {' and '.join(names) or 'somebody else'} since you opened it.", changes)
 
 
 def _values(record: models.Model) -> dict[str, Any]:
@@ -321,6 +352,6 @@ def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
             return value.isoformat()
         if isinstance(value, models.Model):
             return {"id": value.pk, "name": str(value)}
-        return value
+        return str(value) if isinstance(value, Decimal) else value
 
     return {key: simple(value) for key, value in facts.items() if value not in (None, "")}

@@ -51,7 +51,10 @@ Guard = Callable[[Any, Ask], Iterable[Missing]]
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """How a move is called, who may make it, and what it asks for; `needs` says the guard in a person's words."""
+    """How a move is called, who may make it, and what it asks for; `needs` says the guard in a person's words.
+
+    `writes` says that its method stores other records itself; the others only return what is to be stored.
+    """
 
     name: str
     label: str
@@ -60,6 +63,7 @@ class Verb:
     guard: Guard
     facts: type[Facts] = Facts
     listed: bool = True
+    writes: bool = False
 
 
 def nothing_missing(record: Any, ask: Ask) -> Iterable[Missing]:
@@ -78,16 +82,17 @@ def verb(
     guard: Guard = nothing_missing,
     facts: type[Facts] = Facts,
     listed: bool = True,
+    writes: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a method as a verb of the flow: django-fsm's transition, its condition "none missing", its permission."""
 
     def declare(method: Callable[..., Any]) -> Callable[..., Any]:
-        info = Verb(method.__name__, label, who, needs, guard, facts, listed)
+        info = Verb(method.__name__, label, who, needs, guard, facts, listed, writes)
 
-        def none_missing(record: Stateful) -> bool:
+        def none_missing(record: Any) -> bool:
             return not list(guard(record, record.ask))
 
-        def permitted(record: Stateful, user: User) -> bool:
+        def permitted(record: Any, user: Any) -> bool:
             return may(user, info.name, record)
 
         states = source if isinstance(source, str) else list(source)
@@ -130,11 +135,11 @@ class Stateful(Record):
                 raise ValueError(f"{self.FLOW} changes by a move, never by save(): see crm.core.door.move")
         super().save(*args, update_fields=update_fields, **kwargs)
 
-    def refresh_from_db(self, using: str | None = None, fields: Any = None, **kwargs: Any) -> None:
+    def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
         """Read the row again. A protected field refuses to be set twice, so the status is forgotten first."""
         if fields is None or self.FLOW in fields:
             self.__dict__.pop(self.FLOW, None)
-        super().refresh_from_db(using=using, fields=fields, **kwargs)
+        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
 
     @property
     def current_state(self) -> str:
@@ -170,4 +175,5 @@ class Stateful(Record):
     @classmethod
     def initial_state(cls) -> str:
         """The status of a new record that nobody placed."""
-        return str(cls._meta.get_field(cls.FLOW).get_default())
+        flow_field: Any = cls._meta.get_field(cls.FLOW)
+        return str(flow_field.get_default())

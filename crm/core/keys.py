@@ -6,8 +6,6 @@ that Python never holds a second opinion: a lookup passes the entered text throu
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import connection, models
 from django.db.models import F, Func, Value
 
@@ -18,7 +16,7 @@ class KeyFunction(Func):
     output_field = models.TextField()
 
 
-def generated_key(function: str, *columns: str) -> models.GeneratedField[Any, Any]:
+def generated_key(function: str, *columns: str) -> models.GeneratedField:
     """A stored generated column holding `function(columns...)`."""
     return models.GeneratedField(
         expression=KeyFunction(*(F(column) for column in columns), function=function),

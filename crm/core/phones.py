@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -56,3 +56,15 @@ class PhoneKey(CharField):
         key = e164(getattr(model_instance, self.of), default_region())
         setattr(model_instance, self.attname, key)
         return key
+
+
+def renew_keys(record: models.Model, changed: Iterable[str]) -> list[str]:
+    """Compute the keys of the numbers among the changed fields again; returns the names of these keys.
+
+    For writes that name their fields: a key that is not among them would be left behind.
+    """
+    wanted = set(changed)
+    keys = [f for f in record._meta.concrete_fields if isinstance(f, PhoneKey) and f.of in wanted]
+    for key in keys:
+        key.pre_save(record, add=False)
+    return [key.name for key in keys]

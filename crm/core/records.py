@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from crm.core.errors import Stale
+from crm.core.phones import renew_keys
 from crm.core.text import tidy
 
 
@@ -28,9 +29,12 @@ class Record(models.Model):
             Stale: when somebody did.
         """
         existed = not self._state.adding
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], *renew_keys(self, kwargs["update_fields"])}
         super().save(*args, **kwargs)
         if existed:
-            self.refresh_from_db(fields=["version", "updated_at"])
+            computed = [f.name for f in self._meta.concrete_fields if isinstance(f, models.GeneratedField)]
+            self.refresh_from_db(fields=["version", "updated_at", *computed])
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Tidy text before it is validated, so that a field of blanks is an empty field."""

@@ -37,26 +37,32 @@ class TidyMixin:
 class Line(TidyMixin, CharField):
     """One line of text; blank unless the field says otherwise."""
 
-    def __init__(self, *args: Any, max_length: int = 255, blank: bool = True, default: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, max_length=max_length, blank=blank, default=default, **kwargs)
+    def __init__(
+        self, verbose_name: Any = None, *, max_length: int = 255, blank: bool = True, default: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(verbose_name, max_length=max_length, blank=blank, default=default, **kwargs)
 
 
 class Paragraphs(TidyMixin, TextField):
     """Text of any length; blank unless the field says otherwise."""
 
-    def __init__(self, *args: Any, blank: bool = True, default: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, blank=blank, default=default, **kwargs)
+    def __init__(self, verbose_name: Any = None, *, blank: bool = True, default: str = "", **kwargs: Any) -> None:
+        super().__init__(verbose_name, blank=blank, default=default, **kwargs)
 
 
 class Email(TidyMixin, EmailField):
     """An e-mail address as it was entered; `email_key` is what it is matched by."""
 
-    def __init__(self, *args: Any, max_length: int = 254, blank: bool = True, default: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, max_length=max_length, blank=blank, default=default, **kwargs)
+    def __init__(
+        self, verbose_name: Any = None, *, max_length: int = 254, blank: bool = True, default: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(verbose_name, max_length=max_length, blank=blank, default=default, **kwargs)
 
 
 class Link(TidyMixin, URLField):
     """A web address as it was entered."""
 
-    def __init__(self, *args: Any, max_length: int = 500, blank: bool = True, default: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, max_length=max_length, blank=blank, default=default, **kwargs)
+    def __init__(
+        self, verbose_name: Any = None, *, max_length: int = 500, blank: bool = True, default: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(verbose_name, max_length=max_length, blank=blank, default=default, **kwargs)

@@ -38,7 +38,10 @@ class _Logged(pgtrigger.Trigger):
 
 
 class CountVersion(_Logged):
-    """Raise the version and the time of change with every real change; a write of equal values is none."""
+    """Raise the version and the time of change with every real change; a write of equal values is none.
+
+    An id never changes: the other triggers tell by it which old row became which new one.
+    """
 
     name = "count_version"
     level = pgtrigger.Row
@@ -50,6 +53,9 @@ class CountVersion(_Logged):
         new = ", ".join(f'NEW."{c}"' for c in columns)
         old = ", ".join(f'OLD."{c}"' for c in columns)
         return f"""
+            IF NEW.id <> OLD.id THEN
+                RAISE EXCEPTION 'The id of a {model._meta.model_name} never changes' USING ERRCODE = 'check_violation';
+            END IF;
             IF ROW({new}) IS DISTINCT FROM ROW({old}) THEN
                 NEW.version := OLD.version + 1;
                 IF NEW.updated_at = OLD.updated_at THEN
@@ -101,9 +107,10 @@ class LogUpdate(_Logged):
     referencing = pgtrigger.Referencing(old="old_rows", new="new_rows")
 
     def get_func(self, model: Any) -> str:
-        plain, documents = [], []
+        plain: list[tuple[str, str]] = []
+        documents: list[tuple[str, str]] = []
         for field in _columns(model, self.unlogged):
-            c = field.column
+            c = str(field.column)
             pair = f"""CASE WHEN o."{c}" IS DISTINCT FROM n."{c}" THEN jsonb_build_array(o."{c}", n."{c}") END"""
             # strip_nulls reaches into documents, where a null is a value: those are added apart.
             (documents if isinstance(field, models.JSONField) else plain).append((c, pair))

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from crm.core.errors import Refused
-from crm.history.models import Change
+from crm.history.models import Change, Transaction
 
 # Any one number that no other lock of ours uses.
 NUMBERING_LOCK = 0x706C756D62
@@ -43,11 +43,9 @@ def number_transactions() -> int:
     """Give every committed transaction without one its place in the feed; returns how many.
 
     Raises:
-        TransactionManagementError: inside a transaction, whose snapshot might be older than the lock.
+        RuntimeError: inside a transaction, whose snapshot might be older than the lock, and which would keep it.
     """
-    if connection.in_atomic_block and not connection.savepoint_ids:
-        raise transaction.TransactionManagementError("Number transactions outside any transaction")
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
         # A statement of its own: the UPDATE after it takes its snapshot when the lock is held.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING_LOCK])
         cursor.execute(NUMBER)
@@ -60,8 +58,6 @@ def read_feed(after: Cursor, *, limit: int = 1000) -> tuple[list[Change], Cursor
     Raises:
         Refused: `gone` when the cursor is of another history (a restored backup): start again from a snapshot.
     """
-    from crm.history.models import Transaction
-
     if after.token is not None and not Transaction.objects.filter(pos=after.pos, token=after.token).exists():
         raise Refused("gone", "This cursor is of another history: start again from a snapshot.")
     number_transactions()

@@ -12,4 +12,4 @@ from crm.sync.models import ExternalId
 @policy(ExternalId)
 def external_ids(user: User, verb: str, record: models.Model | None) -> bool:
     """Everybody sees them; imports write them."""
-    return verb == "view"
+    return verb == "view" and bool(user.rights)

@@ -7,27 +7,31 @@ from django.db import migrations
 EMAIL_KEY = r"""
 CREATE OR REPLACE FUNCTION email_key(entered text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT regexp_replace(regexp_replace(rtrim(lower(normalize(btrim(entered), NFKC)), '.'),
+    SELECT regexp_replace(regexp_replace(rtrim(lower(btrim(normalize(entered, NFKC), E' \t\r\n')), '.'),
         '^([^+@]+)\+[^@]*@', '\1@'), '\.+@', '@')
 $$;
 """
 
 # One person or company has many spellings of one URL: scheme, country host, language suffix, query, trailing slash.
+# The host becomes a mark first, so that a LinkedIn address that names nobody (its home page, a feed) has no key.
 LINKEDIN_KEY = r"""
 CREATE OR REPLACE FUNCTION linkedin_key(entered text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT regexp_replace(regexp_replace(regexp_replace(lower(normalize(btrim(entered), NFKC)),
-        '^(https?://)?([a-z0-9-]+\.)*linkedin\.com/+', ''),
+    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        lower(btrim(normalize(entered, NFKC), E' \t\r\n')),
         '[?#].*$', ''),
-        '^(in|pub|company|school|sales/lead|sales/people|sales/company)/+([^/,]+).*$', '\1/\2')
+        '^([a-z]+://)?([a-z0-9-]+\.)*linkedin\.com\.?(:[0-9]+)?(/+|$)', 'linkedin:'),
+        '^(linkedin:)?(in|pub|company|school|showcase|sales/lead|sales/people|sales/company)/+([^/,]+).*$', '\2/\3'),
+        '^linkedin:.*$', ''),
+        '^[a-z]+://|/+$', '', 'g')
 $$;
 """
 
 DOMAIN_KEY = r"""
 CREATE OR REPLACE FUNCTION domain_key(entered text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT rtrim(regexp_replace(regexp_replace(lower(normalize(btrim(entered), NFKC)),
-        '^([a-z][a-z0-9+.-]*://)?([^/@]*@)?(www\.)?', ''),
+    SELECT rtrim(regexp_replace(regexp_replace(lower(btrim(normalize(entered, NFKC), E' \t\r\n')),
+        '^(([a-z][a-z0-9+.-]*:)?//)?([^/@?#]*@)?(www\.)?', ''),
         '[:/?#].*$', ''), '.')
 $$;
 """
@@ -42,7 +46,7 @@ $$;
 NAME_KEY = r"""
 CREATE OR REPLACE FUNCTION name_key(entered text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT regexp_replace(lower(normalize(btrim(entered), NFKC)), '\s+', ' ', 'g')
+    SELECT btrim(regexp_replace(lower(normalize(entered, NFKC)), '\s+', ' ', 'g'))
 $$;
 """
 
