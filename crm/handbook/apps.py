@@ -19,7 +19,7 @@ class HandbookConfig(AppConfig):
 
     def ready(self) -> None:
         from crm.core.phones import use_region
-        from crm.handbook import current
+        from crm.handbook import current, policies  # noqa: F401 - registers who may do what
         from crm.handbook.checks import check_handbook
 
         register(check_handbook)
