@@ -220,6 +220,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = SCHEDULE
+CELERY_BEAT_SCHEDULER = "crm.jobs.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("BEAT_SCHEDULE_FILE", default="") or str(LOCAL_DATA / "celerybeat-schedule")
 # A request body larger than this many megabytes is refused before it is stored anywhere.
 UPLOAD_LIMIT = whole_number("UPLOAD_LIMIT_MB", default=512, least=1, most=100_000) * 1024 * 1024

@@ -7,11 +7,6 @@ stopped beat can be told apart: only the former leaves heartbeats unanswered.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
-
-from celery.signals import after_task_publish
-from django.db import close_old_connections
-from django.utils import timezone
 
 from crm.jobs.models import Heartbeat
 from crm.jobs.schedule import HEARTBEAT_SECONDS
@@ -24,17 +19,6 @@ PATIENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 def note(part: str, *, at: datetime) -> None:
     """Note that a part works."""
     Heartbeat.objects.update_or_create(part=part, defaults={"at": at})
-
-
-def note_beats() -> None:
-    """From now on, this process is beat: every heartbeat it sends is one of its own."""
-    after_task_publish.connect(_sent, sender=TASK, weak=False, dispatch_uid="jobs.note_beats")
-
-
-def _sent(**kwargs: Any) -> None:
-    # Beat lives for weeks and has no requests or tasks, between which Django would renew its connection.
-    close_old_connections()
-    note("beat", at=timezone.now())
 
 
 def judge(*, at: datetime) -> dict[str, str]:

@@ -1,0 +1,32 @@
+"""Beat: Celery's own scheduler, which also notes that it works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from celery.beat import PersistentScheduler
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from crm.jobs import heartbeats
+
+
+class Scheduler(PersistentScheduler):  # type: ignore[misc]
+    """Sends what is due. When it last did is kept in a file, so that a restart makes up for what it missed."""
+
+    def setup_schedule(self) -> None:
+        Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
+        super().setup_schedule()
+
+    def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send it; a heartbeat that the broker has taken is a sign of life."""
+        sent = super().apply_async(entry, *args, **kwargs)
+        if entry.task == heartbeats.TASK:
+            # Beat lives for weeks and has no requests or tasks, between which Django would renew its connection.
+            close_old_connections()
+            try:
+                heartbeats.note("beat", at=timezone.now())
+            except DatabaseError:
+                self.logger.warning("The heartbeat was sent but could not be noted.", exc_info=True)
+        return sent
