@@ -15,8 +15,11 @@ import structlog
 EMAIL = re.compile(r"[\w.+%'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 # Searches and filters carry names; a path carries ids.
 QUERY = re.compile(r"^([A-Z]+ [^?\s]*)\?\S*")
-# "Key (email_key)=(a@b.example) already exists", "Failing row contains (...)": values of a row.
-VALUES = re.compile(r"(\)=\(|row contains \().*?\)(?=\s|\.|$)")
+# "Key (email_key)=(a@b.example) already exists.", "Failing row contains (...).": values of a row, of any length.
+VALUES = re.compile(
+    r"(\)=\(|row contains \().*?\)(?=\.(?:\n|$)| already exists| is not present| is still referenced| conflicts)",
+    re.DOTALL,
+)
 OURS = ("crm", "leads", "accounts", "contracts", "celery", "django_structlog")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.beat import PersistentScheduler
+from celery.schedules import schedule
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
@@ -18,6 +19,10 @@ class Scheduler(PersistentScheduler):  # type: ignore[misc]
     def setup_schedule(self) -> None:
         Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
         super().setup_schedule()
+        # What runs every so many seconds runs at once the first time: a new installation shows life when it starts.
+        for entry in self.schedule.values():
+            if entry.total_run_count == 0 and type(entry.schedule) is schedule:
+                entry.last_run_at -= entry.schedule.run_every
 
     def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
         """Send it; a heartbeat that the broker has taken is a sign of life."""

@@ -1,0 +1,147 @@
+"""The environment is read strictly: a wrong value is one sentence, in every process."""
+
+from __future__ import annotations
+
+import pytest
+
+from crm.core import environment
+from crm.core.environment import CANNOT_START
+from tests.children import LONG_KEY, PRODUCTION, run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def set_value(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    return monkeypatch
+
+
+def refused(capsys: Capture) -> str:
+    """The one line that was said."""
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    return text.strip()
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("1", True), ("True", True), ("on", True), ("0", False), ("no", False), ("", False)]
+)
+def test_it_reads_yes_and_no(set_value: pytest.MonkeyPatch, value: str, meant: bool) -> None:
+    set_value.setenv("DEBUG", value)
+    assert environment.flag("DEBUG", default=not meant) is meant
+
+
+def test_it_refuses_a_maybe(set_value: pytest.MonkeyPatch, capsys: Capture) -> None:
+    set_value.setenv("DEBUG", "ture")
+    with pytest.raises(SystemExit) as ended:
+        environment.flag("DEBUG", default=False)
+    assert ended.value.code == CANNOT_START
+    assert refused(capsys) == "Plumb does not start: DEBUG is 'ture', but has to be 1 or 0."
+
+
+@pytest.mark.parametrize("value", ["0", "65537", "-1", "8e3", "８０"])
+def test_it_refuses_a_number_out_of_bounds(set_value: pytest.MonkeyPatch, capsys: Capture, value: str) -> None:
+    set_value.setenv("PORT", value)
+    with pytest.raises(SystemExit):
+        environment.whole_number("PORT", default=8000, least=1, most=65535)
+    assert refused(capsys) == f"Plumb does not start: PORT is '{value}', but has to be a number from 1 to 65535."
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["mysql://u:secret@h/plumb", "postgres://", "postgres://u:secret@h:x1/plumb", "secret", "postgres://u:secret@h"],
+)
+def test_it_refuses_a_database_without_repeating_its_password(
+    set_value: pytest.MonkeyPatch, capsys: Capture, value: str
+) -> None:
+    set_value.setenv("DATABASE_URL", value)
+    with pytest.raises(SystemExit):
+        environment.database("DATABASE_URL")
+    text = refused(capsys)
+    assert "postgres://user:password@host:5432/plumb" in text
+    assert "secret" not in text
+
+
+def test_it_reads_a_socket_s_folder(set_value: pytest.MonkeyPatch) -> None:
+    set_value.setenv("DATABASE_URL", "postgres://me@%2Fvar%2Frun%2Fpostgresql/plumb")
+    found = environment.database("DATABASE_URL")
+    assert (found["HOST"], found["NAME"], found["USER"]) == ("/var/run/postgresql", "plumb", "me")
+
+
+@pytest.mark.parametrize("value", ["nats://secret", "secret", "sqs://", "redis:6379"])
+def test_it_refuses_an_unknown_broker(set_value: pytest.MonkeyPatch, capsys: Capture, value: str) -> None:
+    set_value.setenv("CELERY_BROKER_URL", value)
+    with pytest.raises(SystemExit):
+        environment.broker("CELERY_BROKER_URL", ["redis", "pgmq"], default="pgmq://x")
+    assert "secret" not in refused(capsys)
+
+
+def test_it_splits_words(set_value: pytest.MonkeyPatch) -> None:
+    set_value.setenv("ALLOWED_HOSTS", " a.example , b.example,, ")
+    assert environment.words("ALLOWED_HOSTS") == ["a.example", "b.example"]
+    set_value.setenv("ALLOWED_HOSTS", " ")
+    assert environment.words("ALLOWED_HOSTS", default=["x"]) == ["x"]
+
+
+MANAGE = ("manage.py", "check")
+GUNICORN = ("-m", "gunicorn", "-c", "crm/gunicorn_config.py", "crm.wsgi", "--bind", "127.0.0.1:0")
+PLAIN_GUNICORN = ("-m", "gunicorn", "--no-control-socket", "crm.wsgi", "--bind", "127.0.0.1:0")
+WORKER = ("-m", "celery", "-A", "crm", "worker")
+BEAT = ("-m", "celery", "-A", "crm", "beat", "--pidfile=")
+
+
+@pytest.mark.usefixtures("django_db_setup")
+@pytest.mark.parametrize(
+    "words",
+    [MANAGE, GUNICORN, PLAIN_GUNICORN, WORKER, BEAT],
+    ids=lambda words: words[2] if words[1] == "gunicorn" else words[-1],
+)
+def test_no_process_starts_in_production_without_a_secret_key(words: tuple[str, ...]) -> None:
+    ended = run(*words, **PRODUCTION | {"SECRET_KEY": ""})
+    assert ended.returncode == CANNOT_START, ended.stderr
+    assert "Traceback" not in ended.stderr
+    (said,) = {line for line in ended.stderr.splitlines() if line.startswith("Plumb does not start")}
+    assert said == (
+        "Plumb does not start: SECRET_KEY is missing. In production set it to 50 random characters or more; this makes"
+        ' one: python -c "import secrets; print(secrets.token_urlsafe(50))" (core.E001)'
+    )
+
+
+@pytest.mark.usefixtures("django_db_setup")
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+        ({"SECRET_KEY": "a" * 80}, "SECRET_KEY is too short"),
+        ({"ALLOWED_HOSTS": "crm.example.com,*"}, "ALLOWED_HOSTS is “*”"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL is 'LOUD', but has to be one of DEBUG, INFO"),
+        ({"DEBUG": "1"}, "DEBUG is on while others than this machine are served"),
+    ],
+    ids=["short", "one letter", "any host", "level", "debug"],
+)
+def test_it_says_what_is_wrong_in_one_sentence(wrong: dict[str, str], said: str) -> None:
+    ended = run("manage.py", "check", **PRODUCTION | wrong)
+    assert ended.returncode == CANNOT_START
+    assert ended.stderr.startswith(f"Plumb does not start: {said}")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("django_db_setup")
+def test_production_is_the_default_and_passes_every_check() -> None:
+    ended = run(
+        "manage.py",
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        **PRODUCTION,
+        CELERY_BROKER_URL="redis://broker:6379/0",
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "WARNINGS" not in ended.stderr
+
+
+@pytest.mark.usefixtures("django_db_setup")
+def test_a_key_of_enough_letters_is_enough() -> None:
+    assert len(LONG_KEY) >= 50
+    assert run("manage.py", "check", **PRODUCTION).returncode == 0
