@@ -6,27 +6,152 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
+from django.http import HttpRequest
+from unfold.decorators import display
 
-from accounts.models import Account, account_type_choices, industry_choices
-from crm.core.admin import RecordAdmin
+from accounts.models import Account, Contact, account_type_choices, industry_choices, source_choices
+from crm.core.admin import RecordAdmin, user_of
 from crm.core.admin_list import OwnerFilter, TooShort, pick
+from crm.core.permissions import may
+from crm.core.related import of_record, related
 from crm.site import site
 
-SHORT = "Type at least three letters to search."
+SHORT = "Type at least three letters"
+# The top of an account's page, in the order of the handbook page (C2); the billing address is the first of them.
+TOP = (
+    "billing_street",
+    ("billing_city", "billing_state"),
+    ("billing_postal_code", "billing_country"),
+    "parent",
+    "linkedin_url",
+    "ciso_employees",
+    "employees",
+    "industry",
+)
+ACCOUNT = (("name", "type"), ("owner", "rating"), ("website", "phone"))
+SHIPPING = (
+    "shipping_street",
+    ("shipping_city", "shipping_state"),
+    ("shipping_postal_code", "shipping_country"),
+)
+MAILING = ("mailing_street", ("mailing_city", "mailing_state"), ("mailing_postal_code", "mailing_country"))
+TYPE_TONES = {"customer": "success", "prospect": "info", "former_customer": "warning"}
 
 
 @admin.register(Account, site=site)
 class AccountAdmin(RecordAdmin):
-    """Companies."""
+    """Companies. A new one is asked for its name first; the page of one begins as the handbook says (C2)."""
 
-    list_display = ("name", "type", "industry", "owner", "billing_country", "created_at")
+    list_display = ("name", "shown_type", "shown_industry", "owner", "billing_country", "employees")
     list_select_related = ("owner",)
+    sortable = {}
     page_related = ("owner", "parent")
-    filters = (pick("type", "type", account_type_choices), pick("industry", "industry", industry_choices), OwnerFilter)
+    filters = (pick("type", "type", account_type_choices), OwnerFilter, pick("industry", "industry", industry_choices))
     autocomplete_fields = ("parent",)
+    fieldsets = (
+        (None, {"fields": TOP}),
+        ("Account", {"fields": ACCOUNT}),
+        ("Shipping address", {"fields": SHIPPING, "classes": ("collapse",)}),
+        ("Description", {"fields": ("description",)}),
+    )
+    add_fieldsets = (("Account", {"fields": ACCOUNT}), ("More", {"fields": TOP}), *fieldsets[2:])
+    search_help_text = "Account name"
+    empty_title = "No accounts yet"
+    empty_hint = "Accounts are made when leads are converted or imported. You may also add one."
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
         """By name, anywhere in it."""
         if len(term) < 3:
             raise TooShort(SHORT)
         return queryset.filter(name_key__contains=term)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Who enters an account most likely works it."""
+        return {"owner": str(user_of(request).pk)} | super().get_changeform_initial_data(request)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """The people of the company, and what it may buy or has bought."""
+        user, by = user_of(request), {"account": obj.pk}
+        lists = [
+            related(
+                obj.contacts.order_by("-pk"),
+                [("Name", str), ("Job title", lambda c: c.title), ("Email", lambda c: c.email)],
+                by=by,
+                may_add=may(user, "add", Contact),
+            ),
+            *(
+                related(getattr(obj, name).order_by("-pk"), columns, by=by, may_add=may(user, "add", kind))
+                for name, kind, columns in _company_lists
+            ),
+        ]
+        return {"related": lists}
+
+    @display(description="type", label=TYPE_TONES)  # type: ignore[untyped-decorator]
+    def shown_type(self, account: Any) -> tuple[str, str] | None:
+        """Customer, prospect ..."""
+        return (account.type, account.get_type_display()) if account.type else None
+
+    @admin.display(description="industry", empty_value="")
+    def shown_industry(self, account: Any) -> str:
+        """The industry in the handbook's words."""
+        return str(account.get_industry_display())
+
+
+# Lists on a company's page of records that are above this app: their own admin adds them.
+_company_lists: list[tuple[str, type[models.Model], Any]] = []
+
+
+def show_with_accounts(name: str, kind: type[models.Model], columns: Any) -> None:
+    """Show the records that `Account.<name>` leads to on every account's page."""
+    _company_lists.append((name, kind, columns))
+
+
+@admin.register(Contact, site=site)
+class ContactAdmin(RecordAdmin):
+    """People in companies."""
+
+    list_display = ("shown_name", "account", "title", "email", "phone", "owner")
+    list_display_links = ("shown_name",)
+    list_select_related = ("account", "owner")
+    sortable = {}
+    page_related = ("owner", "account", "reports_to")
+    filters = (
+        OwnerFilter,
+        pick("lead source", "source", source_choices, column="lead_source"),
+        of_record("account", Account),
+    )
+    autocomplete_fields = ("account", "reports_to")
+    fieldsets = (
+        (
+            "Contact",
+            {
+                "fields": (
+                    ("first_name", "last_name"),
+                    ("account", "title"),
+                    ("department", "reports_to"),
+                    ("owner", "lead_source"),
+                )
+            },
+        ),
+        ("Reach them", {"fields": (("email", "personal_email"), ("phone", "mobile"), ("linkedin_url", "website"))}),
+        ("Mailing address", {"fields": MAILING, "classes": ("collapse",)}),
+        ("Description", {"fields": ("description",)}),
+    )
+    search_help_text = "Name or email"
+    empty_title = "No contacts yet"
+    empty_hint = "Contacts are made when leads are converted or imported. You may also add one."
+
+    def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        """Name or email, anywhere in them."""
+        if len(term) < 3:
+            raise TooShort(SHORT)
+        return queryset.filter(search__contains=term)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Who enters a contact most likely knows them."""
+        return {"owner": str(user_of(request).pk)} | super().get_changeform_initial_data(request)
+
+    @admin.display(description="name")
+    def shown_name(self, contact: Any) -> str:
+        """First and last name, or the email."""
+        return str(contact)

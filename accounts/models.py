@@ -137,6 +137,14 @@ class Contact(Record):
     came_from = Line("where the details came from", editable=False)
     description = Paragraphs()
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+    search = models.GeneratedField(
+        expression=models.Func(
+            *(models.F(name) for name in ("first_name", "last_name", "email", "personal_email")), function="search_text"
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+        editable=False,
+    )
 
     class Meta:
         constraints = [
@@ -158,6 +166,7 @@ class Contact(Record):
             models.Index(fields=["phone_key"], name="accounts_contact_by_phone"),
             models.Index(fields=["mobile_key"], name="accounts_contact_by_mobile"),
             models.Index(Lower("last_name"), Lower("first_name"), name="accounts_contact_by_name"),
+            GinIndex(OpClass(models.F("search"), name="gin_trgm_ops"), name="accounts_contact_search"),
         ]
         triggers = tracked()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -12,6 +13,7 @@ from django.db.models import F, Q
 from accounts.models import Account, Contact, source_choices
 from contracts.flow import OpportunityFlow
 from crm import handbook
+from crm.core.keys import generated_key
 from crm.core.records import Record
 from crm.core.text import Line, Paragraphs
 from crm.core.triggers import guarded, tracked
@@ -44,6 +46,7 @@ class Opportunity(OpportunityFlow):
     """A sale that may come about: an account, an amount, a stage, a next step."""
 
     name = Line(blank=False, help_text="Carries the year: “Acme 2026”.")
+    name_key = generated_key("name_key", "name")
     account = models.ForeignKey(Account, models.PROTECT, related_name="opportunities")
     contact = models.ForeignKey(Contact, models.PROTECT, null=True, blank=True, related_name="opportunities")
     owner = models.ForeignKey(
@@ -80,6 +83,7 @@ class Opportunity(OpportunityFlow):
             models.Index(fields=["stage", "-id"], name="contracts_opp_by_stage"),
             models.Index(fields=["owner", "-id"], name="contracts_opp_by_owner"),
             models.Index(fields=["close_on", "id"], name="contracts_opp_by_close"),
+            GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_opp_like_name"),
         ]
         triggers = [*tracked(), *guarded("stage")]
 
@@ -101,6 +105,7 @@ class Contract(Record):
     account = models.ForeignKey(Account, models.PROTECT, related_name="contracts")
     opportunity = models.ForeignKey(Opportunity, models.PROTECT, null=True, blank=True, related_name="contracts")
     name = Line(blank=False)
+    name_key = generated_key("name_key", "name")
     effective_date = models.DateField(null=True, blank=True, help_text="The start date for the subscription service.")
     close_date = models.DateField(
         null=True, blank=True, help_text="The date the last party to the contract signed the agreement."
@@ -125,7 +130,10 @@ class Contract(Record):
                 violation_error_message="The subscription ends after its effective date.",
             ),
         ]
-        indexes = [models.Index(fields=["-effective_date", "-id"], name="contracts_contract_by_start")]
+        indexes = [
+            models.Index(fields=["-effective_date", "-id"], name="contracts_contract_by_start"),
+            GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_contract_like_name"),
+        ]
         triggers = tracked()
 
     def __str__(self) -> str:

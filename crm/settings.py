@@ -16,6 +16,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from crm.core.environment import broker, database, env, flag, one_of, whole_number, words
 from crm.core.logs import logging_config
+from crm.theme import UNFOLD as UNFOLD
 from crm.jobs.broker import ADDRESS, SCHEMES, is_embedded, transport_options
 from crm.jobs.schedule import SCHEDULE
 

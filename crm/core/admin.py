@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
@@ -88,17 +88,23 @@ class RecordAdmin(Base):
     list_max_show_all = 0
     show_full_result_count = False
     list_filter_submit = True
-    ordering = ("-id",)
-    actions = ()
+    ordering: ClassVar[Any] = ("-id",)
+    actions: Any = ()
     compressed_fields = True
     warn_unsaved_form = True
-    sortable: Mapping[str, Sequence[str]] = {"created_at": ("id",)}
-    filters: Sequence[type[PickFilter]] = ()
-    page_related: tuple[str, ...] = ()
-    search_help_text: str | None = None
+    sortable: ClassVar[Mapping[str, Sequence[str]]] = {"created_at": ("id",)}
+    filters: ClassVar[Sequence[type[PickFilter]]] = ()
+    page_related: ClassVar[tuple[str, ...]] = ()
+    search_help_text: ClassVar[Any] = None
     empty_title = ""
     empty_hint = ""
     history_template = "admin/plumb/history.html"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give a list whose admin can search its search box; Django asks for fields, we for a method."""
+        super().__init_subclass__(**kwargs)
+        if cls.search is not RecordAdmin.search:
+            cls.search_fields = ("search",)
 
     # --- rights: one function answers ---------------------------------------------------------------------------------
 
@@ -139,9 +145,6 @@ class RecordAdmin(Base):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only declared filters: any other column would be a scan, and an unknown one must not mean "everything"."""
         return lookup in {one.parameter_name for one in self.filters}
-
-    def get_search_fields(self, request: HttpRequest) -> Any:
-        return ("search",) if type(self).search is not RecordAdmin.search else ()
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
         """The rows this term (lower case, trimmed) finds, by an index; overriding it gives the list a search box.

@@ -43,7 +43,8 @@ def has_flow(record: object) -> bool:
 @register.filter
 def long_time(seconds: float) -> str:
     """A length of time in its two largest units: "3 days, 4 hours"."""
-    left, parts = int(seconds), []
+    left = int(seconds)
+    parts: list[str] = []
     for name, size in UNITS:
         count, left = divmod(left, size)
         if count or parts:

@@ -1,0 +1,179 @@
+"""Opportunities and contracts in the admin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from django.utils import timezone
+from unfold.decorators import display
+
+from accounts.admin import show_with_accounts
+from accounts.models import Account
+from contracts.flow import stage_choices
+from contracts.models import Contract, Opportunity
+from crm import handbook
+from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.admin_list import OwnerFilter, TooShort, pick
+from crm.core.dialogs import MoveDialog, moves_of, state_label
+from crm.core.display import plain_text
+from crm.core.permissions import may
+from crm.core.related import Column, of_record, related
+from crm.site import site
+
+TONES = {"won": "success", "lost": "danger", "open": "info"}
+
+
+def money(record: Any) -> str:
+    """An amount with its currency; nothing where there is none, which is not zero."""
+    return f"{plain_text(record.amount)} {record.currency}" if record.amount is not None else ""
+
+
+def by_name(queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+    """By name, anywhere in it."""
+    if len(term) < 3:
+        raise TooShort("Type at least three letters")
+    return queryset.filter(name_key__contains=term)
+
+
+class OpportunityMove(MoveDialog):
+    """The dialog of each move of an opportunity."""
+
+    kind = Opportunity
+
+
+@admin.register(Opportunity, site=site)
+class OpportunityAdmin(RecordAdmin):
+    """Opportunities. The stage changes by the moves on the page, never by the form."""
+
+    list_display = ("name", "account", "shown_stage", "shown_amount", "close_on", "next_step", "next_step_due", "owner")
+    list_select_related = ("account", "owner")
+    sortable = {"close_on": ("close_on", "id")}
+    page_related = ("owner", "account", "contact")
+    filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))
+    autocomplete_fields = ("account", "contact")
+    # The order of C9; the stage, which no form changes, stands above it.
+    fieldsets = (
+        (
+            "Opportunity",
+            {
+                "fields": (
+                    ("account", "name"),
+                    ("amount", "currency"),
+                    ("next_step", "next_step_due"),
+                    ("close_on", "type"),
+                    ("owner", "contact"),
+                    "lead_source",
+                )
+            },
+        ),
+        ("Description", {"fields": ("description",)}),
+    )
+    search_help_text = "Opportunity name"
+    empty_title = "No opportunities yet"
+    empty_hint = "An opportunity is made when a lead is converted. You may also add one to an account."
+
+    def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        """By name, anywhere in it."""
+        return by_name(queryset, term)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Who enters an opportunity most likely works it; it is expected to close when the handbook says."""
+        book = handbook.current()
+        days = timedelta(days=book.opportunity.close_days)
+        close_on = timezone.localdate(moment(request), book.zone) + days
+        mine = {"owner": str(user_of(request).pk), "close_on": close_on}
+        return mine | super().get_changeform_initial_data(request)
+
+    def create_record(self, request: HttpRequest, obj: Any) -> None:
+        """A new one begins in the first open stage."""
+        obj.__dict__["stage"] = next(iter(Opportunity.entry_states()))
+        super().create_record(request, obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The dialogs of the moves, before the admin's catch-all."""
+        move = self.admin_site.admin_view(OpportunityMove.as_view(site=self.admin_site))
+        return [path("<int:pk>/move/<slug:verb>/", move, name="contracts_opportunity_move"), *super().get_urls()]
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Where it stands, what may be done with it, and its contracts."""
+        user = user_of(request)
+        contracts = related(
+            obj.contracts.order_by("-pk"),
+            CONTRACT_COLUMNS,
+            by={"opportunity": obj.pk, "account": obj.account_id},
+            may_add=may(user, "add", Contract),
+        )
+        moves = moves_of(obj, actor=user, at=moment(request))
+        return {
+            "related": [contracts],
+            "moves": moves,
+            "moves_url": "admin:contracts_opportunity_move",
+            "quiet_verbs": ("step_back", "lose"),
+            "record": obj,
+            "page_version": obj.version,
+            "stages": [(key, label, key == obj.stage) for key, label in stage_choices()],
+            "lost_reason": obj.get_lost_reason_display() if obj.lost_reason else "",
+        }
+
+    @display(description="stage", label=TONES)  # type: ignore[untyped-decorator]
+    def shown_stage(self, opportunity: Any) -> tuple[str, str]:
+        """The stage, coloured by whether it is open, won or lost."""
+        kinds = {stage.key: stage.kind for stage in handbook.current().opportunity.stages}
+        return kinds.get(opportunity.stage, ""), state_label(Opportunity, opportunity.stage)
+
+    @admin.display(description="amount", empty_value="")
+    def shown_amount(self, opportunity: Any) -> str:
+        """The amount with its currency."""
+        return money(opportunity)
+
+
+@admin.register(Contract, site=site)
+class ContractAdmin(RecordAdmin):
+    """Contracts and their three dates (C1)."""
+
+    list_display = ("name", "account", "effective_date", "close_date", "invoice_date", "end_date", "shown_amount")
+    list_select_related = ("account",)
+    sortable = {"effective_date": ("effective_date", "id")}
+    page_related = ("account", "account__owner", "opportunity", "opportunity__owner")
+    filters = (of_record("account", Account), of_record("opportunity", Opportunity))
+    autocomplete_fields = ("account", "opportunity")
+    fieldsets = (
+        ("Contract", {"fields": ("name", ("account", "opportunity"), ("amount", "currency"))}),
+        ("Dates", {"fields": ("effective_date", "close_date", "invoice_date", "end_date")}),
+        ("Description", {"fields": ("description",)}),
+    )
+    search_help_text = "Contract name"
+    empty_title = "No contracts yet"
+    empty_hint = "Add one when the last party has signed; its dates say what they mean."
+
+    def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        """By name, anywhere in it."""
+        return by_name(queryset, term)
+
+    @admin.display(description="amount", empty_value="")
+    def shown_amount(self, contract: Any) -> str:
+        """The amount with its currency."""
+        return money(contract)
+
+
+CONTRACT_COLUMNS: list[Column] = [
+    ("Name", str),
+    ("Effective date", lambda c: plain_text(c.effective_date)),
+    ("Subscription end date", lambda c: plain_text(c.end_date)),
+]
+show_with_accounts(
+    "opportunities",
+    Opportunity,
+    [
+        ("Name", str),
+        ("Stage", lambda o: state_label(Opportunity, o.stage)),
+        ("Amount", money),
+        ("Close date", lambda o: plain_text(o.close_on)),
+    ],
+)
+show_with_accounts("contracts", Contract, CONTRACT_COLUMNS)

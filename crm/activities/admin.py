@@ -1,0 +1,82 @@
+"""Touches in the admin: everybody sees them, one mends one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+
+from crm.activities.models import Activity, kind_choices, outcome_choices
+from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.admin_list import OwnerFilter, pick
+from crm.core.display import plain_text
+from crm.site import site
+
+
+class ByFilter(OwnerFilter):
+    """By who made the touch."""
+
+    title = "by"
+    parameter_name = "by"
+    column = "by"
+
+
+@admin.register(Activity, site=site)
+class ActivityAdmin(RecordAdmin):
+    """Touches: calls, messages, meetings and notes, with what came of them."""
+
+    list_display = ("shown_when", "shown_kind", "shown_direction", "shown_outcome", "shown_with", "by", "text_start")
+    list_display_links = ("shown_when",)
+    list_select_related = ("by", "lead", "contact", "account", "opportunity")
+    sortable = {}
+    page_related = ("by", "lead", "contact", "account", "opportunity")
+    filters = (pick("kind", "kind", kind_choices), ByFilter, pick("outcome", "outcome", outcome_choices))
+    autocomplete_fields = ("lead", "contact", "account", "opportunity")
+    fieldsets = (
+        ("Touch", {"fields": (("kind", "direction"), ("outcome", "happened_at"), "text")}),
+        ("With", {"fields": (("lead", "contact"), ("account", "opportunity"))}),
+    )
+    empty_title = "No touches yet"
+    empty_hint = "Log calls, messages and meetings on a lead's page, or add one here."
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A touch is mostly logged just after it happened."""
+        return {"happened_at": timezone.localtime(moment(request))} | super().get_changeform_initial_data(request)
+
+    def create_record(self, request: HttpRequest, obj: Any) -> None:
+        """Whoever logs a touch made it."""
+        obj.by = user_of(request)
+        obj.by_id = obj.by.pk
+        obj.save()
+
+    @admin.display(description="when")
+    def shown_when(self, touch: Any) -> str:
+        """When it happened, in the reader's zone."""
+        return plain_text(touch.happened_at)
+
+    @admin.display(description="kind")
+    def shown_kind(self, touch: Any) -> str:
+        """Call, email ..."""
+        return str(touch.kind_label)
+
+    @admin.display(description="direction")
+    def shown_direction(self, touch: Any) -> str:
+        """Who reached out."""
+        return str(touch.get_direction_display())
+
+    @admin.display(description="outcome", empty_value="")
+    def shown_outcome(self, touch: Any) -> str:
+        """What came of it."""
+        return str(touch.outcome_label)
+
+    @admin.display(description="with")
+    def shown_with(self, touch: Any) -> str:
+        """Whom it was with."""
+        return str(touch.lead or touch.contact or touch.account or touch.opportunity)
+
+    @admin.display(description="what was said", empty_value="")
+    def text_start(self, touch: Any) -> str:
+        """The first words."""
+        return touch.text if len(touch.text) <= 80 else f"{touch.text[:79]}…"

@@ -1,0 +1,146 @@
+"""The list of leads: who, where they stand, who works them, and what comes next."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.decorators import display
+
+from accounts.models import source_choices
+from crm import handbook
+from crm.activities.models import Activity, kind_choices
+from crm.core.admin import moment
+from crm.core.admin_list import OneFilter, OwnerFilter, TooShort, pick
+from crm.core.display import plain_text
+from leads.models import rating_choices
+from leads.statuses import CLOSED, Status
+
+# Colour says only this much: untouched, being worked, won, put aside, never again.
+TONES = {
+    Status.WORKING_TO_ENGAGE: "info",
+    Status.ENGAGED: "info",
+    Status.MEETING_SCHEDULED: "info",
+    Status.WORKING_TO_CONVERT: "info",
+    Status.SAO_CONVERTED: "success",
+    Status.CLOSED_NURTURE: "warning",
+    Status.CLOSED_DO_NOT_CONTACT: "danger",
+}
+RATING_TONES = {"hot": "danger", "warm": "warning", "cold": "info"}
+
+
+def company_today(request: HttpRequest) -> date:
+    """Today where the company is: due dates are its calendar's."""
+    return timezone.localdate(moment(request), handbook.current().zone)
+
+
+class NextTouchFilter(OneFilter):
+    """Leads by their next touch."""
+
+    title = "next touch"
+    parameter_name = "next"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        return [("due", "Due today or earlier"), ("none", "Open, and nothing planned")]
+
+    def condition(self, request: HttpRequest, picked: list[str]) -> models.Q:
+        if "due" in picked:
+            return models.Q(next_touch__due_on__lte=company_today(request))
+        return models.Q(next_touch__isnull=True) & ~models.Q(status__in=CLOSED)
+
+
+class LeadListMixin:
+    """The list part of the leads' admin."""
+
+    list_display = (
+        "shown_name",
+        "company",
+        "shown_status",
+        "owner",
+        "shown_source",
+        "shown_rating",
+        "last_touch",
+        "next_one",
+        "created",
+    )
+    list_display_links = ("shown_name",)
+    list_select_related = ("owner", "next_touch")
+    sortable = {"created": ("id",)}
+    filters = (
+        pick("status", "status", lambda: Status.choices),
+        OwnerFilter,
+        pick("lead source", "source", source_choices, column="lead_source"),
+        pick("rating", "rating", rating_choices),
+        NextTouchFilter,
+    )
+    search_help_text = "Name, company or email"
+    empty_title = "No leads yet"
+    empty_hint = "Add one, or bring them in from Salesforce with the command import_salesforce."
+
+    def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
+        """Name, company or email, anywhere in them: three letters are what the index is made of."""
+        if len(term) < 3:
+            raise TooShort("Type at least three letters")
+        return queryset.filter(search__contains=term)
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        """The last touch of each lead of this page, in one query."""
+        today = company_today(request)
+        newest = (
+            Activity.objects.filter(lead__in=[row.pk for row in rows])
+            .order_by("lead_id", "-happened_at", "-id")
+            .distinct("lead_id")
+        )
+        last = {touch.lead_id: touch for touch in newest}
+        for row in rows:
+            row.last, row.today = last.get(row.pk), today
+
+    @admin.display(description="name")
+    def shown_name(self, lead: Any) -> str:
+        """First and last name, or what they are reached by."""
+        return str(lead.name)
+
+    @display(description="status", label=TONES)  # type: ignore[untyped-decorator]
+    def shown_status(self, lead: Any) -> tuple[str, str]:
+        """The status, coloured by what it asks for."""
+        return lead.status, lead.get_status_display()
+
+    @admin.display(description="lead source", empty_value="")
+    def shown_source(self, lead: Any) -> str:
+        """The label of the source; a word that left the handbook stands as it is."""
+        return str(lead.get_lead_source_display())
+
+    @display(description="rating", label=RATING_TONES)  # type: ignore[untyped-decorator]
+    def shown_rating(self, lead: Any) -> tuple[str, str] | None:
+        """Hot, warm or cold."""
+        return (lead.rating, lead.get_rating_display()) if lead.rating else None
+
+    @admin.display(description="last touch", empty_value="Never")
+    def last_touch(self, lead: Any) -> str | None:
+        """What it was, and when."""
+        touch = getattr(lead, "last", None)
+        return f"{touch}, {_day(touch.happened_at)}" if touch else None
+
+    @admin.display(description="next touch", empty_value="")
+    def next_one(self, lead: Any) -> str | None:
+        """What is planned, and whether it is due."""
+        planned = getattr(lead, "next_touch", None)
+        if planned is None:
+            return None
+        due = " (due)" if planned.due_on <= lead.today else ""
+        kind = dict(kind_choices()).get(planned.kind, planned.kind)
+        return f"{kind}, {plain_text(planned.due_on)}{due}"
+
+    @admin.display(description="created")
+    def created(self, lead: Any) -> str:
+        """The day it was made."""
+        return _day(lead.created_at)
+
+
+def _day(moment: datetime) -> str:
+    """The reader's day of a moment."""
+    return plain_text(timezone.localtime(moment).date())
