@@ -77,6 +77,7 @@ class User(AbstractBaseUser, Record):  # type: ignore[django-manager-missing]
     zone = Line("time zone", max_length=64, help_text="Empty: the company's.")
     is_service = models.BooleanField("service account", default=False, help_text="A program, which cannot log in here.")
     is_active = models.BooleanField("active", default=True, help_text="Users are deactivated, never deleted.")
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
     objects = UserManager()
 

@@ -24,6 +24,9 @@ class ExternalId(models.Model):
     system = Line(max_length=50, blank=False)
     value = Line(blank=False)
     record_id = models.BigIntegerField()
+    # A checksum of each value (of a link: our id) as the other system last gave it. What differs from it changed
+    # there; what differs from the record only changed here, and an import leaves it alone.
+    seen = models.JSONField(default=dict, editable=False)
 
     objects = ExternalIdQuerySet.as_manager()
 

@@ -1,0 +1,170 @@
+"""Records that are here already: what changed in the file since the last import is brought in, nothing else.
+
+Of each column three values are known: what the file says now, what it said the last time (by its checksum), and what
+is stored. Only where the first two differ does the file have something to say; an edit made here stays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.planning import CHANGED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
+from crm.imports.store import lock_records, update_records
+
+# Why and until when a lead was put aside is over when the file has it elsewhere (as with any move).
+NURTURE = {"nurture_reason": "''", "come_back_on": "NULL::date"}
+
+
+def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
+    """Merge the rows that say something new, write what differs, and remember what was seen."""
+    model = layout.kind.model
+    present = "ARRAY[" + ", ".join(f"'{name}'" for name in layout.present) + "]"
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE {KNOWN} ON COMMIT DROP AS
+        SELECT * FROM (
+            SELECT p.n, p.record_id, p.external_pk, p.was, (p.was - {present}) || {seen(layout)} AS seen
+            FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE NOT p.is_new) k
+        WHERE seen <> was;
+        ANALYZE {KNOWN}
+        """
+    )
+    lock_records(cursor, model, f"(SELECT record_id FROM {KNOWN})")
+    merge = Merge(layout)
+    merge.run(cursor, header)
+    update_records(cursor, model, MERGED, merge.columns, changed=CHANGED)
+    # A status that only waits for its account is asked for again by the next import.
+    flow = layout.flow
+    waits = f"(k.seen - '{flow}') || jsonb_strip_nulls(jsonb_build_object('{flow}', k.was->'{flow}'))" if flow else ""
+    remembered = f"CASE WHEN m.refused = 'no_link' THEN {waits} ELSE k.seen END" if flow else "k.seen"
+    cursor.execute(
+        f"UPDATE sync_externalid e SET seen = {remembered}"
+        f" FROM {KNOWN} k JOIN {MERGED} m USING (n) WHERE e.id = k.external_pk"
+    )
+    _flag(cursor, layout)
+
+
+class Merge:
+    """The statement that puts the three values of every column together."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        kind, flow = layout.kind, layout.flow
+        of_phone = {key: phone for phone, key in layout.keys.items()}
+        links = {link.column: link for link in layout.links}
+        self.values: dict[str, str] = {}
+        for column in [*layout.targets, *of_phone]:
+            self.values[column] = self._choose(of_phone.get(column, column), f's."{column}"', column)
+        for column, link in links.items():
+            # A link that leads nowhere changes nothing; one that the file cleared is cleared, if it may be.
+            says = f'p."{column}" IS NOT NULL' + ("" if link.required else f' OR s."x_{column}" IS NULL')
+            self.values[column] = self._choose(column, f'p."{column}"', column, says)
+        self.lost = "false"
+        for need in kind.needs:
+            self._never_all_empty(need.columns)
+        if flow:
+            self.values[flow] = f'CASE WHEN d.refused IS NULL AND d.wants THEN s."{flow}" ELSE r."{flow}" END'
+            self.values[f"{flow}_since"] = f's."{flow}_since"'
+        self._come_with_status()
+        self.columns = [*self.values, "kept", "updated_at"]
+
+    @staticmethod
+    def _changed(column: str) -> str:
+        return f"k.seen->'{column}' IS DISTINCT FROM k.was->'{column}'"
+
+    def _choose(self, name: str, theirs: str, column: str, also: str = "true") -> str:
+        return f'CASE WHEN {self._changed(name)} AND ({also}) THEN {theirs} ELSE r."{column}" END'
+
+    def _never_all_empty(self, columns: tuple[str, ...]) -> None:
+        """Of these columns one stays filled: a file that empties them all leaves them as they are."""
+        merged = {column: self.values.get(column, f'r."{column}"') for column in columns}
+        self.lost = " AND ".join(f"{value} = ''" for value in merged.values())
+        for column, value in merged.items():
+            if column in self.values:
+                self.values[column] = f'CASE WHEN {self.lost} THEN r."{column}" ELSE {value} END'
+
+    def _come_with_status(self) -> None:
+        """When and into what a lead was converted comes with that status, and follows a file that placed it there."""
+        flow = self.layout.flow
+        for state, columns in self.layout.kind.come_with.items():
+            for column in columns:
+                link = f"x_{column}" in self.layout.at
+                theirs = f'p."{column}"' if link else f's."{column}"'
+                if not link and column not in self.layout.at:
+                    continue
+                later = self.values.get(column) or self._choose(column, theirs, column, f"{theirs} IS NOT NULL")
+                self.values[column] = (
+                    f"CASE WHEN d.refused IS NULL AND d.wants AND s.\"{flow}\" = '{state}' THEN {theirs}"
+                    f" WHEN r.\"{flow}\" = '{state}' AND k.was ? 'converted_at' THEN {later} ELSE r.\"{column}\" END"
+                )
+        if self.layout.kind.come_with:
+            for column, empty in NURTURE.items():
+                leaves = f"d.refused IS NULL AND d.wants AND s.\"{flow}\" <> 'closed_nurture'"
+                self.values[column] = f'CASE WHEN {leaves} THEN {empty} ELSE r."{column}" END'
+
+    def _state(self) -> str:
+        """Whether the file says of another status than the last time and than ours, and why it is left if it is."""
+        layout, kind, flow = self.layout, self.layout.kind, self.layout.flow
+        if not flow:
+            return "SELECT false AS wants, NULL AS refused"
+        wants = f's.state_known AND {self._changed(flow)} AND s."{flow}" <> r."{flow}"'
+        whens = [f"WHEN r.\"{flow}\" = '{state}' THEN 'protected'" for state in kind.protected]
+        needed = kind.needed_link
+        for state, columns in kind.come_with.items():
+            if needed and needed.column in columns:
+                found = f'p."{needed.column}"' if f"x_{needed.column}" in layout.at else "NULL"
+                whens.append(f"WHEN s.\"{flow}\" = '{state}' AND {found} IS NULL THEN 'no_link'")
+        whens.append(f'WHEN r."{flow}_since" > s."{flow}_since" THEN \'later\'')
+        return f"SELECT {wants} AS wants, CASE {' '.join(whens)} END AS refused"
+
+    def run(self, cursor: Any, header: list[str]) -> None:
+        """Make the table of merged rows: one for each record, should two ids name the same one."""
+        values = ", ".join(f'{value} AS "{column}"' for column, value in self.values.items())
+        cursor.execute(
+            f"""
+            CREATE TEMP TABLE {MERGED} ON COMMIT DROP AS
+            SELECT DISTINCT ON (k.record_id) k.n, k.record_id, CASE WHEN d.wants THEN d.refused END AS refused,
+                   {self.lost} AS left_needed, {values},
+                   CASE WHEN {self._changed("kept")} OR {self._links_changed()}
+                        THEN (r.kept - %s::text[]) || {kept(self.layout)} ELSE r.kept END AS kept,
+                   GREATEST(s.updated_at, r.updated_at) AS updated_at
+            FROM {KNOWN} k JOIN {PLAN} p USING (n) JOIN {STAGED} s USING (n)
+            JOIN {self.layout.kind.model._meta.db_table} r ON r.id = k.record_id
+            CROSS JOIN LATERAL ({self._state()}) d
+            ORDER BY k.record_id, k.n
+            """,
+            [header],
+        )
+
+    def _links_changed(self) -> str:
+        return " OR ".join(["false", *(self._changed(link.column) for link in self.layout.links)])
+
+
+def _flag(cursor: Any, layout: Layout) -> None:
+    """Tell of what the file said and was not done."""
+    flow, model = layout.flow, layout.kind.model
+    if flow:
+        labels = dict(model._meta.get_field(flow).flatchoices)  # type: ignore[union-attr]
+        cursor.execute(
+            f"""
+            INSERT INTO {FLAGS}
+            SELECT m.n, '{flow}_left', 'The {flow} is ' || COALESCE(%s::jsonb->>s."{flow}", s."{flow}")
+                || ' in the file now; it was left as ' || COALESCE(%s::jsonb->>m."{flow}", m."{flow}")
+                || CASE m.refused WHEN 'later' THEN ', where it was moved later.'
+                                  WHEN 'protected' THEN ', which no file changes.'
+                                  ELSE ': what it was converted into is not known here.' END
+            FROM {MERGED} m JOIN {STAGED} s USING (n) WHERE m.refused IS NOT NULL
+            """,
+            [Jsonb(labels)] * 2,
+        )
+    cursor.execute(
+        f"INSERT INTO {FLAGS} SELECT m.n, s.hold_code, s.hold_message || ' What is here was left as it was.'"
+        f" FROM {MERGED} m JOIN {STAGED} s USING (n) WHERE m.left_needed AND s.hold_code IS NOT NULL"
+    )
+    cursor.execute(
+        f"INSERT INTO {FLAGS} SELECT k.n, 'deleted_here', 'It changed there, but was deleted here: left so.'"
+        f" FROM {KNOWN} k LEFT JOIN {model._meta.db_table} r ON r.id = k.record_id WHERE r.id IS NULL"
+    )

@@ -1,0 +1,117 @@
+"""Which staged rows are new, which are known, where their links lead, and which must wait for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import Account, Contact
+from contracts.models import Opportunity
+from crm.imports.salesforce import SYSTEM
+from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.objects import Link
+from crm.people.models import User
+
+TABLES = {
+    "user": User._meta.db_table,
+    "account": Account._meta.db_table,
+    "contact": Contact._meta.db_table,
+    "opportunity": Opportunity._meta.db_table,
+}
+STAGED, PLAN, KNOWN, MERGED = "import_staged", "import_plan", "import_known", "import_merged"
+CHANGED, FLAGS = "import_changed", "import_flags"
+ALL = (STAGED, PLAN, KNOWN, MERGED, CHANGED, FLAGS)
+
+
+def make_plan(cursor: Any, layout: Layout) -> None:
+    """Find each row by its id, draw ids for the new ones, and follow the links that lead to other objects.
+
+    A linked record is looked up in its own table too: an id may outlive the record it named.
+    """
+    kind = layout.kind
+    outward = [link for link in layout.links if link.object != kind.object]
+    targets = "".join(f', t{i}.id AS "{link.column}"' for i, link in enumerate(outward))
+    inward = "".join(f', NULL::bigint AS "{link.column}"' for link in layout.links if link.object == kind.object)
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE {PLAN} ON COMMIT DROP AS
+        SELECT d.*, CASE WHEN d.is_new AND d.hold IS NULL THEN nextval(pg_get_serial_sequence(%s, 'id'))
+                         ELSE d.known END AS record_id
+        FROM (SELECT s.n, s.external_id, e.id AS external_pk, e.record_id AS known, e.id IS NULL AS is_new,
+                     e.seen AS was {targets} {inward}, {_hold(layout, outward)} AS hold
+              FROM {STAGED} s
+              LEFT JOIN sync_externalid e
+                  ON e.object = %s AND e.system = '{SYSTEM}' AND e.value = s.external_id
+              {_joins(outward)}
+              ORDER BY s.n) d
+        """,
+        [kind.model._meta.db_table, kind.object],
+    )
+    for link in layout.links:
+        if link.object == kind.object:
+            _link_among_themselves(cursor, link)
+    cursor.execute(f"CREATE TEMP TABLE {FLAGS} (n integer, code text, message text) ON COMMIT DROP")
+    cursor.execute(f"CREATE TEMP TABLE {CHANGED} (record_id bigint) ON COMMIT DROP")
+    cursor.execute(f"ANALYZE {PLAN}")
+
+
+def _joins(links: list[Link]) -> str:
+    return "\n".join(
+        f"LEFT JOIN sync_externalid x{i} ON x{i}.object = '{link.object}' AND x{i}.system = '{SYSTEM}'"
+        f' AND x{i}.value = s."x_{link.column}" LEFT JOIN {TABLES[link.object]} t{i} ON t{i}.id = x{i}.record_id'
+        for i, link in enumerate(links)
+    )
+
+
+def _hold(layout: Layout, outward: list[Link]) -> str:
+    """Why a new row cannot be stored, else NULL."""
+    needed, kind = layout.kind.needed_link, layout.kind
+    if needed is None:
+        return "s.hold_code"
+    found = next((f"t{i}.id" for i, link in enumerate(outward) if link.column == needed.column), "NULL::bigint")
+    states = ", ".join(f"'{state}'" for state, columns in kind.come_with.items() if needed.column in columns)
+    when = f's."{layout.flow}" IN ({states}) AND ' if states else ""
+    return f"COALESCE(s.hold_code, CASE WHEN {when}{found} IS NULL THEN '{needed.object}_not_found' END)"
+
+
+def _link_among_themselves(cursor: Any, link: Link) -> None:
+    """Follow a link within one object (a parent account), in this file and among those that came earlier."""
+    cursor.execute(
+        f"""
+        UPDATE {PLAN} p SET "{link.column}" = found.id
+        FROM (SELECT s.n, COALESCE(o.record_id, t.id) AS id
+              FROM {STAGED} s
+              LEFT JOIN {PLAN} o ON o.external_id = s."x_{link.column}" AND o.is_new
+              LEFT JOIN sync_externalid x
+                  ON x.object = %s AND x.system = '{SYSTEM}' AND x.value = s."x_{link.column}"
+              LEFT JOIN {TABLES[link.object]} t ON t.id = x.record_id
+              WHERE s."x_{link.column}" IS NOT NULL) found
+        WHERE found.n = p.n AND found.id IS DISTINCT FROM p.record_id
+        """,
+        [link.object],
+    )
+
+
+def unresolved(layout: Layout) -> str:
+    """SQL: the ids of links that lead nowhere, by their column in the file, as JSON."""
+    parts = [
+        f'\'{link.source}\', CASE WHEN p."{link.column}" IS NULL THEN s."x_{link.column}" END' for link in layout.links
+    ]
+    return f"jsonb_strip_nulls(jsonb_build_object({', '.join(parts)}))"
+
+
+def kept(layout: Layout) -> str:
+    """SQL: what is kept with the record, links that lead nowhere among it."""
+    if not layout.links:
+        return "s.kept"
+    lost = " OR ".join(f'(s."x_{link.column}" IS NOT NULL AND p."{link.column}" IS NULL)' for link in layout.links)
+    return f"CASE WHEN {lost} THEN s.kept || {unresolved(layout)} ELSE s.kept END"
+
+
+def seen(layout: Layout) -> str:
+    """SQL: the checksums of the row, and where its links lead."""
+    if not layout.links:
+        return "s.seen"
+    columns = [link.column for link in layout.links]
+    parts = ", ".join(f"'{column}', p.\"{column}\"" for column in columns)
+    none = " AND ".join(f'p."{column}" IS NULL' for column in columns)
+    return f"CASE WHEN {none} THEN s.seen ELSE s.seen || jsonb_strip_nulls(jsonb_build_object({parts})) END"

@@ -1,0 +1,135 @@
+"""Reading a CSV file in bounded memory, and saying by line what cannot be read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+# The longest text area of Salesforce; a cell beyond it is a file gone wrong.
+LONGEST_CELL = 131_072
+# What is read at once to find out: a cell between the two limits costs its row, a line beyond this costs the file.
+LONGEST_LINE = 8 * 1024 * 1024
+Complain = Callable[[int, str, str, str], None]
+Advance = Callable[[int], None]
+
+
+class Unreadable(Exception):
+    """A file that cannot be read as a whole: nothing of it is brought in."""
+
+    def __init__(self, line: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.code = code
+        self.message = message
+
+
+@contextmanager
+def long_cells() -> Iterator[None]:
+    """Let the reader see cells beyond its own limit, so that the row can be named and the next one still be read."""
+    usual = csv.field_size_limit(LONGEST_LINE)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
+
+
+def decoded_lines(file: BinaryIO, advance: Advance) -> Iterator[str]:
+    """The physical lines of a UTF-8 file, with or without its byte order mark.
+
+    Raises:
+        Unreadable: `wrong_encoding` or `not_csv`, with the line.
+    """
+    number = 0
+    while raw := file.readline(LONGEST_LINE):
+        number += 1
+        if number == 1:
+            if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise Unreadable(1, "wrong_encoding", "The file is UTF-16: export it as UTF-8.")
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if b"\x00" in raw:
+            raise Unreadable(number, "not_csv", "The file has binary zeros in it: it is no CSV.")
+        if len(raw) >= LONGEST_LINE and not raw.endswith(b"\n"):
+            raise Unreadable(number, "not_csv", f"The line is longer than {LONGEST_LINE // 1024 // 1024} MB.")
+        try:
+            line = raw.decode()
+        except UnicodeDecodeError as error:
+            broken = raw[error.start : error.start + 1].hex()
+            raise Unreadable(number, "wrong_encoding", f"The file is not UTF-8 (byte 0x{broken}).") from error
+        advance(len(raw))
+        yield line
+
+
+class Table:
+    """A CSV file: its header, and its rows with the line each starts in."""
+
+    def __init__(self, path: Path, file: BinaryIO, advance: Advance, complain: Complain) -> None:
+        """Read the header.
+
+        Raises:
+            Unreadable: when there is none, or it names a column twice.
+        """
+        self.path = path
+        self.complain = complain
+        self.read = 0
+        self._reader = csv.reader(decoded_lines(file, advance), strict=True)
+        try:
+            self.header = [name.strip() for name in next(self._reader, [])]
+        except csv.Error as error:
+            raise Unreadable(1, "not_csv", f"The header cannot be read: {error}.") from error
+        if not any(self.header):
+            raise Unreadable(1, "not_csv", "The file is empty: it has no header.")
+        named = [name for name in self.header if name]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise Unreadable(1, "duplicate_column", f"The header names a column twice: {', '.join(twice)}.")
+        self.header = [name or f"Column {place}" for place, name in enumerate(self.header, 1)]
+
+    def require(self, names: tuple[str, ...]) -> None:
+        """Refuse the file if a column is not there.
+
+        Raises:
+            Unreadable: `missing_column`, naming those that are missing and those that were found.
+        """
+        missing = [name for name in names if name not in self.header]
+        if missing:
+            found = ", ".join(name[:40] for name in self.header[:12])
+            rest = f" and {len(self.header) - 12} more" if len(self.header) > 12 else ""
+            raise Unreadable(1, "missing_column", f"No column {', '.join(missing)}; found are: {found}{rest}.")
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Each row that has a cell for every column; the others are complained about and passed over.
+
+        Raises:
+            Unreadable: as soon as the rest of the file cannot be read.
+        """
+        width, reader = len(self.header), self._reader
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self._pass_over(line, "", "broken_row", f"The row cannot be read: {error}.")
+                continue
+            if not cells:
+                continue
+            self.read += 1
+            if len(cells) != width:
+                self.read -= 1
+                known = cells[0] if len(cells[0]) <= 18 else ""
+                self._pass_over(line, known, "ragged_row", f"The row has {len(cells)} cells, the header {width}.")
+            elif max(map(len, cells)) > LONGEST_CELL:
+                self.read -= 1
+                place = next(i for i, cell in enumerate(cells) if len(cell) > LONGEST_CELL)
+                said = f"{self.header[place]} is {len(cells[place]):,} characters long; {LONGEST_CELL:,} are allowed."
+                self._pass_over(line, cells[0] if place else "", "cell_too_long", said)
+            else:
+                yield line, cells
+
+    def _pass_over(self, line: int, id: str, code: str, message: str) -> None:
+        self.read += 1
+        self.complain(line, id, code, message)

@@ -1,0 +1,183 @@
+"""The staged rows of one file into the database: made, merged or held, flagged and counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crm.imports.models import ImportRun
+from crm.imports.report import Report
+from crm.imports.salesforce import SYSTEM
+from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.merging import bring_up_to_date
+from crm.imports.salesforce.planning import ALL, CHANGED, FLAGS, PLAN, STAGED, kept, make_plan, seen
+from crm.imports.store import drop, insert_records
+
+BATCH = 5000
+
+
+def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, report: Report, run: ImportRun) -> None:
+    """Store what was staged of one file, and complete the report of it."""
+    _refuse_second_ids(cursor, file, report)
+    make_plan(cursor, layout)
+    _make_new(cursor, layout, file)
+    bring_up_to_date(cursor, layout, header)
+    _hold_back(cursor, layout, file, run)
+    _flag_links(cursor, layout, file, report)
+    if layout.kind.object == "lead":
+        _flag_duplicates(cursor)
+    _tell(cursor, layout, file, report)
+    _count(cursor, file, report)
+    drop(cursor, *ALL)
+
+
+def _refuse_second_ids(cursor: Any, file: str, report: Report) -> None:
+    """An id names one row of a file: the first."""
+    cursor.execute(
+        f"""
+        DELETE FROM {STAGED} s USING (
+            SELECT n, first_value(n) OVER same AS first_n FROM {STAGED}
+            WINDOW same AS (PARTITION BY external_id ORDER BY n)) d
+        WHERE s.n = d.n AND d.n <> d.first_n RETURNING s.n, s.external_id, d.first_n
+        """
+    )
+    for line, external_id, first in cursor.fetchall():
+        report.files[file].rejected += 1
+        report.cannot_read(file, line, external_id, "duplicate_id", f"Line {first} has this Id already.")
+
+
+def _make_new(cursor: Any, layout: Layout, file: str) -> None:
+    """Ids first, because a link within the file may lead to any row of it; then the records."""
+    kind = layout.kind
+    cursor.execute(
+        f"INSERT INTO sync_externalid (object, system, value, record_id, seen)"
+        f" SELECT %s, '{SYSTEM}', s.external_id, p.record_id, {seen(layout)}"
+        f" FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE p.is_new AND p.record_id IS NOT NULL",
+        [kind.object],
+    )
+    columns = [*layout.targets, *layout.keys.values(), "created_at", "updated_at"]
+    columns += [c for c in layout.come_with if c in layout.at]
+    columns += [layout.flow, f"{layout.flow}_since"] if layout.flow else []
+    picked = {column: f's."{column}"' for column in columns}
+    picked |= {link.column: f'p."{link.column}"' for link in layout.links}
+    picked["kept"] = kept(layout)
+    if kind.came_from:
+        picked["came_from"] = f"'Salesforce export, {kind.name}.csv'"
+    listed = ", ".join(f'{value} AS "{column}"' for column, value in picked.items())
+    source = (
+        f"(SELECT p.record_id, {listed} FROM {STAGED} s JOIN {PLAN} p USING (n)"
+        " WHERE p.is_new AND p.record_id IS NOT NULL)"
+    )
+    insert_records(cursor, kind.model, source, list(picked))
+
+
+def _hold_back(cursor: Any, layout: Layout, file: str, run: ImportRun) -> None:
+    """Keep whole what cannot be stored; a row that was held and can be stored now is released by that."""
+    kind, needed = layout.kind, layout.kind.needed_link
+    mine = f"h.object = '{kind.object}' AND h.system = '{SYSTEM}' AND h.external_id = p.external_id"
+    cursor.execute(
+        f"UPDATE imports_heldrow h SET state = 'released', record_id = p.record_id FROM {PLAN} p"
+        f" WHERE {mine} AND h.state = 'held' AND p.is_new AND p.record_id IS NOT NULL"
+    )
+    theirs = f's."x_{needed.column}"' if needed and f"x_{needed.column}" in layout.at else "NULL"
+    name = needed.source if needed else ""
+    said = (
+        f"COALESCE(s.hold_message, '{name} ' || {theirs} || ' is not known here.', 'It has no {name}.')"
+        if needed
+        else "s.hold_message"
+    )
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE import_held ON COMMIT DROP AS
+        SELECT p.n, p.external_id, s.raw, p.hold, {said} AS said
+        FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE p.is_new AND p.record_id IS NULL
+        """
+    )
+    cursor.execute(f"INSERT INTO {FLAGS} SELECT n, hold, said FROM import_held")
+    cursor.execute(
+        f"UPDATE imports_heldrow h SET row = p.raw, code = p.hold, message = p.said, file = %s, line = p.n"
+        f" FROM import_held p WHERE {mine} AND h.state = 'held' AND (h.row, h.code) IS DISTINCT FROM (p.raw, p.hold)",
+        [file],
+    )
+    cursor.execute(
+        f"""
+        INSERT INTO imports_heldrow
+            (version, run_id, system, object, external_id, file, line, row, code, message, state)
+        SELECT 1, %s, '{SYSTEM}', '{kind.object}', p.external_id, %s, p.n, p.raw, p.hold, p.said, 'held'
+        FROM import_held p WHERE NOT EXISTS (SELECT FROM imports_heldrow h WHERE {mine}) ORDER BY p.n
+        """,
+        [run.pk, file],
+    )
+    drop(cursor, "import_held")
+
+
+def _flag_links(cursor: Any, layout: Layout, file: str, report: Report) -> None:
+    """Links that lead nowhere. Owners are told of once: an export without its users has one in every row."""
+    for link in layout.links:
+        lost = f's."x_{link.column}" IS NOT NULL AND p."{link.column}" IS NULL AND p.record_id IS NOT NULL'
+        joined = f"{PLAN} p JOIN {STAGED} s USING (n) WHERE {lost}"
+        if link.column == "owner_id":
+            cursor.execute(f"SELECT count(*) FROM {joined}")
+            (count,) = cursor.fetchone()
+            if count:
+                said = (
+                    f"{count:,} rows have an owner who is not known here: left unowned, OwnerId kept with the record."
+                )
+                report.add(file, 0, "", "owner_not_found", said)
+        else:
+            said = f"'{link.source} ' || s.\"x_{link.column}\" || ' is not known here: kept with the record.'"
+            cursor.execute(f"INSERT INTO {FLAGS} SELECT n, 'unresolved_link', {said} FROM {joined}")
+
+
+def _flag_duplicates(cursor: Any) -> None:
+    """Leads that share an email or a LinkedIn URL with another one, of this file or here before. None is merged.
+
+    By groups and not by pairs: an address that thousands share would make millions of pairs.
+    """
+    groups = """
+        {name} AS (SELECT l.{key} AS key, min(l.id) AS first, max(l.id) AS last FROM leads_lead l
+                   WHERE l.{key} IN (SELECT {key} FROM mine WHERE {key} <> '') GROUP BY 1 HAVING count(*) > 1)"""
+    cursor.execute(
+        f"""
+        WITH mine AS (SELECT p.n, l.id, l.email_key, l.linkedin_key
+                      FROM {PLAN} p JOIN leads_lead l ON l.id = p.record_id),
+             {groups.format(name="by_email", key="email_key")},
+             {groups.format(name="by_linkedin", key="linkedin_key")}
+        INSERT INTO {FLAGS}
+        SELECT m.n, 'likely_duplicate', 'Likely the same person as lead ' || o.id || ', '
+               || COALESCE(NULLIF(btrim(o.first_name || ' ' || o.last_name), ''), NULLIF(o.email, ''), o.linkedin_url)
+               || CASE WHEN e.key IS NULL THEN ': the same LinkedIn URL.' ELSE ': the same email.' END
+        FROM mine m
+        LEFT JOIN by_email e ON e.key = m.email_key
+        LEFT JOIN by_linkedin i ON i.key = m.linkedin_key
+        JOIN leads_lead o ON o.id = COALESCE(CASE WHEN e.first = m.id THEN e.last ELSE e.first END,
+                                             CASE WHEN i.first = m.id THEN i.last ELSE i.first END)
+        """
+    )
+
+
+def _tell(cursor: Any, layout: Layout, file: str, report: Report) -> None:
+    """Put the flags into the report: one problem for each row and code."""
+    cursor.execute(
+        f"SELECT n, external_id, code, string_agg(message, ' ') FROM {FLAGS} JOIN {PLAN} USING (n) GROUP BY 1, 2, 3"
+    )
+    while rows := cursor.fetchmany(BATCH):
+        for row in rows:
+            report.add(file, *row)
+
+
+def _count(cursor: Any, file: str, report: Report) -> None:
+    cursor.execute(
+        f"""
+        SELECT count(*) FILTER (WHERE p.is_new AND p.record_id IS NOT NULL),
+               count(*) FILTER (WHERE NOT p.is_new AND c.record_id IS NOT NULL),
+               count(*) FILTER (WHERE NOT p.is_new AND c.record_id IS NULL),
+               count(*) FILTER (WHERE p.record_id IS NULL),
+               count(*) FILTER (WHERE p.record_id IS NOT NULL AND (s.flagged OR f.n IS NOT NULL))
+        FROM {PLAN} p JOIN {STAGED} s USING (n)
+        LEFT JOIN {CHANGED} c USING (record_id)
+        LEFT JOIN (SELECT DISTINCT n FROM {FLAGS}) f USING (n)
+        """
+    )
+    counts = report.files[file]
+    counts.created, counts.updated, counts.unchanged, rejected, counts.flagged = cursor.fetchone()
+    counts.rejected += rejected
