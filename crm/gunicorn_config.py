@@ -4,13 +4,17 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
 # Each worker counts by itself, and whoever scrapes meets any of them: their figures meet in these files. Set before
 # anything that counts is imported.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    figures = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="plumb-metrics-")
+    # In a checkout, nothing outside the project's folder is touched.
+    local = Path(__file__).resolve().parent.parent / ".data"
+    figures = tempfile.mkdtemp(prefix="metrics-", dir=local if local.is_dir() else None)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
     master = os.getpid()
     atexit.register(lambda: os.getpid() == master and shutil.rmtree(figures, ignore_errors=True))
 
@@ -33,7 +37,7 @@ control_socket_disable = True
 # What clients say of themselves is believed from a proxy on this machine only.
 forwarded_allow_ips = "127.0.0.1,::1"
 # Where a slow disk cannot stop the workers from showing that they live.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 logconfig_dict = {
     **settings.LOGGING,

@@ -150,8 +150,8 @@ def _manage(project: Path, *words: str) -> str:
 def commands(port: int) -> list[Command]:
     """The processes of the site. `python -m` and not the scripts beside it: those break when the project is moved."""
     python = sys.executable
-    web = ["gunicorn", "crm.wsgi:application", "--bind", f"{HOST}:{port}", "--worker-class", "gthread"]
-    web += ["--workers", "2", "--threads", "8", "--graceful-timeout", "5", "--no-control-socket"]
+    web = ["gunicorn", "-c", "crm/gunicorn_config.py", "crm.wsgi:application", "--bind", f"{HOST}:{port}"]
+    web += ["--graceful-timeout", "5"]
     celery = ["celery", "-A", "crm"]
     # Celery warns of running as root; in a container there often is nobody else.
     quiet = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
