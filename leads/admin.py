@@ -15,15 +15,11 @@ from crm.core.bulk_moves import BulkMoves
 from crm.core.permissions import may
 from crm.site import site
 from leads import page, views
+from leads.admin_list import LeadListMixin
 from leads.convert import ConvertDialog
 from leads.forms import BantForm, TouchForm
 from leads.models import Lead
 from leads.statuses import CLOSED, Status
-
-try:
-    from leads.admin_list import LeadListMixin
-except ImportError:  # until the list lands
-    class LeadListMixin: pass  # type: ignore
 
 PERSON = ("first_name", "last_name", "title", "email", "second_email", "phone", "mobile", "linkedin_url")
 COMPANY = ("company", "website", "industry", "employees")
@@ -92,6 +88,9 @@ class LeadAdmin(LeadListMixin, RecordAdmin):
             **page.moves_panel(request, obj, at=at),
             **page.next_touch_panel(request, obj),
             **page.provenance(obj),
+            "at": at,
+            "show_save_and_add_another": False,
+            "show_save_and_continue": False,
             "path": page.path_of(obj),
             "closed_keys": [str(key) for key in CLOSED if key != Status.SAO_CONVERTED],
             "bant": BantForm(instance=obj),

@@ -21,7 +21,8 @@ from leads.views import LeadMove
 if TYPE_CHECKING:
     from crm.history.models import Move
 
-CHOSEN_BY_RADIO = ("account", "contact", "opportunity", "account_name")
+# Shown by their own part of the dialog; the hand-over note is the note of this move.
+ELSEWHERE = ("account", "contact", "opportunity", "account_name", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class ConvertDialog(LeadMove):
         opportunities = self._opportunities(found, account_id)
         return {
             "partial_name": self.partial_name,
+            "by_radio": ELSEWHERE,
             "accounts": accounts,
             "contacts": choices(found.contacts, data.get("contact"), f"Make a new contact “{self.record}”"),
             "opportunities": choices(
@@ -95,8 +97,5 @@ def choices(candidates: list[Candidate], picked: str | None, make: str) -> list[
     new = NEW if exact else ""
     known = {str(candidate.record.pk) for candidate in candidates} | {new}
     chosen = picked if picked is not None and picked in known else exact
-    found = [
-        Choice(str(c.record.pk), f"Use {c.record}", c.why, str(c.record.pk) == chosen)
-        for c in candidates
-    ]
+    found = [Choice(str(c.record.pk), f"Use {c.record}", c.why, str(c.record.pk) == chosen) for c in candidates]
     return [*found, Choice(new, make, "", chosen == new)]

@@ -9,8 +9,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.formats import date_format
 from django.utils.text import capfirst
 
 from crm import handbook
@@ -19,13 +17,17 @@ from crm.core.dialogs import moves_of, state_label
 from crm.core.meanwhile import Meanwhile, changes_after
 from crm.core.permissions import may
 from crm.history.models import Move
+from crm.history.selectors import Line, Words
 from crm.sync.models import ExternalId
 from leads.forms import NextTouchForm
+from leads.guards import BANT
 from leads.models import Lead
 from leads.statuses import MEANING, PATH, Status
 
 # Ways aside: offered, but never as the button that leads on.
 QUIET = ("nurture", "do_not_contact", "release", "return_lead", "lift")
+# The first of these that can be made is the button that stands out.
+LEADS_ON = ("convert", "work", "engage", "schedule_meeting", "work_to_convert", "enrich", "qualify")
 TIMELINE = 60
 ICONS = {
     "call": "call",
@@ -58,7 +60,7 @@ class Event:
     title: str
     who: str
     text: str = ""
-    details: tuple[tuple[str, str], ...] = ()
+    details: tuple[Line, ...] = ()
 
 
 def path_of(lead: Lead) -> list[Step]:
@@ -75,13 +77,16 @@ def path_of(lead: Lead) -> list[Step]:
 def moves_panel(request: HttpRequest, lead: Lead, *, at: datetime) -> dict[str, Any]:
     """The buttons, the reasons why not, and the version that they were shown for."""
     moves = moves_of(lead, actor=request.user, at=at)  # type: ignore[arg-type]
+    possible = {verdict.verb.name for verdict in moves.possible}
     return {
         "record": lead,
         "lead": lead,
         "moves": moves,
-        "last_move_label": move_label(moves.last) if moves.last and moves.last.from_state else "",
+        "last_move": lead.last_move,
+        "last_move_label": move_label(lead.last_move) if lead.last_move and lead.last_move.from_state else "",
         "moves_url": "admin:leads_lead_move",
         "quiet_verbs": QUIET,
+        "main_verb": next((name for name in LEADS_ON if name in possible), ""),
         "page_version": lead.version,
     }
 
@@ -96,6 +101,7 @@ def timeline(lead: Lead) -> list[Event]:
     """Touches and moves, newest first."""
     touches = lead.touches.select_related("by").newest_first()[:TIMELINE]
     steps = Move.objects.of(lead).order_by("-version")[:TIMELINE]
+    words, verbs = Words(lead, []), Lead.verbs()
     events = [
         Event(
             touch.happened_at,
@@ -104,12 +110,20 @@ def timeline(lead: Lead) -> list[Event]:
             str(touch),
             str(touch.by),
             touch.text,
-            (("", "They reached out"),) if touch.direction == "in" else (),
+            (Line("", "", "They reached out"),) if touch.direction == "in" else (),
         )
         for touch in touches
     ]
     events += [
-        Event(step.at, "move", "arrow_forward", _move_title(step), step.actor_name, step.reason, facts_in_words(step))
+        Event(
+            step.at,
+            "move",
+            "arrow_forward",
+            _move_title(step),
+            step.actor_name,
+            step.reason,
+            tuple(words.fact(verbs.get(step.verb), name, value) for name, value in step.facts.items()),
+        )
         for step in steps
     ]
     return sorted(events, key=lambda event: event.at, reverse=True)[:TIMELINE]
@@ -124,34 +138,9 @@ def _move_title(step: Move) -> str:
     return f"{move_label(step)}: {state_label(Lead, step.from_state)} → {to}"
 
 
-def facts_in_words(step: Move) -> tuple[tuple[str, str], ...]:
-    """The facts a move was made with, labelled as its dialog labels them."""
-    info = Lead.verbs().get(step.verb)
-    # The verb's form for a lead as it was then, so that the fields of a meeting are among them.
-    form = info.facts(record=Lead(status=step.from_state or Status.NEW), at=step.at) if info else None
-    words = []
-    for name, value in step.facts.items():
-        field: Any = form.fields.get(name) if form else None
-        label = str(field.label) if field is not None and field.label else capfirst(name.replace("_", " "))
-        choices = getattr(field, "choices", None) if isinstance(value, str) else None
-        words.append((label.rstrip("?"), _in_words(value, choices)))
-    return tuple(words)
-
-
-def _in_words(value: Any, choices: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("name", value))
-    text = str(value)
-    if choices is not None:
-        return str(next((label for key, label in choices if str(key) == text), text))
-    try:
-        moment = parse_datetime(text) if "T" in text else None
-        day = parse_date(text)
-    except ValueError:
-        return text
-    if moment is not None:
-        return date_format(timezone.localtime(moment), "j M Y, H:i")
-    return date_format(day, "j M Y") if day else text
+def held_verb(lead: Lead) -> str:
+    """The move that a held meeting leads to: converting once all of BANT is confirmed, else working towards it."""
+    return "convert" if all(getattr(lead, part) == "confirmed" for part in BANT) else "work_to_convert"
 
 
 def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm as Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -116,7 +117,7 @@ def bant(request: HttpRequest, lead: Lead) -> HttpResponse:
         "can_change": may(request.user, "change", lead),  # type: ignore[arg-type]
         "oob": saved,
     }
-    return _answer(request, lead, "leads/bant_answer.html", context, refusal)
+    return _answer(request, lead, "leads/bant_answer.html", context, form, refusal)
 
 
 @of_lead
@@ -141,7 +142,7 @@ def touch(request: HttpRequest, lead: Lead) -> HttpResponse:
         "oob": saved,
     }
     context |= page.next_touch_panel(request, lead)
-    return _answer(request, lead, "leads/touch_answer.html", context, refusal)
+    return _answer(request, lead, "leads/touch_answer.html", context, form, refusal)
 
 
 @of_lead
@@ -167,7 +168,7 @@ def next_touch(request: HttpRequest, lead: Lead) -> HttpResponse:
     except Refused as refused:
         refusal = refused
     context = page.next_touch_panel(request, lead, form if form.errors else None) | {"next_refusal": refusal}
-    return _answer(request, lead, "leads/next_touch.html", context, refusal)
+    return _answer(request, lead, "leads/next_touch.html", context, form, refusal)
 
 
 @require_POST
@@ -199,10 +200,12 @@ def _go(request: HttpRequest, url: str, refusal: Refused | None = None) -> HttpR
 
 
 def _answer(
-    request: HttpRequest, lead: Lead, template: str, context: dict[str, Any], refusal: Refused | None
+    request: HttpRequest, lead: Lead, template: str, context: dict[str, Any], form: Form, refusal: Refused | None
 ) -> HttpResponse:
-    """The changed parts of the page; without htmx, the page again, with the refusal as a message."""
+    """The changed parts of the page; without htmx, the page again, with what was wrong as messages."""
     if not request.htmx:  # type: ignore[attr-defined]
+        for name, errors in form.errors.items():
+            messages.error(request, f"{form[name].label}: {' '.join(map(str, errors))}")
         if refusal:
             messages.error(request, refusal.message)
         return _go(request, url_of(lead, "change"), refusal)

@@ -23,8 +23,9 @@ def claim_lead(lead: Lead, *, actor: User, at: datetime, via: str) -> None:
         Refused: `already_owned`, naming who was first, or `forbidden`.
     """
     with acting(actor=actor, via=via, at=at):
-        locked = Lead.objects.select_for_update(of=("self",)).select_related("owner").get(pk=lead.pk)
-        if locked.owner is not None:
+        # Without a join to the owner: who waited for the lock would see the new row beside nobody, as it was before.
+        locked = Lead.objects.select_for_update(of=("self",)).get(pk=lead.pk)
+        if locked.owner_id is not None:
             raise Refused("already_owned", f"{locked.owner} owns this lead already.")
         if not may(actor, "change", locked):
             raise Refused("forbidden", "A lead is claimed by those who work leads.")
@@ -69,9 +70,7 @@ def log_touch(lead: Lead, *, actor: User, at: datetime, via: str, **values: Any)
 
 
 @retry_deadlocks
-def plan_touch(
-    lead: Lead, *, due_on: date, kind: str, text: str, actor: User, at: datetime, via: str
-) -> NextTouch:
+def plan_touch(lead: Lead, *, due_on: date, kind: str, text: str, actor: User, at: datetime, via: str) -> NextTouch:
     """Set the one next touch of a lead, in place of the one it had.
 
     Raises:
@@ -95,7 +94,7 @@ def clear_touch(lead: Lead, *, actor: User, at: datetime, via: str) -> None:
         Refused: `forbidden`.
     """
     with acting(actor=actor, via=via, at=at):
-        planned = NextTouch.objects.select_for_update(of=("self",)).select_related("lead").filter(lead=lead).first()
+        planned = NextTouch.objects.select_for_update(of=("self",)).filter(lead=lead).first()
         if planned is None:
             return
         if not may(actor, "delete", planned):

@@ -96,7 +96,9 @@ class BulkMoves(View):
         """The facts that all of them are moved with."""
         self.kind.prepare_moves(records)
         # The form of the first that can make it: what a verb asks may depend on the status.
-        first = next((r for r in records if getattr(self.kind, info.name)._django_fsm.has_transition(r.current_state)), None)
+        first = next(
+            (r for r in records if getattr(self.kind, info.name)._django_fsm.has_transition(r.current_state)), None
+        )
         form = info.facts(record=first, at=self.at)
         fields = [*form, NoteForm()["reason"]]
         context = {

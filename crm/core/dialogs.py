@@ -141,7 +141,11 @@ class MoveDialog(View):
 
     def form(self, data: Any) -> Facts:
         """The verb's own form: filled in as it was sent, or with what is most likely."""
-        return self.info.facts(data, record=self.record, at=self.at, initial=self.initial())
+        form = self.info.facts(data, record=self.record, at=self.at, initial=self.initial())
+        for field in form.fields.values():
+            if isinstance(field, forms.ModelChoiceField):
+                field.empty_label = "Choose one"
+        return form
 
     def initial(self) -> dict[str, Any]:
         """What is most likely, by field: what the link says, the record's own value; as owner, who asks."""
@@ -230,7 +234,6 @@ class Moves:
     possible: list[Verdict]
     blocked: list[Verdict]
     take_back: bool
-    last: Move | None
 
 
 def moves_of(record: Stateful, *, actor: User, at: datetime) -> Moves:
@@ -241,7 +244,6 @@ def moves_of(record: Stateful, *, actor: User, at: datetime) -> Moves:
         [verdict for verdict in answers if verdict.allowed],
         [verdict for verdict in answers if not verdict.allowed],
         take_back,
-        getattr(record, "last_move", None),
     )
 
 

@@ -1,7 +1,7 @@
 """Panels on a record's page that a higher layer adds: it registers them here, since imports point one way.
 
-    @panel(Account, Contact)
-    def receipts(request, record): return render_to_string("leads/receipts.html", {...}, request)
+@panel(Account, Contact)
+def receipts(request, record): return render_to_string("leads/receipts.html", {...}, request)
 """
 
 from __future__ import annotations

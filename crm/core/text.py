@@ -66,3 +66,7 @@ class Link(TidyMixin, URLField):
         self, verbose_name: Any = None, *, max_length: int = 500, blank: bool = True, default: str = "", **kwargs: Any
     ) -> None:
         super().__init__(verbose_name, max_length=max_length, blank=blank, default=default, **kwargs)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """In a form, "example.com" is meant as https."""
+        return super().formfield(**{"assume_scheme": "https", **kwargs})

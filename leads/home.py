@@ -1,0 +1,131 @@
+"""What somebody has to do today: the sections of the home page, each a few rows, a count and the whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from contracts.models import Opportunity
+from crm import handbook
+from crm.activities.models import NextTouch
+from crm.core.paging import capped_count, count_words
+from crm.people.models import User
+from leads.models import Conversion, Lead
+from leads.statuses import CLOSED, OPEN, Status
+
+SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One section: its rows are shown by `kind`; when there are none, `empty` says what to do."""
+
+    kind: str
+    title: str
+    rows: Sequence[Any]
+    count: str
+    full_list: str
+    empty: str
+
+    @property
+    def template(self) -> str:
+        """What shows one row."""
+        return f"leads/home/{self.kind}.html"
+
+
+def home_parts(user: User, *, at: datetime) -> list[Part]:
+    """Everything that waits for this person, the most urgent first; a fixed number of queries."""
+    book = handbook.current()
+    local = at.astimezone(book.zone)
+    today = local.date()
+    midnight = datetime.combine(today + timedelta(days=1), time(), tzinfo=book.zone)
+    mine = Lead.objects.filter(owner=user)
+    touches = NextTouch.objects.due(today=today).filter(lead__owner=user).exclude(lead__status__in=CLOSED)
+    handed = Conversion.objects.filter(opportunity__owner=user, state=Conversion.State.HANDED_OVER)
+    late = Opportunity.objects.open().filter(owner=user, next_step_due__lt=today)
+    parts = [
+        _part(
+            "accept",
+            "Handed over to you",
+            handed.select_related("lead", "opportunity__account", "by").order_by("at"),
+            "",
+            "Nothing waits for your answer.",
+        ),
+        _part(
+            "passed",
+            "Meetings without an outcome",
+            mine.meetings_without_outcome(at=at).order_by("meeting_at"),
+            _leads(owner="me", status=Status.MEETING_SCHEDULED),
+            "Every meeting that has passed has its outcome.",
+        ),
+        _part(
+            "meeting",
+            "Meetings today",
+            mine.meetings_between(at, midnight).order_by("meeting_at"),
+            _leads(owner="me", status=Status.MEETING_SCHEDULED),
+            "No more meetings today. Schedule one from a lead's page.",
+        ),
+        _part(
+            "touch",
+            "Next touches due",
+            touches.select_related("lead"),
+            _leads(owner="me", next="due"),
+            "Nothing due. Claim a lead below, or plan the next touch on one of yours.",
+        ),
+        _part(
+            "late",
+            "Next steps overdue",
+            late.select_related("account").order_by("next_step_due", "pk"),
+            _opportunities(owner="me"),
+            "Every open opportunity of yours has its next step ahead.",
+        ),
+        _part(
+            "come_back",
+            "Come back to",
+            mine.come_backs(today=today).order_by("come_back_on", "pk"),
+            _leads(owner="me", status=Status.CLOSED_NURTURE),
+            "Nobody you put aside is due.",
+        ),
+        _part(
+            "mine",
+            "Your open leads",
+            mine.open().order_by("-status_since", "-pk"),
+            _leads(owner="me", status=OPEN),
+            "You have no open leads. Claim one from those nobody owns.",
+        ),
+        _part(
+            "unowned",
+            "Leads to claim",
+            Lead.objects.open().unowned().order_by("-pk"),
+            _leads(owner="none", status=OPEN),
+            "Every open lead has an owner. Enter a new one, or ask a manager for an import.",
+        ),
+    ]
+    # What only people with opportunities need is not shown empty to the others.
+    own_opportunities = user.role == "ae" or any(part.rows for part in parts if part.kind in ("accept", "late"))
+    return [part for part in parts if part.rows or part.kind not in ("accept", "late") or own_opportunities]
+
+
+def _part(kind: str, title: str, rows: QuerySet[Any], full_list: str, empty: str) -> Part:
+    return Part(kind, title, list(rows[:SHOWN]), count_words(capped_count(rows)), full_list, empty)
+
+
+def _leads(**filters: Any) -> str:
+    return _list("admin:leads_lead_changelist", filters)
+
+
+def _opportunities(**filters: Any) -> str:
+    return _list("admin:contracts_opportunity_changelist", filters)
+
+
+def _list(name: str, filters: dict[str, Any]) -> str:
+    values = {
+        key: [str(one) for one in value] if isinstance(value, tuple) else str(value) for key, value in filters.items()
+    }
+    return f"{reverse(name)}?{urlencode(values, doseq=True)}"
