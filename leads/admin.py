@@ -27,7 +27,7 @@ ADDRESS = ("street", "city", "state", "postal_code", "country")
 
 
 @admin.register(Lead, site=site)
-class LeadAdmin(LeadListMixin, RecordAdmin):
+class LeadAdmin(LeadListMixin, RecordAdmin):  # type: ignore[misc]
     """Leads. The status changes by the moves on the page, never by the form."""
 
     change_form_template = "admin/leads/lead/change_form.html"

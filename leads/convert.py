@@ -78,7 +78,7 @@ class ConvertDialog(LeadMove):
             "record_url": url_of(self.record, "change"),
         }
 
-    def _opportunities(self, found: Preview, account_id: str) -> list[Candidate]:
+    def _opportunities(self, found: Preview, account_id: str) -> list[Candidate[Any]]:
         if not account_id.isdigit():
             return []
         if found.account is not None and str(found.account.pk) == account_id:
@@ -87,7 +87,7 @@ class ConvertDialog(LeadMove):
         return preview(self.record, account=account).opportunities if account else []
 
 
-def choices(candidates: list[Candidate], picked: str | None, make: str) -> list[Choice]:
+def choices(candidates: list[Candidate[Any]], picked: str | None, make: str) -> list[Choice]:
     """A radio for each candidate and one for a new record; the first exact match is chosen unless the user chose.
 
     Where nothing matches, "new" is sent as an empty value: should a colleague make that very record while this dialog

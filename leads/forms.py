@@ -47,7 +47,7 @@ class TouchForm(forms.Form):
     text = forms.CharField(label="What was said", required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="touch_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "touch_%s", **kwargs})
         self.at = at
         book = handbook.current()
         self.fields["outcome"].choices = [("", "Choose one"), *book.choices("touch.outcomes")]  # type: ignore[attr-defined]
@@ -80,7 +80,7 @@ class NextTouchForm(forms.Form):
     what = forms.CharField(label="What to do", required=False, max_length=255)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="next_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "next_%s", **kwargs})
 
 
 class BantForm(LeadForm):
@@ -91,7 +91,7 @@ class BantForm(LeadForm):
         fields = [f"{part}{suffix}" for part in BANT for suffix in ("", "_note")]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="bant_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "bant_%s", **kwargs})
 
     def rows(self) -> list[dict[str, Any]]:
         """The four, each with its two fields and whether it is missing for converting."""

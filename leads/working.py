@@ -1,4 +1,4 @@
-"""What an SDR does with a lead beside moving it: claim it, log a touch, plan the next one, note what is known of BANT."""
+"""What an SDR does with a lead beside moving it: claim it, log a touch, plan the next one, note BANT."""
 
 from __future__ import annotations
 

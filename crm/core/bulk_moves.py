@@ -17,7 +17,7 @@ from django.views import View
 from crm.core.dialogs import VIA, Asked, NoteForm, state_label, url_of
 from crm.core.door import decide, find_verb, move_many
 from crm.core.errors import Refused
-from crm.core.flow import Ask, Stateful, Verb
+from crm.core.flow import Ask, Verb
 from crm.core.permissions import may
 
 # One transaction, one page of results; more than this is work for a job.

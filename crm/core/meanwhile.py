@@ -27,7 +27,7 @@ def changes_after(record: models.Model, version: int) -> Sequence[Meanwhile]:
     """The changes that made a later version than this one, oldest first."""
     log: Any = apps.get_model("history", "Change")
     rows = list(log.objects.of(record).after_version(version).select_related("transaction").order_by("id"))
-    columns: dict[str, Any] = {field.column: field for field in record._meta.concrete_fields}
+    columns: dict[str, Any] = {str(field.column): field for field in record._meta.concrete_fields}
     names = names_of(
         (columns[column], value)
         for row in rows

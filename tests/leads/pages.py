@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -43,9 +42,9 @@ def codes(response: Any) -> list[str]:
     return text.split(",") if text else []
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Any) -> str:
     """The page as it was sent."""
-    return response.content.decode()
+    return str(response.content.decode())
 
 
 def confirm_bant(lead: Lead, *, actor: User) -> None:

@@ -91,7 +91,7 @@ def test_where_the_details_came_from_is_told(alice: User) -> None:
 
 def test_bant_is_noted_on_the_page_and_opens_the_way_to_convert(alice: User) -> None:
     lead = make_lead(owner=alice, status=Status.ENGAGED)
-    values = {part: "confirmed" for part in BANT} | {"budget_note": "Approved for the year"}
+    values = dict.fromkeys(BANT, "confirmed") | {"budget_note": "Approved for the year"}
     answer = browse(alice).post(url_of(lead, "bant"), {**values, "version": lead.version}, headers=HTMX)
     page = text_of(answer)
     lead.refresh_from_db()
