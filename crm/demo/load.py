@@ -1,0 +1,30 @@
+"""Loading the demo: all of it or nothing, and only where it is not yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from crm import handbook
+from crm.core.locks import hold
+from crm.demo.cast import hire, is_hired
+from crm.demo.clock import Calendar
+from crm.demo.customers import open_accounts, sell
+from crm.demo.leads import tell_all
+from crm.demo.stories import Teller
+
+
+def load_demo(*, at: datetime) -> bool:
+    """Make the demo company as it would be at that time; False when it is there already."""
+    if is_hired():
+        return False
+    with transaction.atomic():
+        hold(("demo", "load"))
+        if is_hired():
+            return False
+        calendar = Calendar(at, handbook.current().zone)
+        cast = hire(at=calendar.ago(400, 9))
+        sell(open_accounts(cast, calendar), cast, calendar)
+        tell_all(Teller(cast, calendar))
+    return True

@@ -1,0 +1,151 @@
+"""The demo company: believable, the same every time, loaded once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.models import Account, Contact
+from contracts.models import Contract, Opportunity
+from crm.activities.models import Activity, NextTouch
+from crm.demo.cast import DOMAIN, PASSWORD, PEOPLE
+from crm.demo.clock import Calendar
+from crm.demo.load import load_demo
+from crm.demo.names import CUSTOMERS, PROSPECTS, person
+from crm.history.models import Change, Move
+from crm.people.models import Team, User
+from leads.models import Conversion, Lead
+from leads.statuses import Status
+
+pytestmark = pytest.mark.django_db
+KINDS = (User, Team, Lead, Account, Contact, Opportunity, Contract, Activity, NextTouch, Conversion, Move, Change)
+
+
+def counted() -> list[int]:
+    return [kind._base_manager.count() for kind in KINDS]
+
+
+@pytest.fixture
+def loaded(now: datetime) -> datetime:
+    assert load_demo(at=now)
+    return now
+
+
+def test_every_list_and_box_has_something(loaded: datetime) -> None:
+    today = loaded.astimezone(ZoneInfo("America/Los_Angeles")).date()
+    start = datetime.combine(today, datetime.min.time(), tzinfo=ZoneInfo("America/Los_Angeles"))
+    assert {lead.status for lead in Lead.objects.all()} == set(Status)
+    assert Lead.objects.count() >= 60
+    assert Lead.objects.unowned().exists()
+    assert Lead.objects.come_backs(today=today).count() == 3
+    assert Lead.objects.meetings_between(start, start + timedelta(days=1)).count() == 2
+    assert Lead.objects.meetings_without_outcome(at=start).count() == 2
+    assert NextTouch.objects.filter(due_on__lt=today).exists()
+    assert NextTouch.objects.filter(due_on=today).exists()
+    assert NextTouch.objects.filter(due_on__gt=today).exists()
+    assert Account.objects.count() >= 15
+    assert 18 <= Opportunity.objects.count() <= 25
+    assert {o.stage for o in Opportunity.objects.all()} >= set(Opportunity.open_states())
+    assert Contract.objects.filter(effective_date__isnull=False, invoice_date__isnull=False).count() >= 5
+    assert sorted(Conversion.objects.values_list("state", flat=True)) == [
+        "accepted",
+        "accepted",
+        "handed_over",
+        "returned",
+    ]
+
+
+def test_the_past_is_one_that_people_could_have_had(loaded: datetime) -> None:
+    assert not Move.objects.filter(at__gt=loaded).exists()
+    system = User.objects.system()  # made by migrating, not by the demo
+    assert not Change.objects.filter(at__gt=loaded).exclude(object="user", record_id=system.pk).exists()
+    assert not Activity.objects.filter(happened_at__gt=loaded).exists()
+    assert not Contract.objects.filter(close_date__gt=loaded.date()).exists()
+    for lead in Lead.objects.all():
+        moves = list(Move.objects.of(lead))
+        times = [lead.created_at, *(step.at for step in moves)]
+        assert times == sorted(times), lead
+        if moves:
+            assert (moves[-1].to_state, lead.status_since) == (lead.status, moves[-1].at)
+    assert not Move.objects.filter(verb="place").exists()
+    assert set(Move.objects.values_list("actor_name", flat=True)) == {
+        "Sam Ortega", "Priya Raman", "Leo Brandt", "Alex Kim", "Nora Silva", "Maya Cole",
+    }  # fmt: skip
+
+
+def test_a_second_run_adds_nothing_and_the_printed_logins_work(client: Client) -> None:
+    first, second = StringIO(), StringIO()
+    call_command("load_demo", stdout=first)
+    before = counted()
+    call_command("load_demo", stdout=second)
+    assert counted() == before
+    assert first.getvalue() == second.getvalue()
+    for _, _, local, _, _ in PEOPLE:
+        assert f"{local}@{DOMAIN}" in first.getvalue()
+        form = {"username": f"{local}@{DOMAIN}", "password": PASSWORD, "next": "/nowhere"}
+        assert client.post("/admin/login/", form).status_code == 302, local
+    assert PASSWORD in first.getvalue()
+
+
+def test_it_is_the_same_every_time(now: datetime) -> None:
+    from django.db import transaction
+
+    told = []
+    for _ in range(2):
+        with transaction.atomic():
+            load_demo(at=now)
+            told.append(list(Lead.objects.order_by("pk").values_list("first_name", "email", "status", "status_since")))
+            transaction.set_rollback(True)
+    assert told[0] == told[1]
+
+
+def test_production_refuses_it(settings: Any) -> None:
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="not in production"):
+        call_command("load_demo")
+    assert not User.objects.filter(email__endswith=DOMAIN).exists()
+
+
+def test_it_leaves_nothing_when_it_fails_halfway(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(teller: Any) -> None:
+        raise RuntimeError
+
+    before = counted()
+    monkeypatch.setattr("crm.demo.load.tell_all", fail)
+    with pytest.raises(RuntimeError):
+        load_demo(at=now)
+    assert counted() == before
+
+
+def test_it_can_be_loaded_at_any_hour() -> None:
+    """A Saturday, shortly after midnight."""
+    when = datetime(2026, 11, 21, 8, 3, tzinfo=UTC)
+    assert load_demo(at=when)
+    assert not Move.objects.filter(at__gt=when).exists()
+
+
+def test_names_are_invented_and_different() -> None:
+    people = [(person(number).first_name, person(number).last_name) for number in range(280)]
+    assert len(set(people)) == 280
+    companies = [company.name for company in (*PROSPECTS, *CUSTOMERS)]
+    assert len(set(companies)) == len(companies)
+    assert all(company.domain.endswith(".example") for company in (*PROSPECTS, *CUSTOMERS))
+
+
+def test_the_calendar_skips_weekends() -> None:
+    friday = Calendar(datetime(2026, 3, 6, 20, tzinfo=UTC), ZoneInfo("America/Los_Angeles"))
+    assert friday.day(1) == date(2026, 3, 9)
+    assert friday.day(-5) == date(2026, 2, 27)
+    saturday = Calendar(datetime(2026, 3, 7, 20, tzinfo=UTC), ZoneInfo("America/Los_Angeles"))
+    assert (saturday.day(0), saturday.day(-1), saturday.day(1)) == (
+        date(2026, 3, 7),
+        date(2026, 3, 6),
+        date(2026, 3, 9),
+    )
+    assert saturday.ago(0, 23) < saturday.now
