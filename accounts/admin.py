@@ -22,10 +22,8 @@ TOP = (
     "billing_street",
     ("billing_city", "billing_state"),
     ("billing_postal_code", "billing_country"),
-    "parent",
-    "linkedin_url",
-    "ciso_employees",
-    "employees",
+    ("parent", "linkedin_url"),
+    ("ciso_employees", "employees"),
     "industry",
 )
 ACCOUNT = (("name", "type"), ("owner", "rating"), ("website", "phone"))
@@ -36,6 +34,7 @@ SHIPPING = (
 )
 MAILING = ("mailing_street", ("mailing_city", "mailing_state"), ("mailing_postal_code", "mailing_country"))
 TYPE_TONES = {"customer": "success", "prospect": "info", "former_customer": "warning"}
+OTHER = "other"  # any other type, and a word that left the handbook, stands without a colour
 
 
 @admin.register(Account, site=site)
@@ -52,7 +51,7 @@ class AccountAdmin(RecordAdmin):
         (None, {"fields": TOP}),
         ("Account", {"fields": ACCOUNT}),
         ("Shipping address", {"fields": SHIPPING, "classes": ("collapse",)}),
-        ("Description", {"fields": ("description",)}),
+        (None, {"fields": ("description",)}),
     )
     add_fieldsets = (("Account", {"fields": ACCOUNT}), ("More", {"fields": TOP}), *fieldsets[2:])
     search_help_text = "Account name"
@@ -86,10 +85,12 @@ class AccountAdmin(RecordAdmin):
         ]
         return {"related": lists}
 
-    @display(description="type", label=TYPE_TONES)  # type: ignore[untyped-decorator]
+    @display(description="type", label=TYPE_TONES | {OTHER: "none"})  # type: ignore[untyped-decorator]
     def shown_type(self, account: Any) -> tuple[str, str] | None:
         """Customer, prospect ..."""
-        return (account.type, account.get_type_display()) if account.type else None
+        if not account.type:
+            return None
+        return (account.type if account.type in TYPE_TONES else OTHER, account.get_type_display())
 
     @admin.display(description="industry", empty_value="")
     def shown_industry(self, account: Any) -> str:
@@ -135,7 +136,7 @@ class ContactAdmin(RecordAdmin):
         ),
         ("Reach them", {"fields": (("email", "personal_email"), ("phone", "mobile"), ("linkedin_url", "website"))}),
         ("Mailing address", {"fields": MAILING, "classes": ("collapse",)}),
-        ("Description", {"fields": ("description",)}),
+        (None, {"fields": ("description",)}),
     )
     search_help_text = "Name or email"
     empty_title = "No contacts yet"

@@ -25,7 +25,7 @@ from crm.core.permissions import may
 from crm.core.related import Column, of_record, related
 from crm.site import site
 
-TONES = {"won": "success", "lost": "danger", "open": "info"}
+TONES = {"won": "success", "lost": "danger", "open": "info", "": "none"}
 
 
 def money(record: Any) -> str:
@@ -71,7 +71,7 @@ class OpportunityAdmin(RecordAdmin):
                 )
             },
         ),
-        ("Description", {"fields": ("description",)}),
+        (None, {"fields": ("description",)}),
     )
     search_help_text = "Opportunity name"
     empty_title = "No opportunities yet"
@@ -145,7 +145,7 @@ class ContractAdmin(RecordAdmin):
     fieldsets = (
         ("Contract", {"fields": ("name", ("account", "opportunity"), ("amount", "currency"))}),
         ("Dates", {"fields": ("effective_date", "close_date", "invoice_date", "end_date")}),
-        ("Description", {"fields": ("description",)}),
+        (None, {"fields": ("description",)}),
     )
     search_help_text = "Contract name"
     empty_title = "No contracts yet"

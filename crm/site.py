@@ -21,7 +21,6 @@ class PlumbSite(AdminSite):
 
     site_title = site_header = "Plumb"
     index_title = "Home"
-    enable_nav_sidebar = False
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

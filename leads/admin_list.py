@@ -16,12 +16,12 @@ from crm import handbook
 from crm.activities.models import Activity, kind_choices
 from crm.core.admin import moment
 from crm.core.admin_list import OneFilter, OwnerFilter, TooShort, pick
-from crm.core.display import plain_text
+from crm.core.display import short_day
 from leads.models import rating_choices
 from leads.statuses import CLOSED, Status
 
 # Colour says only this much: untouched, being worked, won, put aside, never again.
-TONES = {
+TONES = dict.fromkeys(Status, "none") | {
     Status.WORKING_TO_ENGAGE: "info",
     Status.ENGAGED: "info",
     Status.MEETING_SCHEDULED: "info",
@@ -123,7 +123,7 @@ class LeadListMixin:
     def last_touch(self, lead: Any) -> str | None:
         """What it was, and when."""
         touch = getattr(lead, "last", None)
-        return f"{touch}, {_day(touch.happened_at)}" if touch else None
+        return f"{touch}, {_day(touch.happened_at, lead.today)}" if touch else None
 
     @admin.display(description="next touch", empty_value="")
     def next_one(self, lead: Any) -> str | None:
@@ -133,14 +133,14 @@ class LeadListMixin:
             return None
         due = " (due)" if planned.due_on <= lead.today else ""
         kind = dict(kind_choices()).get(planned.kind, planned.kind)
-        return f"{kind}, {plain_text(planned.due_on)}{due}"
+        return f"{kind}, {short_day(planned.due_on, lead.today)}{due}"
 
     @admin.display(description="created")
     def created(self, lead: Any) -> str:
         """The day it was made."""
-        return _day(lead.created_at)
+        return _day(lead.created_at, lead.today)
 
 
-def _day(moment: datetime) -> str:
+def _day(moment: datetime, today: date) -> str:
     """The reader's day of a moment."""
-    return plain_text(timezone.localtime(moment).date())
+    return short_day(timezone.localtime(moment).date(), today)

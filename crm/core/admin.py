@@ -11,6 +11,7 @@ What a subclass may say (all optional):
     autocomplete_fields                every foreign key but those to people, which are selects of who is active
     create_record(request, obj)        how a new record is stored (with a flow: by `crm.core.door.create`)
     page_context(request, obj)         what the record's page shows beside the form
+    list_title                         what the list is called, if not by the plural of the model
     empty_title, empty_hint            what an empty list says to do next
 
 For views and dialogs of one's own: `moment(request)` is the request's one "now", `writing(request)` the frame of its
@@ -21,65 +22,27 @@ one domain call, `refusal_words(error)` its refusal in one sentence. A page that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, models
-from django.db.models import ProtectedError, RestrictedError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.forms import Textarea
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils import timezone
 
-from crm.core.acting import Acting, acting, retry_deadlocks
-from crm.core.admin_edit import Edit, RecordForm, constraint_field, edit_of
+from crm.core.admin_edit import RecordForm, edit_of
 from crm.core.admin_list import PickFilter, RecordChangeList, TooShort
-from crm.core.door import create
-from crm.core.errors import Refused, Stale
-from crm.core.flow import Stateful
-from crm.core.holding import held_by
+from crm.core.admin_rights import moment, refusal_words, user_of, writing
+from crm.core.admin_write import WritingAdmin
 from crm.core.labels import page_label
 from crm.core.paging import CappedPaginator
-from crm.core.permissions import may
 
-if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
-
-    from crm.people.models import User
-
-    Base = ModelAdmin[Any]
-else:
-    from unfold.admin import ModelAdmin as Base
+__all__ = ["RecordAdmin", "moment", "refusal_words", "user_of", "writing"]
 
 
-def user_of(request: HttpRequest) -> User:
-    """Who asks; the admin lets nobody in who is not one of ours."""
-    return cast("User", request.user)
-
-
-def moment(request: HttpRequest) -> datetime:
-    """The request's one "now": views read the clock, once."""
-    if not hasattr(request, "moment"):
-        request.moment = timezone.now()  # type: ignore[attr-defined]
-    found: datetime = request.moment  # type: ignore[attr-defined]
-    return found
-
-
-def writing(request: HttpRequest, *, reason: str = "") -> AbstractContextManager[Acting]:
-    """The frame of the request's one domain call."""
-    return acting(actor=user_of(request), via="admin", at=moment(request), reason=reason)
-
-
-def refusal_words(error: Refused) -> str:
-    """A refusal in one text: every missing fact, or the refusal's own sentence."""
-    return " ".join(item.message for item in error.missing) or error.message
-
-
-class RecordAdmin(Base):
+class RecordAdmin(WritingAdmin):
     """A page and a list for one kind of record."""
 
     form = RecordForm
@@ -88,6 +51,9 @@ class RecordAdmin(Base):
     list_max_show_all = 0
     show_full_result_count = False
     list_filter_submit = True
+    list_fullwidth = True
+    show_facets = ShowFacets.NEVER
+    list_title = ""
     ordering: ClassVar[Any] = ("-id",)
     actions: Any = ()
     compressed_fields = True
@@ -105,31 +71,6 @@ class RecordAdmin(Base):
         super().__init_subclass__(**kwargs)
         if cls.search is not RecordAdmin.search:
             cls.search_fields = ("search",)
-
-    # --- rights: one function answers ---------------------------------------------------------------------------------
-
-    def _may(self, request: HttpRequest, verb: str, obj: Any = None) -> bool:
-        # Unfold's actions pass the id of the page's record instead of the record.
-        if isinstance(obj, str | int):
-            obj = self.get_object(request, str(obj))
-            if obj is None:
-                return False
-        return may(user_of(request), verb, obj if obj is not None else self.model)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, "view", obj)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._may(request, "add")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, "change", obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, "delete", obj)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self._may(request, "view")
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
@@ -175,14 +116,6 @@ class RecordAdmin(Base):
 
     # --- the record's page --------------------------------------------------------------------------------------------
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The record with what its rights and its page read along; read once for each attempt to answer."""
-        known: dict[Any, Any] = request.__dict__.setdefault("records_read", {})
-        key = (self.model, str(object_id))
-        if key not in known:
-            known[key] = super().get_object(request, object_id, from_field)
-        return known[key]
-
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """The rows; those of one record's page with what it reads along."""
         rows = super().get_queryset(request)
@@ -211,6 +144,9 @@ class RecordAdmin(Base):
         for offer in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
             if field is not None and hasattr(field.widget, offer):
                 setattr(field.widget, offer, False)
+        if field is not None and isinstance(field.widget, Textarea):
+            # An address has few lines, a description many; Django gives both ten.
+            field.widget.attrs["rows"] = 2 if db_field.max_length else 5
         return field
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -220,111 +156,14 @@ class RecordAdmin(Base):
     def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         obj = kwargs.get("obj")
         context["edit"] = edit_of(request)
+        context["list_title"] = self.list_title
         if obj is not None:
             context["title"], context["subtitle"] = str(obj), None
             context["opened_version"] = getattr(obj, "version", None)
             context.update(self.page_context(request, obj))
         return super().render_change_form(request, context, *args, **kwargs)
 
-    # --- writing ------------------------------------------------------------------------------------------------------
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Show the page, or save it as one domain call; what stops the saving is shown on the page again."""
-        show = super().changeform_view
-        if request.method != "POST":
-            return show(request, object_id, form_url, extra_context)
-
-        def attempt() -> Any:
-            request.__dict__.pop("records_read", None)
-            with writing(request):
-                return show(request, object_id, form_url, extra_context)
-
-        edit = edit_of(request)
-        try:
-            return retry_deadlocks(attempt)()
-        except Stale:
-            # Somebody saved between our look and our write: the second look sees it, and shows it.
-            pass
-        except Refused as error:
-            if error.code == "forbidden":
-                raise PermissionDenied(error.message) from error
-            edit.refusals = [(item.field, item.message) for item in error.missing] or [("", error.message)]
-        except ValidationError as error:
-            edit.refusals = _validation_words(error)
-        except IntegrityError as error:
-            edit.refusals = [self._constraint_words(request, error, edit)]
-        return attempt()
-
-    def _constraint_words(self, request: HttpRequest, error: IntegrityError, edit: Edit) -> tuple[str, str]:
-        """The field and the sentence of the constraint that the database held up."""
-        found = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
-        for constraint in self.model._meta.constraints:
-            if constraint.name == found:
-                form = self.get_form(request, None, change=True)
-                return constraint_field(form, "", found) or "", str(constraint.violation_error_message)
-        if not found:
-            raise error
-        return "", f"The database refused this ({found.replace('_', ' ')}). Nothing was saved."
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store a new record, or the fields that were typed in; `Stale` if somebody else was quicker."""
-        if not change:
-            self.create_record(request, obj)
-            return
-        stored = {field.name for field in obj._meta.concrete_fields}
-        typed = [name for name in form.changed_data if name in stored]
-        if typed:
-            obj.save(update_fields=typed)
-
-    def create_record(self, request: HttpRequest, obj: Any) -> None:
-        """Store a new record, through the door if it has a flow."""
-        if isinstance(obj, Stateful):
-            create(obj, actor=user_of(request), at=moment(request), via="admin")
-        else:
-            obj.save()
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        """Ask, then delete; what holds the record is said in a sentence."""
-        if request.method != "POST":
-            return super().delete_view(request, object_id, extra_context)
-        try:
-            with writing(request):
-                return super().delete_view(request, object_id, extra_context)
-        except (ProtectedError, RestrictedError, IntegrityError):
-            # What held it came between our look and our deletion: the page asked again says what it is.
-            obj = self.get_object(request, unquote(object_id))
-            for sentence in held_by(obj) or ["Something came to refer to it just now."]:
-                messages.error(request, sentence)
-            return HttpResponseRedirect(self.page_address(object_id))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Nothing listed one by one, what holds it in sentences: a company may have ten thousand touches."""
-        sentences = [sentence for obj in objs for sentence in held_by(obj)]
-        return [str(obj) for obj in objs], {}, set(), sentences
-
-    def page_address(self, object_id: object) -> str:
-        """Where the record's page is."""
-        return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
-
     # --- history: there is one, our own -------------------------------------------------------------------------------
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Not here: the database logs every write."""
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Not here: the database logs every write."""
-
-    def log_deletion(self, request: HttpRequest, obj: Any, object_repr: str) -> Any:
-        """Not here: the database logs every write."""
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Not here: the database logs every write."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -342,17 +181,10 @@ class RecordAdmin(Base):
             "title": f"History of {obj}",
             "object": obj,
             "opts": self.opts,
+            "list_title": self.list_title,
             "original": obj,
             "at": moment(request),
             "back": self.page_address(object_id),
             **(extra_context or {}),
         }
         return TemplateResponse(request, self.history_template, context)
-
-
-def _validation_words(error: ValidationError) -> list[tuple[str, str]]:
-    if hasattr(error, "error_dict"):
-        return [
-            ("" if name == "__all__" else name, text) for name, texts in error.message_dict.items() for text in texts
-        ]
-    return [("", text) for text in error.messages]

@@ -19,6 +19,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from crm.core.constraints import field_of
 from crm.core.display import names_of, shown
 from crm.core.labels import field_label
 from crm.core.text import tidy
@@ -102,7 +103,7 @@ class RecordForm(ModelForm):
         form_field, html_name, data = self.fields[name], self.add_prefix(name), self.data
         widget: Any = form_field.widget
         value = form_field.prepare_value(stored)
-        if isinstance(widget, forms.MultiWidget):
+        if hasattr(widget, "widgets_names"):
             for suffix, part, one in zip(
                 widget.widgets_names, widget.widgets, widget.decompress(value) or [], strict=False
             ):
@@ -214,7 +215,8 @@ class RecordForm(ModelForm):
         if self.edit.meanwhile:
             who = ", ".join(dict.fromkeys(item.who for item in self.edit.meanwhile))
             self.add_error(
-                None, f"Not saved yet: {who} changed this record while you had it open. Look below, then save again."
+                None,
+                f"Not saved yet: {who} changed this record while you had it open. See above what, then save again.",
             )
         elif self.editing:
             for item in self.edit.undecided:
@@ -254,33 +256,13 @@ class RecordForm(ModelForm):
         # A constraint names no field: the message goes to the first field of the form that the constraint is about.
         if hasattr(errors, "error_dict") and NON_FIELD_ERRORS in errors.error_dict:
             for error in list(errors.error_dict[NON_FIELD_ERRORS]):
-                name = constraint_field(self, str(error.message))
+                name = field_of(self._meta.model, self.fields, message=str(error.message))
                 if name:
                     errors.error_dict[NON_FIELD_ERRORS].remove(error)
                     errors.error_dict.setdefault(name, []).append(error)
             if not errors.error_dict[NON_FIELD_ERRORS]:
                 del errors.error_dict[NON_FIELD_ERRORS]
         super()._update_errors(errors)  # type: ignore[misc]
-
-
-def constraint_field(form: forms.BaseForm, message: str, name: str = "") -> str:
-    """The first field of the form that a constraint, known by its name or its message, is about."""
-    for constraint in form._meta.model._meta.constraints:  # type: ignore[attr-defined]
-        if name != constraint.name and message != constraint.violation_error_message:
-            continue
-        fields = list(getattr(constraint, "fields", ()))
-        if isinstance(constraint, models.CheckConstraint):
-            fields = [str(part[0]).split("__")[0] for part in _leaves(constraint.condition)]
-        return next((one for one in fields if one in form.fields), "")
-    return ""
-
-
-def _leaves(condition: Any) -> list[Any]:
-    return [
-        leaf
-        for child in getattr(condition, "children", [])
-        for leaf in (_leaves(child) if isinstance(child, models.Q) else [child])
-    ]
 
 
 def _one_text(text: str) -> str:

@@ -43,7 +43,7 @@ class RecordChangeList(BaseChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        self.title = str(capfirst(self.opts.verbose_name_plural))
+        self.title = self.model_admin.list_title or str(capfirst(self.opts.verbose_name_plural))  # type: ignore[attr-defined]
         self.note: str = getattr(request, "search_note", "")
 
     def get_results(self, request: HttpRequest) -> None:

@@ -60,6 +60,11 @@ def plain_text(value: Any) -> str:
     return str(value)
 
 
+def short_day(day: date, today: date) -> str:
+    """A day as lists show it: without the year when it is this one."""
+    return date_format(day, "M j" if day.year == today.year else "M j, Y")
+
+
 def names_of(wanted: Iterable[tuple[Field, Any]]) -> dict[tuple[type[models.Model], int], str]:
     """The names of all records these foreign keys point at: one query for each model, however many values."""
     ids: dict[type[models.Model], set[int]] = defaultdict(set)

@@ -24,6 +24,7 @@ class HandbookAdmin(ReadAdmin):
 
     list_display = ("shown_when", "shown_state", "applied_by_name", "shown_hash")
     list_display_links = ("shown_when",)
+    list_title = "Handbook"
     sortable = {}
     empty_title = "No handbook has been applied"
     empty_hint = "Run manage.py handbook --apply."

@@ -43,10 +43,11 @@ class HowFilter(PickFilter):
     column = "via"
 
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
-        return [(key or "outside", words[:1].upper() + words[1:]) for key, words in HOW.items()]
+        return [(key or "outside", words[:1].upper() + words[1:]) for key, words in HOW.items() if key != "database"]
 
     def condition(self, request: HttpRequest, picked: list[str]) -> models.Q:
-        return models.Q(via__in=["" if one == "outside" else one for one in picked])
+        outside = ["", "database"] if "outside" in picked else []
+        return models.Q(via__in=[*picked, *outside])
 
 
 @admin.register(Transaction, site=site)
@@ -55,6 +56,7 @@ class TransactionAdmin(ReadAdmin):
 
     list_display = ("shown_when", "shown_who", "shown_how", "shown_what", "reason")
     list_display_links = ("shown_when",)
+    list_title = "Change log"
     sortable = {}
     filters = (ByFilter, HowFilter)
     empty_title = "Nothing written yet"

@@ -21,6 +21,7 @@ HOW = {
     "import": "by an import",
     "task": "in the background",
     "shell": "in a shell",
+    "database": "outside Plumb",
     "": "outside Plumb",
 }
 

@@ -28,6 +28,7 @@ class ImportRunAdmin(ReadAdmin):
 
     list_display = ("shown_when", "shown_system", "source", "by", "shown_counts")
     list_display_links = ("shown_when",)
+    list_title = "Imports"
     list_select_related = ("by",)
     sortable = {}
     page_related = ("by",)
@@ -117,7 +118,7 @@ class HeldRowAdmin(RecordAdmin):
         return {
             "row": obj.row.items(),
             "waits": obj.state == HeldRow.State.HELD,
-            "release_form": views.ReleaseForm(initial=views.as_it_came(obj)),
+            "release_form": views.ReleaseForm(held=obj),
             "released_as": address_of(kind(pk=obj.record_id)) if kind and obj.record_id else "",
         }
 

@@ -18,6 +18,7 @@ from crm.core.admin import moment, refusal_words, user_of
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.imports.models import HeldRow
+from crm.imports.services import release_held_row
 from crm.site import site
 
 # Ours, and what the same thing is called in the rows that come.
@@ -30,7 +31,7 @@ COLUMNS = {
 
 
 class ReleaseForm(forms.Form):
-    """What most often keeps a row from being stored: nobody could be reached by it."""
+    """What most often keeps a lead from being stored: it cannot be reached. Of other rows, every column."""
 
     first_name = forms.CharField(required=False, max_length=100, widget=UnfoldAdminTextInputWidget)
     last_name = forms.CharField(required=False, max_length=100, widget=UnfoldAdminTextInputWidget)
@@ -43,31 +44,37 @@ class ReleaseForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
     )
 
+    def __init__(self, data: Any = None, *, held: HeldRow) -> None:
+        came = dict(held.row)
+        if held.object.lower() == "lead":
+            came = {name: next((came[c] for c in columns if came.get(c)), "") for name, columns in COLUMNS.items()}
+        super().__init__(data, initial=came)
+        if held.object.lower() != "lead":
+            self.fields = {
+                column: forms.CharField(label=column, required=False, widget=UnfoldAdminTextInputWidget)
+                for column in came
+            }
 
-def as_it_came(held: HeldRow) -> dict[str, str]:
-    """The values of the row that the form can mend."""
-    return {
-        name: next((held.row[column] for column in columns if held.row.get(column)), "")
-        for name, columns in COLUMNS.items()
-    }
+    def mended(self) -> dict[str, str]:
+        """What was supplied or corrected; the rest stays as it came."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def release(request: HttpRequest, pk: int) -> HttpResponse:
     """Store the mended row as the record it says it is."""
-    from crm.imports.services import release_held_row
-
     held = get_object_or_404(HeldRow.objects.select_related("run"), pk=pk)
     if not may(user_of(request), "change", held):
         raise PermissionDenied
     page = reverse("admin:imports_heldrow_change", args=[held.pk])
     if request.method != "POST":
         return HttpResponseRedirect(page)
-    form = ReleaseForm(request.POST)
+    form = ReleaseForm(request.POST, held=held)
     if form.is_valid():
         try:
-            values = {name: value for name, value in form.cleaned_data.items() if value}
-            record = release_held_row(held, values=values, actor=user_of(request), at=moment(request), via="admin")
+            record = release_held_row(
+                held, values=form.mended(), actor=user_of(request), at=moment(request), via="admin"
+            )
         except Refused as error:
             for item in error.missing:
                 form.add_error(item.field if item.field in form.fields else None, item.message)
