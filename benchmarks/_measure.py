@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -51,6 +52,7 @@ STATUSES = (
     (Status.CLOSED_NURTURE, 8),
 )
 BATCH = 20_000
+_numbers = itertools.count(1)
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -66,20 +68,21 @@ def arguments(about: str, *, rows: int, rounds: int = 3) -> argparse.Namespace:
 def scratch_database() -> Iterator[str]:
     """Work in a new migrated database beside the configured one; it is dropped at the end, whatever happens."""
     beside = connection.settings_dict["NAME"]
-    name = f"plumb_benchmark_{os.getpid()}"
+    name = f"plumb_benchmark_{os.getpid()}_{next(_numbers)}"
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE DATABASE "{name}"')
-    _use(name)
+    use_database(name)
     try:
         call_command("migrate", verbosity=0)
         yield name
     finally:
-        _use(beside)
+        use_database(beside)
         with connection.cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def _use(name: str) -> None:
+def use_database(name: str) -> None:
+    """Connect to that database from now on."""
     connection.close()
     connection.settings_dict["NAME"] = name
 

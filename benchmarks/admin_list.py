@@ -1,0 +1,160 @@
+"""The admin's list of leads at many rows, beside itself at ten thousand: first page, a filtered page, searches.
+
+`.venv/bin/python benchmarks/admin_list.py [--rows 1000000] [--rounds 15]`. Budget: at most 1.3 times as long as the
+same page of 10,000 leads, and at most 15 queries a page.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from _measure import (
+    FIRST_DAY,
+    alternate,
+    arguments,
+    conclude,
+    connection,
+    copy_rows,
+    print_table,
+    scratch_database,
+    seconds,
+    seed_leads,
+    use_database,
+)
+from django.conf import settings
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from crm.activities.models import Activity, NextTouch
+from crm.core.acting import acting
+from crm.people.models import User
+from leads.models import Lead
+
+FEW = 10_000
+MOST_QUERIES = 15
+BUDGET = 1.3
+OWNERS = 12
+LIST = "/admin/leads/lead/"
+
+
+def main() -> bool:
+    asked = arguments(__doc__ or "", rows=1_000_000, rounds=15)
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.SECURE_SSL_REDIRECT = False
+    with scratch_database() as few:
+        seed(FEW)
+        with scratch_database() as many:
+            seed(asked.rows)
+            return compare(few, many, asked.rows, asked.rounds)
+
+
+def seed(rows: int) -> None:
+    """Leads of a dozen owners, every fourth with a touch, every tenth with a next one."""
+    owners = [User.objects.create_user(f"owner{n}@bench.example", role="sdr") for n in range(OWNERS)]
+    seed_leads(rows, owners=owners)
+    with acting(actor=owners[0], via="benchmark", at=FIRST_DAY), connection.cursor() as cursor:
+        cursor.execute("SELECT min(id) FROM leads_lead")
+        first = cursor.fetchone()[0]
+        copy_rows(
+            cursor,
+            f"{Activity._meta.db_table} (version, created_at, updated_at, kind, direction, outcome, happened_at, text,"
+            " by_id, lead_id)",
+            (
+                (1, FIRST_DAY, FIRST_DAY, "call", "out", "voicemail", FIRST_DAY, "", owners[0].pk, pk)
+                for pk in range(first, first + rows, 4)
+            ),
+        )
+        copy_rows(
+            cursor,
+            f"{NextTouch._meta.db_table} (version, created_at, updated_at, due_on, kind, text, lead_id)",
+            ((1, FIRST_DAY, FIRST_DAY, FIRST_DAY.date(), "email", "", pk) for pk in range(first, first + rows, 10)),
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def pages() -> dict[str, str]:
+    """The measured pages: one owner's leads in one status, one person, a company that many have."""
+    owner = User.objects.get(email="owner3@bench.example").pk
+    somebody = Lead.objects.exclude(email="")[5000]
+    return {
+        "first page": LIST,
+        "status and owner": f"{LIST}?{urlencode({'status': 'working_to_engage', 'owner': owner})}",
+        "two statuses": f"{LIST}?{urlencode({'status': ['engaged', 'working_to_convert']}, doseq=True)}",
+        "search an address": f"{LIST}?{urlencode({'q': somebody.email})}",
+        "search a company": f"{LIST}?{urlencode({'q': 'okafor dental'})}",
+    }
+
+
+def compare(few: str, many: str, rows: int, rounds: int) -> bool:
+    """Ask for each page in both databases in turn; print the table and the verdict on the worst page."""
+    clients = {name: log_in(name) for name in (few, many)}
+    worst, table, most_queries = ("", 0.0, 1.0), [], 0
+    addresses = {}
+    for name in (few, many):
+        use_database(name)
+        addresses[name] = pages()
+    for page in addresses[many]:
+        queries = count_queries(clients[many], many, addresses[many][page])
+        timers = {name: timer(clients[name], name, addresses[name][page]) for name in (few, many)}
+        figures = alternate(rounds, **timers)
+        limit, ours = (statistics.median(figures[name]) for name in (few, many))
+        most_queries = max(most_queries, queries)
+        if ours / limit > worst[1] / worst[2]:
+            worst = (page, ours, limit)
+        table.append((page, f"{limit * 1000:.0f}", f"{ours * 1000:.0f}", f"{ours / limit:.2f}", queries))
+    print_table(("", f"{FEW:,} leads (ms)", f"{rows:,} leads (ms)", "ratio", "queries"), table)
+    return conclude(
+        work=f"admin lead list, {rows:,} leads, worst page: {worst[0]}; at most {most_queries} queries",
+        ours=worst[1],
+        limit=worst[2],
+        unit="s",
+        at_most=BUDGET,
+        also=most_queries <= MOST_QUERIES,
+    )
+
+
+def log_in(name: str) -> Client:
+    """A manager's browser, in that database."""
+    use_database(name)
+    client = Client()
+    manager = User.objects.create_user("manager@bench.example", role="manager")
+    client.force_login(manager, backend="crm.people.backends.EmailBackend")
+    return client
+
+
+def timer(client: Client, name: str, address: str) -> Callable[[], float]:
+    """Measures one request; connecting and the first, cold one are not part of it."""
+
+    def measure() -> float:
+        use_database(name)
+        get(client, address)
+        return seconds(lambda: get(client, address))
+
+    return measure
+
+
+def get(client: Client, address: str) -> Any:
+    """A page, whole. It must be a full one: an error page would be quick."""
+    response = client.get(address)
+    content = response.content
+    assert response.status_code == 200
+    assert content.count(b'name="_selected_action"') >= 1, "the list is empty"
+    return response
+
+
+def count_queries(client: Client, name: str, address: str) -> int:
+    """How many statements a warm page asks."""
+    use_database(name)
+    get(client, address)
+    with CaptureQueriesContext(connection) as asked:
+        get(client, address)
+    return len(asked)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
