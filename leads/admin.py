@@ -21,7 +21,7 @@ from leads.forms import BantForm, TouchForm
 from leads.models import Lead
 from leads.statuses import CLOSED, Status
 
-PERSON = ("first_name", "last_name", "title", "email", "second_email", "phone", "mobile", "linkedin_url")
+PERSON = ("first_name", "last_name", "email", "linkedin_url", "phone", "mobile", "title", "second_email")
 COMPANY = ("company", "website", "industry", "employees")
 ADDRESS = ("street", "city", "state", "postal_code", "country")
 
@@ -39,10 +39,16 @@ class LeadAdmin(LeadListMixin, RecordAdmin):  # type: ignore[misc]
         "converted_opportunity__owner",
     )
     fieldsets = (
-        ("Lead", {"fields": (("lead_source", "rating", "owner"),)}),
-        ("Person", {"fields": (PERSON[:2], ("title",), PERSON[3:5], PERSON[5:7], ("linkedin_url",))}),
+        (
+            "Person",
+            {
+                "description": "A lead has an email or a LinkedIn profile URL.",
+                "fields": (PERSON[:2], PERSON[2:4], PERSON[4:6], PERSON[6:8]),
+            },
+        ),
         ("Company", {"fields": (COMPANY[:2], COMPANY[2:])}),
-        ("Address", {"fields": (("street",), ("city", "state"), ("postal_code", "country"))}),
+        ("Source, rating and owner", {"fields": (("lead_source", "rating"), "owner")}),
+        ("Address", {"fields": ("street", ADDRESS[1:3], ADDRESS[3:])}),
         ("Description", {"fields": ("description",)}),
     )
     actions = ("move_selected",)

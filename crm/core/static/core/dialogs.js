@@ -9,7 +9,8 @@
   document.body.append(box);
 
   function load(method, url, values) {
-    return htmx.ajax(method, url, { target: box, swap: "innerHTML", values });
+    // A server that does not answer is told by htmx:sendError below.
+    return htmx.ajax(method, url, { target: box, swap: "innerHTML", values }).catch(() => {});
   }
 
   document.addEventListener("click", (event) => {

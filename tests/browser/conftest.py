@@ -1,0 +1,82 @@
+"""One real Chromium per worker, and pages that tell what they asked for and what went wrong in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHOTS = os.environ.get("PLUMB_SHOTS", "")
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; without one the test fails, and says how to get it."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("There is no Chromium on the PATH. Install it: sudo apt-get install --yes chromium")
+    # Chromium's own sandbox refuses to run as root, as in a container.
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found, args=options)
+        yield chromium
+        chromium.close()
+
+
+class Watch:
+    """What the pages of one test asked for, and what went wrong in them."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.elsewhere: list[str] = []
+        self.errors: list[str] = []
+
+    def follow(self, page: Page) -> None:
+        """Listen to a page from now on."""
+        page.on("request", self._request)
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.home, "data:", "about:", "blob:")):
+            self.elsewhere.append(request.url)
+
+
+@pytest.fixture
+def watch(live_server: Any) -> Watch:
+    """The record of one test's pages."""
+    return Watch(live_server.url)
+
+
+@pytest.fixture
+def open_page(browser: Browser, watch: Watch) -> Iterator[OpenPage]:
+    """Opens a window of its own, as another person's, in light or dark."""
+    contexts = []
+
+    def open_one(**options: Any) -> Page:
+        context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
+        contexts.append(context)
+        page: Page = context.new_page()
+        page.set_default_timeout(15_000)
+        watch.follow(page)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the page, if anybody asked for pictures."""
+    if SHOTS:
+        folder = Path(SHOTS)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
