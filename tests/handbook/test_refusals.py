@@ -101,7 +101,7 @@ def test_it_refuses_a_file_without_an_administrator(refused: Spoil) -> None:
 
 
 def test_it_refuses_a_tab_that_is_not_described(refused: Spoil) -> None:
-    problems = refused(('    { key = "held_rows", label = "Held rows" },\n', ""))
+    problems = refused(('    { key = "held_rows", label = "Held rows", default_filter = "Waiting" },\n', ""))
     assert [problem.where for problem in problems] == ["roles[2].tabs[6]", "roles[3].tabs[6]"]
     assert "not under tabs" in problems[0].found
 

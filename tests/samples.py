@@ -1,0 +1,86 @@
+"""One record of every kind that has an admin page, owned by whom a test says."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from django.db import models
+
+from contracts.models import Contract
+from crm.activities.models import Activity
+from crm.core.acting import acting
+from crm.handbook.models import HandbookVersion
+from crm.history.models import Transaction
+from crm.imports.models import HeldRow, ImportRun
+from crm.people.models import Team, User
+from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
+
+_numbers = itertools.count(1)
+Maker = Callable[[User], models.Model]
+
+
+def make_contract(owner: User) -> Contract:
+    """A contract of an account that this person owns."""
+    account = make_account(owner=owner)
+    with acting(actor=User.objects.system(), via="test", at=START):
+        return Contract.objects.create(name=f"Agreement {next(_numbers)}", account=account)
+
+
+def make_touch(owner: User, **fields: Any) -> Activity:
+    """A call this person made."""
+    values = {"kind": "call", "outcome": "connected", "happened_at": START, **fields}
+    if not {"lead", "contact", "account", "opportunity"} & set(values):
+        values["lead"] = make_lead(owner=owner)
+    with acting(actor=owner, via="test", at=START):
+        return Activity.objects.create(by=owner, **values)
+
+
+def make_run(owner: User) -> ImportRun:
+    """A small import with one problem."""
+    problem = {"file": "Lead.csv", "line": 2, "id": "00Q", "code": "x", "message": "No email."}
+    report = {"files": {"Lead.csv": {"read": 2, "created": 1, "rejected": 1}}, "problems": [problem]}
+    return ImportRun.objects.create(
+        system="salesforce", source="export", started_at=START, finished_at=START, by=owner, report=report
+    )
+
+
+def make_held_row(owner: User) -> HeldRow:
+    """A lead that cannot be reached."""
+    number = next(_numbers)
+    return HeldRow.objects.create(
+        run=make_run(owner),
+        system="salesforce",
+        object="lead",
+        external_id=f"00Q{number:015}",
+        file="Lead.csv",
+        line=number,
+        row={"Id": f"00Q{number:015}", "FirstName": "Bertha", "LastName": "Boxer", "Email": "", "Company": "Farmers"},
+        code="lead_unreachable",
+        message="A lead has an email or a LinkedIn profile URL.",
+    )
+
+
+def _transaction(owner: User) -> Transaction:
+    make_touch(owner)
+    return Transaction.objects.order_by("-pk")[0]
+
+
+# By label: the access suite and the query counts walk the admin's registry and fail for a kind that is not here.
+SAMPLES: dict[str, Maker] = {
+    "people.User": lambda owner: make_user(f"sample{next(_numbers)}", role="sdr"),
+    "people.Team": lambda owner: Team.objects.create(name=f"Team {next(_numbers)}"),
+    "handbook.HandbookVersion": lambda owner: HandbookVersion.objects.create(
+        text="x", sha256="0" * 64, applied_at=START
+    ),
+    "history.Transaction": _transaction,
+    "activities.Activity": make_touch,
+    "accounts.Account": lambda owner: make_account(owner=owner),
+    "accounts.Contact": lambda owner: make_contact(owner=owner, account=make_account(owner=owner)),
+    "contracts.Opportunity": lambda owner: make_opportunity(owner=owner),
+    "contracts.Contract": make_contract,
+    "leads.Lead": lambda owner: make_lead(owner=owner),
+    "imports.ImportRun": make_run,
+    "imports.HeldRow": make_held_row,
+}
