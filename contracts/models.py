@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from django.conf import settings
@@ -89,6 +90,11 @@ class Opportunity(OpportunityFlow):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def prepare_moves(cls, records: Sequence[Self]) -> None:
+        """Fetch for the whole batch what `may` looks at beside the rows themselves."""
+        models.prefetch_related_objects(records, "owner")
 
 
 class ContractQuerySet(models.QuerySet["Contract"]):

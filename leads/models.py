@@ -202,7 +202,8 @@ class Lead(LeadFlow):
 
     @classmethod
     def prepare_moves(cls, records: Sequence[Self]) -> None:
-        """Fetch, in three queries for the whole batch, what the guards look at beside the rows themselves."""
+        """Fetch, in a few queries for the whole batch, what `may` and the guards look at beside the rows themselves."""
+        models.prefetch_related_objects(records, "owner", "converted_opportunity")
         ids = [record.pk for record in records]
         moves: dict[int, list[Move]] = defaultdict(list)
         for step in Move.objects.filter(object="lead", record_id__in=ids).order_by("record_id", "version"):

@@ -89,18 +89,30 @@ def verdicts(record: Stateful, *, actor: User, at: datetime, via: str) -> list[V
 
 def decide(record: Stateful, info: Verb, ask: Ask) -> Refused | None:
     """Ask the state machine, then `may`, then the guard. None means yes."""
-    kind = type(record)
-    method = getattr(kind, info.name)
-    if not method._django_fsm.has_transition(record.current_state):
-        flow_field: Any = kind._meta.get_field(kind.FLOW)
-        label = dict(flow_field.flatchoices).get(record.current_state, record.current_state)
-        return Refused("not_from_here", f"“{info.label}” is not possible from {label}.")
-    if not may(ask.actor, info.name, record):
-        return Refused("forbidden", f"“{info.label}” may be done by: {info.who}.")
+    refusal = bar(record, info, ask.actor)
+    if refusal is not None:
+        return refusal
     record.ask = ask
     missing = tuple(info.guard(record, ask))
     if missing:
         return Refused("missing_facts", " ".join(item.message for item in missing), missing)
+    return None
+
+
+def bar(record: Stateful, info: Verb, actor: User) -> Refused | None:
+    """What no fact can help against: the status, then who asks.
+
+    Who may not even see the record learns nothing of its status.
+    """
+    kind = type(record)
+    if not may(actor, "view", record):
+        return Refused("forbidden", "You may not see this record.")
+    if not getattr(kind, info.name)._django_fsm.has_transition(record.current_state):
+        flow_field: Any = kind._meta.get_field(kind.FLOW)
+        label = dict(flow_field.flatchoices).get(record.current_state, record.current_state)
+        return Refused("not_from_here", f"“{info.label}” is not possible from {label}.")
+    if not may(actor, info.name, record):
+        return Refused("forbidden", f"“{info.label}” may be done by: {info.who}.")
     return None
 
 
@@ -154,6 +166,8 @@ def move(
             raise _gone()
         if version is not None and locked.version != version:
             raise _stale(locked, version)
+        if barred := bar(locked, info, actor):
+            raise barred
         type(record).prepare_moves([locked])
         made = _make(locked, info, ask)
         if isinstance(made, Refused):

@@ -135,6 +135,10 @@ class Stateful(Record):
                 raise ValueError(f"{self.FLOW} changes by a move, never by save(): see crm.core.door.move")
         super().save(*args, update_fields=update_fields, **kwargs)
 
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Validate every field but the status, which the protected field would not let be set again."""
+        super().clean_fields({*(exclude or ()), self.FLOW})
+
     def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
         """Read the row again. A protected field refuses to be set twice, so the status is forgotten first."""
         if fields is None or self.FLOW in fields:

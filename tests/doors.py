@@ -1,0 +1,139 @@
+"""Every door through which a lead can be moved, for the matrix that compares them.
+
+A door that is added later joins by registering here: `attempt` asks for one move as that door's users do, and returns
+the codes of the refusal, or nothing when the move was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpResponseBase
+from django.test import RequestFactory
+from django.urls import resolve, reverse
+
+from crm.core.dialogs import REFUSED_HEADER
+from crm.core.door import Outcome, move, move_many
+from crm.core.errors import Refused
+from crm.people.models import User
+from leads.models import Lead
+
+Attempt = Callable[[Lead, str, User, Mapping[str, Any], datetime], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Door:
+    """A way to ask for a move. `people_only`: a program cannot log in there and is refused as `forbidden`."""
+
+    name: str
+    attempt: Attempt
+    people_only: bool = False
+
+
+DOORS: list[Door] = []
+
+
+def door(name: str, *, people_only: bool = False) -> Callable[[Attempt], Attempt]:
+    """Register a door."""
+
+    def register(attempt: Attempt) -> Attempt:
+        DOORS.append(Door(name, attempt, people_only))
+        return attempt
+
+    return register
+
+
+def reason_in(facts: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The reason, which is no fact of the verb, and the facts."""
+    return str(facts.get("reason", "")), {name: value for name, value in facts.items() if name != "reason"}
+
+
+@door("shell")
+def shell(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """`move()`, as tasks, commands and a Python shell call it."""
+    reason, rest = reason_in(facts)
+    try:
+        move(lead, verb, actor=actor, at=at, via="shell", reason=reason, **rest)
+    except Refused as refused:
+        return refused.codes
+    return ()
+
+
+@door("many at once")
+def many(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """`move_many()`, as bulk actions call it."""
+    reason, rest = reason_in(facts)
+    (outcome,) = move_many(Lead, [lead.pk], verb, actor=actor, at=at, via="bulk", reason=reason, facts=rest)
+    return outcome.refusal.codes if outcome.refusal else ()
+
+
+def as_entered(value: Any) -> Any:
+    """A fact as a browser sends it."""
+    if isinstance(value, models.Model):
+        return str(value.pk)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def post(url: str, actor: User, sent: dict[str, Any]) -> HttpResponseBase:
+    """Post to an address of the admin as this user, through its check of who may log in; nothing is rendered."""
+    request: Any = RequestFactory().post(url, sent)
+    request.user, request.htmx, request.session = actor, True, {}
+    request._messages = FallbackStorage(request)
+    request._dont_enforce_csrf_checks = True  # that a token is asked for has a test of its own
+    view: Callable[..., HttpResponseBase]
+    view, args, kwargs = resolve(url)
+    return view(request, *args, **kwargs)
+
+
+def turned_away(request_for_login: HttpResponseBase) -> bool:
+    """Whether the admin asks to log in first."""
+    return getattr(request_for_login, "url", "").startswith(reverse("admin:login"))
+
+
+def ask_dialog(lead: Lead, verb: str, actor: User, sent: dict[str, Any]) -> tuple[str, ...]:
+    """Post to the dialog of a move; the codes that it refuses with stand in a header."""
+    try:
+        answer = post(reverse("admin:leads_lead_move", args=[lead.pk, verb]), actor, sent)
+    except PermissionDenied:
+        return ("forbidden",)
+    if turned_away(answer):
+        return ("forbidden",)
+    return tuple(filter(None, answer.headers.get(REFUSED_HEADER, "").split(",")))
+
+
+@door("dialog", people_only=True)
+def dialog(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """The dialog of a move on the lead's page."""
+    return ask_dialog(lead, verb, actor, {name: as_entered(value) for name, value in facts.items()})
+
+
+@door("forged post", people_only=True)
+def forged(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """The same address, posted to without its page: with the version that is stored and fields that no dialog has."""
+    extra = {"version": str(lead.version), "actor": "1", "via": "import", "is_superuser": "1", "at": "2020-01-01"}
+    if verb != "place":
+        extra["status"] = "sao_converted"
+    return ask_dialog(lead, verb, actor, extra | {name: as_entered(value) for name, value in facts.items()})
+
+
+@door("bulk action", people_only=True)
+def bulk(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """The move chosen for a selection of the list."""
+    sent = {name: as_entered(value) for name, value in facts.items()}
+    try:
+        answer: Any = post(
+            reverse("admin:leads_lead_move_many"), actor, {"ids": [str(lead.pk)], "verb": verb, "go": "1", **sent}
+        )
+    except PermissionDenied:
+        return ("forbidden",)
+    if turned_away(answer):
+        return ("forbidden",)
+    outcomes: list[Outcome] = answer.context_data["outcomes"]
+    (outcome,) = outcomes
+    return outcome.refusal.codes if outcome.refusal else ()
