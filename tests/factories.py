@@ -37,7 +37,8 @@ def make_lead(*, status: str = Status.NEW, at: datetime = START, **fields: Any) 
     }
     values |= {"company": "Globex"} | fields
     if status == Status.SAO_CONVERTED:
-        values.setdefault("converted_account", make_account())
+        if "converted_account" not in values:
+            values["converted_account"] = make_account()
         values.setdefault("converted_at", at)
     if status == Status.MEETING_SCHEDULED:
         values.setdefault("meeting_at", at)
@@ -62,8 +63,9 @@ def make_contact(**fields: Any) -> Contact:
 
 def make_opportunity(*, stage: str | None = None, **fields: Any) -> Opportunity:
     """An opportunity in the first stage, or placed in another."""
-    values = {"name": f"Initech {next(_numbers)} 2026", **fields}
-    values.setdefault("account", make_account())
+    values: dict[str, Any] = {"name": f"Initech {next(_numbers)} 2026", **fields}
+    if "account" not in values:
+        values["account"] = make_account()
     first = next(iter(Opportunity.entry_states()))
     return create(
         Opportunity(stage=first, **values), actor=User.objects.system(), at=START, via="test", state=stage or first

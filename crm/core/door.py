@@ -177,7 +177,8 @@ def move(
         locked._through_door = True
         locked.save(update_fields=changed)
         _store(extra)
-    record.refresh_from_db()
+        # Still under the lock: a moment later somebody may have changed or deleted it.
+        record.refresh_from_db()
     return step
 
 
