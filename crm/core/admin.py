@@ -110,10 +110,6 @@ class RecordAdmin(WritingAdmin):
         """Only actions of our own: Django's bulk deletion knows neither holds nor reasons."""
         return {name: one for name, one in super().get_actions(request).items() if name != "delete_selected"}
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        empty = {"empty_title": self.empty_title, "empty_hint": self.empty_hint}
-        return super().changelist_view(request, empty | (extra_context or {}))
-
     # --- the record's page --------------------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:

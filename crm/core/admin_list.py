@@ -45,6 +45,7 @@ class RecordChangeList(BaseChangeList):
         super().__init__(request, *args, **kwargs)
         self.title = self.model_admin.list_title or str(capfirst(self.opts.verbose_name_plural))  # type: ignore[attr-defined]
         self.note: str = getattr(request, "search_note", "")
+        self.may_add = self.model_admin.has_add_permission(request)
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page; beyond the deepest one, nothing but the advice to narrow the filter."""

@@ -142,8 +142,7 @@ class Words:
             entry.title = f"{'Placed' if move.verb == 'place' else 'Created'} in {went}"
         else:
             entry.title = f"{came} → {went}" if came != went else f"Still {went}"
-        if verb:
-            entry.title += f" ({verb.label})"
+            entry.title += f" ({verb.label})" if verb else ""
         entry.facts = [self.fact(verb, name, value) for name, value in move.facts.items()]
 
     def state(self, key: str) -> str:
@@ -155,7 +154,7 @@ class Words:
         if verb and verb.name not in self.forms:
             self.forms[verb.name] = verb.facts(record=self.record)
         asked = self.forms[verb.name].fields.get(name) if verb else None
-        label = page_label(str(asked.label) if asked and asked.label else name.replace("_", " "), self.met)
+        label = page_label(str(asked.label).rstrip("?") if asked and asked.label else name.replace("_", " "), self.met)
         if isinstance(asked, forms.ChoiceField) and not isinstance(asked, forms.ModelChoiceField):
             value = dict(asked.choices).get(value, value)  # type: ignore[arg-type]
         return Line(label, "", plain_text(_moment(asked, value)))

@@ -32,7 +32,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
     def fresh() -> Any:
         user = User.objects.select_related("team").get(pk=user_of(request).pk)
-        return form_class(request.POST or None, instance=user)
+        return form_class(request.POST if request.method == "POST" else None, instance=user)
 
     form = fresh()
     if request.method == "POST" and form.is_valid():
@@ -65,7 +65,7 @@ def page_of(user: User) -> str:
 def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask who takes over, then take the access away."""
     user = _user_to_change(request, pk)
-    form = DeactivateForm(request.POST or None, user=user)
+    form = DeactivateForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
         try:
             deactivate_user(user, actor=user_of(request), at=moment(request), via="admin", **form.cleaned_data)

@@ -1,0 +1,56 @@
+"""The pages of contracts (C1) and opportunities (C9)."""
+
+from __future__ import annotations
+
+from contracts.models import Contract, Opportunity
+from crm.history.models import Move
+from crm.people.models import User
+from tests.access import client_of
+from tests.accounts.test_pages import labels_of
+from tests.factories import make_account, make_opportunity
+
+DATES = {
+    "effective_date": "The start date for the subscription service.",
+    "close_date": "The date the last party to the contract signed the agreement.",
+    "invoice_date": "The date the invoice was sent to the customer.",
+}
+
+
+def test_a_contracts_dates_say_what_they_mean(alice: User) -> None:
+    form = client_of(alice).get("/admin/contracts/contract/add/").context["adminform"].form
+    assert {name: form.fields[name].help_text for name in DATES} == DATES
+
+
+def test_a_contract_is_stored(alice: User) -> None:
+    account = make_account(owner=alice)
+    posted = {"name": "Agreement", "account": account.pk, "currency": "USD", "effective_date": "2026-05-01"}
+    assert client_of(alice).post("/admin/contracts/contract/add/", posted).status_code == 302
+    assert str(Contract.objects.get().effective_date) == "2026-05-01"
+
+
+def test_a_new_opportunity_enters_the_first_stage_through_the_door(alice: User) -> None:
+    posted = {"name": "Initech 2026", "account": make_account().pk, "currency": "USD", "owner": alice.pk}
+    assert client_of(alice).post("/admin/contracts/opportunity/add/", posted).status_code == 302
+    made = Opportunity.objects.get()
+    assert made.stage == "qualification"
+    assert Move.objects.of(made).get().actor_id == alice.pk
+
+
+def test_the_stage_is_shown_and_is_no_field(alice: User) -> None:
+    deal = make_opportunity(owner=alice)
+    page = f"/admin/contracts/opportunity/{deal.pk}/change/"
+    response = client_of(alice).get(page)
+    assert "stage" not in response.context["adminform"].form.fields
+    assert "Qualification" in response.content.decode()
+    posted = {"name": deal.name, "account": deal.account_id, "currency": "USD", "stage": "closed_won"}
+    client_of(alice).post(page, posted | {"version": deal.version, "owner": alice.pk})
+    deal.refresh_from_db()
+    assert deal.stage == "qualification"
+
+
+def test_an_opportunitys_fields_are_in_the_handbooks_order(alice: User) -> None:
+    deal = make_opportunity(owner=alice)
+    response = client_of(alice).get(f"/admin/contracts/opportunity/{deal.pk}/change/")
+    labels = [label for label in labels_of(response.content.decode()) if label]
+    wanted = ["Account", "Name", "Amount", "Next step", "Next step's due date", "Close date"]
+    assert [label for label in labels if label in wanted] == wanted

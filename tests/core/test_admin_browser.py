@@ -1,0 +1,80 @@
+"""The admin in a real browser: under its content security policy, by keyboard, without a request elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from crm.people.models import User
+from tests.factories import PASSWORD, make_account, make_lead, make_user
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture
+def page(live_server: Any) -> Iterator[Page]:
+    """A page of somebody who is logged in; whatever a browser complains about fails the test."""
+    assert CHROMIUM, "install Chromium: apt-get install chromium"
+    make_user("mona", role="manager")
+    complaints: list[str] = []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(base_url=live_server.url)
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda asked: complaints.append(asked.url) if not _ours(asked.url, live_server.url) else None
+        )
+        page.goto("/admin/login/")
+        page.fill("[name=username]", "mona@example.com")
+        page.fill("[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/admin/")
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def _ours(address: str, server: str) -> bool:
+    return address.startswith((server, "data:"))
+
+
+def test_pages_work_under_the_policy_and_by_keyboard(page: Page) -> None:
+    lead, account = make_lead(last_name="Haddad"), make_account(name="Initrode")
+    for address in ("/admin/leads/lead/", f"/admin/leads/lead/{lead.pk}/change/", "/admin/contracts/contract/add/"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+
+    page.goto("/admin/leads/lead/")
+    page.keyboard.press("/")
+    page.keyboard.type("hadd")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=hadd**")
+    assert page.locator("#result_list tbody tr").count() == 1
+    page.get_by_label("Clear the filter Search: hadd").click()
+    page.wait_for_url("**/admin/leads/lead/?*")
+
+    page.goto(f"/admin/accounts/account/{account.pk}/change/")
+    page.fill("[name=phone]", "+1 415 555 0100")
+    page.keyboard.press("Alt+s")
+    page.get_by_text("was changed successfully").wait_for()
+    account.refresh_from_db()
+    assert account.phone == "+1 415 555 0100"
+    assert User.objects.get(email="mona@example.com").is_manager
+
+
+def test_the_filter_sheet_applies_what_is_chosen(page: Page) -> None:
+    make_lead(rating="hot")
+    make_lead(rating="cold")
+    page.goto("/admin/leads/lead/")
+    page.get_by_text("Filters", exact=False).first.click()
+    page.select_option("select[name=rating]", ["hot"], force=True)
+    page.get_by_role("button", name="Apply filters").click()
+    page.wait_for_url("**rating=hot**")
+    assert page.locator("#result_list tbody tr").count() == 1
+    assert page.get_by_text("Rating: Hot").is_visible()

@@ -1,0 +1,76 @@
+"""The tabs of each role, in the handbook's order, each opening on its default filter (C16)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from crm import handbook
+from crm.handbook import SHIPPED, read
+from crm.handbook.schema import TabKey
+from crm.navigation import TABS
+from tests.access import client_of
+from tests.factories import make_user
+
+STANDARD = ["Contacts", "Opportunities", "Accounts", "Leads"]
+
+
+def tabs_of(role: str) -> list[tuple[str, str]]:
+    """The tabs that are on the page of somebody of this role."""
+    shown = client_of(make_user(f"tabs-{role}", role=role)).get("/admin/leads/lead/")
+    (group,) = shown.context["sidebar_navigation"]
+    return [(item["title"], str(item["link"])) for item in group["items"]]
+
+
+@pytest.mark.parametrize("role", ["sdr", "ae"])
+def test_a_standard_user_has_four_tabs_and_no_other(db: None, role: str) -> None:
+    assert [title for title, _ in tabs_of(role)] == STANDARD
+
+
+@pytest.mark.parametrize("role", ["manager", "administrator"])
+def test_every_tab_opens_for_who_has_it(db: None, role: str) -> None:
+    client = client_of(make_user("opens", role=role))
+    tabs = tabs_of(role)
+    assert [title for title, _ in tabs][:4] == STANDARD
+    assert [client.get(link).status_code for _, link in tabs] == [200] * len(tabs)
+
+
+def test_accounts_open_on_customers_with_the_filter_in_sight(db: None) -> None:
+    links = dict(tabs_of("sdr"))
+    assert links["Accounts"] == "/admin/accounts/account/?type=customer"
+    assert all("?" not in link for title, link in links.items() if title != "Accounts")
+    shown = client_of(make_user("looks", role="sdr")).get(links["Accounts"])
+    assert [(chip.title, chip.value, chip.without) for chip in shown.context["cl"].chips] == [("type", "Customer", "?")]
+
+
+def test_every_tab_the_handbook_may_name_has_a_page() -> None:
+    assert set(TABS) == set(TabKey.__args__)  # type: ignore[attr-defined]
+
+
+def test_another_handbook_has_other_tabs(db: None, tmp_path: Any) -> None:
+    text = SHIPPED.read_text()
+    path = tmp_path / "ours.toml"
+    path.write_text(
+        text.replace(
+            'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\n'
+            'tabs = ["contacts", "opportunities", "accounts", "leads"]',
+            'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\ntabs = ["opportunities", "leads"]',
+        )
+    )
+    with handbook.use(read(path)):
+        assert [title for title, _ in tabs_of("ae")] == ["Opportunities", "Leads"]
+
+
+def test_the_logo_leads_home(alice: Any) -> None:
+    shown = client_of(alice).get("/admin/leads/lead/").content.decode()
+    assert re.search(r'href="/admin/"[^>]*>\s*<img[^>]*core/plumb', shown)
+
+
+def test_no_page_runs_a_script_of_its_own(alice: Any) -> None:
+    for address in ("/admin/", "/admin/leads/lead/", "/admin/accounts/account/add/", "/admin/profile/"):
+        shown = client_of(alice).get(address)
+        assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", shown.content.decode()), address
+        assert "'unsafe-eval'" in shown.headers["Content-Security-Policy"]
+        assert "script-src 'self'" in shown.headers["Content-Security-Policy"]
