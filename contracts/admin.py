@@ -19,8 +19,9 @@ from contracts.models import Contract, Opportunity
 from crm import handbook
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.admin_list import OwnerFilter, TooShort, pick
-from crm.core.dialogs import MoveDialog, moves_of, state_label
+from crm.core.dialogs import MoveDialog
 from crm.core.display import plain_text
+from crm.core.offers import moves_of, state_label
 from crm.core.permissions import may
 from crm.core.related import Column, of_record, related
 from crm.site import site

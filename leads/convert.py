@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import Account
 from accounts.selectors import Candidate
 from crm import handbook
 from crm.core.dialogs import url_of
+from crm.core.door import decide
 from crm.core.flow import Facts
 from leads.conversion import Preview, preview
 from leads.conversion_facts import NEW
@@ -44,13 +46,21 @@ class ConvertDialog(LeadMove):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Convert; or, when only another account was picked, show that account's opportunities."""
         if "look" in request.POST:
-            return self.answer(self.form(request.POST))
+            refusal = decide(self.record, self.info, self.ask())
+            return self.answer(self.form(request.POST), asks=refusal.missing if refusal else ())
         return super().post(request, *args, **kwargs)
 
     def initial(self) -> dict[str, Any]:
         """The handbook's close date; next step and owner are for people to say."""
         today = self.at.astimezone(handbook.current().zone).date()
         return super().initial() | {"close_on": today + timedelta(days=handbook.current().opportunity.close_days)}
+
+    def tell(self, made: Move) -> None:
+        """Said on the opportunity's page: whose it is now."""
+        opportunity = self.record.converted_opportunity
+        messages.success(
+            self.request, f"{self.record} is converted, and {opportunity} handed over to {opportunity.owner}."
+        )
 
     def after(self, made: Move) -> str:
         """On the new opportunity's page."""
@@ -71,7 +81,10 @@ class ConvertDialog(LeadMove):
             "accounts": accounts,
             "contacts": choices(found.contacts, data.get("contact"), f"Make a new contact “{self.record}”"),
             "opportunities": choices(
-                opportunities, data.get("opportunity") if "look" not in data else None, "Make a new opportunity"
+                opportunities,
+                data.get("opportunity") if "look" not in data else None,
+                "Make a new opportunity",
+                several="decide",
             ),
             "account_name": data.get("account_name", "") or self.record.company,
             "bant": BantForm(instance=self.record).rows(),
@@ -87,14 +100,17 @@ class ConvertDialog(LeadMove):
         return preview(self.record, account=account).opportunities if account else []
 
 
-def choices(candidates: list[Candidate[Any]], picked: str | None, make: str) -> list[Choice]:
+def choices(candidates: list[Candidate[Any]], picked: str | None, make: str, *, several: str = "first") -> list[Choice]:
     """A radio for each candidate and one for a new record; the first exact match is chosen unless the user chose.
+
+    Of several open opportunities of an account none is more likely than a new one (`several="decide"`).
 
     Where nothing matches, "new" is sent as an empty value: should a colleague make that very record while this dialog
     is open, it is used, not made twice. Next to a match, "new" is a decision, and sent as one.
     """
-    exact = next((str(candidate.record.pk) for candidate in candidates if candidate.exact), "")
-    new = NEW if exact else ""
+    matches = [str(candidate.record.pk) for candidate in candidates if candidate.exact]
+    new = NEW if matches else ""
+    exact = new if len(matches) > 1 and several == "decide" else next(iter(matches), "")
     known = {str(candidate.record.pk) for candidate in candidates} | {new}
     chosen = picked if picked is not None and picked in known else exact
     found = [Choice(str(c.record.pk), f"Use {c.record}", c.why, str(c.record.pk) == chosen) for c in candidates]

@@ -13,8 +13,8 @@ from django.utils.text import capfirst
 
 from crm import handbook
 from crm.activities.models import NextTouch
-from crm.core.dialogs import moves_of, state_label
 from crm.core.meanwhile import Meanwhile, changes_after
+from crm.core.offers import moves_of, state_label
 from crm.core.permissions import may
 from crm.history.models import Move
 from crm.history.selectors import Line, Words
@@ -52,9 +52,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the timeline: a touch or a move."""
+    """One line of the timeline: a touch or a move; `written` is when it was written down."""
 
     at: datetime
+    written: datetime
     kind: str
     icon: str
     title: str
@@ -105,6 +106,7 @@ def timeline(lead: Lead) -> list[Event]:
     events = [
         Event(
             touch.happened_at,
+            touch.created_at,
             "touch",
             ICONS.get(touch.kind, "bolt"),
             str(touch),
@@ -117,6 +119,7 @@ def timeline(lead: Lead) -> list[Event]:
     events += [
         Event(
             step.at,
+            step.at,
             "move",
             "arrow_forward",
             _move_title(step),
@@ -126,7 +129,9 @@ def timeline(lead: Lead) -> list[Event]:
         )
         for step in steps
     ]
-    return sorted(events, key=lambda event: event.at, reverse=True)[:TIMELINE]
+    # A touch is told to the minute: within one, what was written down later comes first.
+    events.sort(key=lambda event: (event.at.replace(second=0, microsecond=0), event.written), reverse=True)
+    return events[:TIMELINE]
 
 
 def _move_title(step: Move) -> str:

@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from crm import handbook
-from crm.core.dialogs import REFUSED_HEADER, STATUS, VIA, MoveDialog, url_of
+from crm.core.dialogs import REFUSED_HEADER, STATUS, MoveDialog, url_of
 from crm.core.errors import Refused, Stale
 from crm.core.flow import Facts, Stateful
+from crm.core.offers import VIA
 from crm.core.permissions import may
 from leads import page
 from leads.conversion import accept_conversion
@@ -53,7 +54,7 @@ class LeadMove(MoveDialog):
         if "nurture_reason" in form.fields:
             today = self.at.astimezone(handbook.current().zone).date()
             back = {
-                reason.key: date_format(today + timedelta(days=reason.come_back_days), "j M Y")
+                reason.key: date_format(today + timedelta(days=reason.come_back_days), "DATE_FORMAT")
                 for reason in handbook.current().lead.nurture_reasons
             }
             field: Any = form.fields["nurture_reason"]

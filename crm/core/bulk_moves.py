@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +14,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 
-from crm.core.dialogs import VIA, Asked, NoteForm, state_label, url_of
+from crm.core.dialogs import Asked, NoteForm, url_of
 from crm.core.door import decide, find_verb, move_many
 from crm.core.errors import Refused
 from crm.core.flow import Ask, Verb
+from crm.core.offers import VIA, state_label
 from crm.core.permissions import may
 
 # One transaction, one page of results; more than this is work for a job.
 MOST = 500
-LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,9 @@ class BulkMoves(View):
     def ask(self, info: Verb, records: Sequence[Any], ids: Sequence[int], *, status: int = 200) -> HttpResponse:
         """The facts that all of them are moved with."""
         self.kind.prepare_moves(records)
-        # The form of the first that can make it: what a verb asks may depend on the status.
-        first = next(
-            (r for r in records if getattr(self.kind, info.name)._django_fsm.has_transition(r.current_state)), None
-        )
-        form = info.facts(record=first, at=self.at)
+        # What a verb asks may depend on the status: the fullest form is shown, and each record given what it asks.
+        forms = [info.facts(record=record, at=self.at) for record in records if self.can_leave(info, record)]
+        form = max(forms, key=lambda one: len(one.fields), default=info.facts(at=self.at))
         fields = [*form, NoteForm()["reason"]]
         context = {
             "verb": info,
@@ -112,18 +110,27 @@ class BulkMoves(View):
     def move(self, info: Verb, ids: Sequence[int]) -> HttpResponse:
         """Move them, and say what became of each."""
         sent = self.request.POST
-        sample = self.kind._base_manager.filter(pk__in=ids).order_by("pk").first()
-        names = info.facts(record=sample, at=self.at).fields
-        outcomes = move_many(
-            self.kind,
-            ids,
-            info.name,
-            actor=self.request.user,  # type: ignore[arg-type]
-            at=self.at,
-            via=VIA,
-            reason=sent.get("reason", "").strip(),
-            facts={name: sent[name] for name in names if name in sent},
-        )
+        alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        found = self.kind._base_manager.filter(pk__in=ids).order_by("pk")
+        for record in found:
+            alike[tuple(info.facts(record=record, at=self.at).fields)].append(record.pk)
+        alike[()] += set(ids) - {record.pk for record in found}
+        outcomes = [
+            outcome
+            for names, members in alike.items()
+            if members
+            for outcome in move_many(
+                self.kind,
+                members,
+                info.name,
+                actor=self.request.user,  # type: ignore[arg-type]
+                at=self.at,
+                via=VIA,
+                reason=sent.get("reason", "").strip(),
+                facts={name: sent[name] for name in names if name in sent},
+            )
+        ]
+        outcomes.sort(key=lambda outcome: outcome.record_id)
         records = self.kind._base_manager.in_bulk(list(ids))
         rows = [
             {
@@ -137,6 +144,10 @@ class BulkMoves(View):
         moved = sum(1 for outcome in outcomes if outcome.move)
         context = {"verb": info, "rows": rows, "moved": moved, "refused": len(rows) - moved, "outcomes": outcomes}
         return self.page("core/bulk_result.html", context)
+
+    def can_leave(self, info: Verb, record: Any) -> bool:
+        """Whether the verb leads anywhere from the record's status."""
+        return bool(getattr(self.kind, info.name)._django_fsm.has_transition(record.current_state))
 
     def list_url(self) -> str:
         """The list the selection came from."""

@@ -23,17 +23,17 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
-from crm.core.door import Verdict, decide, find_verb, move, verdicts
+from crm.core.door import decide, find_verb, move
 from crm.core.errors import Missing, Refused, Stale
-from crm.core.flow import Ask, Facts, Stateful, Verb
+from crm.core.flow import Ask, Facts, Stateful
 from crm.core.meanwhile import Meanwhile, changes_after
+from crm.core.offers import VIA, may_take_back, state_label, target_label
 from crm.core.permissions import may
 
 if TYPE_CHECKING:
     from crm.history.models import Move
     from crm.people.models import User
 
-VIA = "admin"
 STATUS = {"forbidden": 403, "not_from_here": 409, "stale": 409}
 REFUSED_HEADER = "Plumb-Refused"
 
@@ -56,25 +56,6 @@ class Asked:
 def url_of(record: Any, page: str, *args: Any) -> str:
     """The address of a record's page in the admin: `change`, or one that its admin adds (`move`, `claim` ...)."""
     return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_{page}", args=[record.pk, *args])
-
-
-def state_label(kind: type[Stateful], key: str) -> str:
-    """What people read for a status; the key itself when it left the handbook."""
-    flow_field: Any = kind._meta.get_field(kind.FLOW)
-    return str(dict(flow_field.flatchoices).get(key, key))
-
-
-def target_label(record: Stateful, info: Verb, ask: Ask) -> str:
-    """Where the verb would lead, if that is known before it is made; else an empty string."""
-    step = getattr(type(record), info.name)._django_fsm.get_transition(record.current_state)
-    if step is None:
-        return ""
-    if isinstance(step.target, str):
-        return state_label(type(record), step.target)
-    try:
-        return state_label(type(record), step.target.func(record, ask))
-    except (AttributeError, KeyError):  # needs a fact, or a move, that is not there
-        return ""
 
 
 class MoveDialog(View):
@@ -161,7 +142,11 @@ class MoveDialog(View):
         if self.can_take_back():
             link = url_of(self.record, "move", "take_back")
             back = format_html(' <a href="{}" data-dialog class="pl-link">Take back</a>', link)
-        messages.success(self.request, format_html("Now {}.{}", now, back))
+        # On another record's page it is said whose status is meant.
+        elsewhere = self.after(made) != url_of(self.record, "change")
+        messages.success(
+            self.request, format_html("{} {}.{}", f"{self.record} is now" if elsewhere else "Now", now, back)
+        )
 
     def can_take_back(self) -> bool:
         """Whether the last move can be taken back by who asks, without more."""
@@ -225,33 +210,3 @@ class MoveDialog(View):
     def more(self, form: Facts) -> dict[str, Any]:
         """What a dialog of its own shows beside the fields."""
         return {"partial_name": self.partial_name}
-
-
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """What may be done with a record now: the moves that can be made, those that cannot and why, and taking back."""
-
-    possible: list[Verdict]
-    blocked: list[Verdict]
-    take_back: bool
-
-
-def moves_of(record: Stateful, *, actor: User, at: datetime) -> Moves:
-    """Ask the door about every move that leaves the record's present status."""
-    answers = verdicts(record, actor=actor, at=at, via=VIA)
-    take_back = "take_back" in type(record).verbs() and may_take_back(record, actor, at)
-    return Moves(
-        [verdict for verdict in answers if verdict.allowed],
-        [verdict for verdict in answers if not verdict.allowed],
-        take_back,
-    )
-
-
-def may_take_back(record: Stateful, actor: User, at: datetime) -> bool:
-    """Whether the last move may be taken back by this person, if need be with a reason."""
-    info = type(record).verbs().get("take_back")
-    if info is None:
-        return False
-    type(record).prepare_moves([record])
-    refusal = decide(record, info, Ask(actor, at, VIA))
-    return refusal is None or refusal.codes == ("needs_reason",)

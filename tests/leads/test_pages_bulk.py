@@ -72,3 +72,12 @@ def test_it_needs_a_token_and_a_post(alice: User) -> None:
 def test_more_than_a_page_can_show_is_not_begun(alice: User) -> None:
     page = text_of(browse(alice).post(bulk(), {"ids": list(range(1, 502)), "verb": "work", "go": "1"}))
     assert "500 at most" in page
+
+
+def test_each_lead_is_given_what_its_status_asks(alice: User, ann: User) -> None:
+    met, talked = make_lead(owner=alice, status=Status.MEETING_SCHEDULED), make_lead(owner=alice, status=Status.ENGAGED)
+    ids = [met.pk, talked.pk]
+    page = text_of(browse(alice).post(bulk(), {"ids": ids, "verb": "work_to_convert"}))
+    assert 'name="meeting_outcome"' in page
+    facts = {"ids": ids, "verb": "work_to_convert", "go": "1", "meeting_outcome": "held", "said": "Good"}
+    assert "2 moved, 0 refused" in text_of(browse(alice).post(bulk(), facts))

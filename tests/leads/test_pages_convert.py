@@ -172,3 +172,12 @@ def test_a_refused_conversion_keeps_every_choice(alice: User, ann: User) -> None
     assert 'value="Call them"' in page
     assert "invalid_amount" in codes(response)
     assert not Opportunity.objects.exists()
+
+
+def test_of_several_open_opportunities_none_is_chosen_for_the_user(alice: User) -> None:
+    account = make_account(name="Globex")
+    make_opportunity(account=account)
+    make_opportunity(account=account)
+    lead = ready(alice, company="Globex", email="lea@elsewhere.example")
+    page = text_of(browse(alice).get(move_url(lead, "convert")))
+    assert [chosen for _, chosen, _ in radios(page, "opportunity")] == [False, False, True]

@@ -1,0 +1,64 @@
+"""What may be done with a record now, in the words of its page: moves, why not the others, where each leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from crm.core.door import Verdict, decide, verdicts
+from crm.core.flow import Ask, Stateful, Verb
+
+if TYPE_CHECKING:
+    from crm.people.models import User
+
+VIA = "admin"
+
+
+def state_label(kind: type[Stateful], key: str) -> str:
+    """What people read for a status; the key itself when it left the handbook."""
+    flow_field: Any = kind._meta.get_field(kind.FLOW)
+    return str(dict(flow_field.flatchoices).get(key, key))
+
+
+def target_label(record: Stateful, info: Verb, ask: Ask) -> str:
+    """Where the verb would lead, if that is known before it is made; else an empty string."""
+    step = getattr(type(record), info.name)._django_fsm.get_transition(record.current_state)
+    if step is None:
+        return ""
+    if isinstance(step.target, str):
+        return state_label(type(record), step.target)
+    try:
+        return state_label(type(record), step.target.func(record, ask))
+    except (AttributeError, KeyError):  # needs a fact, or a move, that is not there
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What may be done with a record now: the moves that can be made, those that cannot and why, and taking back."""
+
+    possible: list[Verdict]
+    blocked: list[Verdict]
+    take_back: bool
+
+
+def moves_of(record: Stateful, *, actor: User, at: datetime) -> Moves:
+    """Ask the door about every move that leaves the record's present status."""
+    answers = verdicts(record, actor=actor, at=at, via=VIA)
+    take_back = "take_back" in type(record).verbs() and may_take_back(record, actor, at)
+    return Moves(
+        [verdict for verdict in answers if verdict.allowed],
+        [verdict for verdict in answers if not verdict.allowed],
+        take_back,
+    )
+
+
+def may_take_back(record: Stateful, actor: User, at: datetime) -> bool:
+    """Whether the last move may be taken back by this person, if need be with a reason."""
+    info = type(record).verbs().get("take_back")
+    if info is None:
+        return False
+    type(record).prepare_moves([record])
+    refusal = decide(record, info, Ask(actor, at, VIA))
+    return refusal is None or refusal.codes == ("needs_reason",)
