@@ -78,7 +78,7 @@ def seed(rows: int) -> None:
 
 
 def pages() -> dict[str, str]:
-    """The measured pages: one owner's leads in one status, one person, a company that many have."""
+    """The measured pages: all, one owner's in one status, all in two statuses, one person, one company."""
     owner = User.objects.get(email="owner3@bench.example").pk
     somebody = Lead.objects.exclude(email="")[5000]
     return {
@@ -86,7 +86,7 @@ def pages() -> dict[str, str]:
         "status and owner": f"{LIST}?{urlencode({'status': 'working_to_engage', 'owner': owner})}",
         "two statuses": f"{LIST}?{urlencode({'status': ['engaged', 'working_to_convert']}, doseq=True)}",
         "search an address": f"{LIST}?{urlencode({'q': somebody.email})}",
-        "search a company": f"{LIST}?{urlencode({'q': 'okafor dental'})}",
+        "search a company": f"{LIST}?{urlencode({'q': somebody.website.split('/')[2].removesuffix('.example')})}",
     }
 
 

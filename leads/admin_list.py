@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from crm.activities.models import Activity, kind_choices
 from crm.core.admin import moment
 from crm.core.admin_list import OneFilter, OwnerFilter, TooShort, pick
 from crm.core.display import short_day
+from crm.core.keys import key_of
 from leads.models import rating_choices
 from leads.statuses import CLOSED, Status
 
@@ -30,6 +32,7 @@ TONES = dict.fromkeys(Status, "none") | {
     Status.CLOSED_NURTURE: "warning",
     Status.CLOSED_DO_NOT_CONTACT: "danger",
 }
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 RATING_TONES = {"hot": "danger", "warm": "warning", "cold": "info"}
 
 
@@ -85,6 +88,11 @@ class LeadListMixin:
         """Name, company or email, anywhere in them: three letters are what the index is made of."""
         if len(term) < 3:
             raise TooShort("Type at least three letters")
+        if ADDRESS.fullmatch(term):
+            # A whole address is one look-up; its many pieces are in so many others that the trigrams take long.
+            same = queryset.filter(email_key=key_of("email_key", term))
+            if same.exists():
+                return same
         return queryset.filter(search__contains=term)
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:

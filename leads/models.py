@@ -110,8 +110,9 @@ class Lead(LeadFlow):
     country = Line()
     lead_source = Line("lead source", max_length=50, choices=source_choices)
     rating = Line(max_length=50, choices=rating_choices)
+    # Its index is leads_lead_by_owner, which serves the lists as well.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="owned_leads"
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False, related_name="owned_leads"
     )
     description = Paragraphs()
     meeting_at = models.DateTimeField("meeting", null=True, blank=True, editable=False)
@@ -172,6 +173,7 @@ class Lead(LeadFlow):
         indexes = [
             models.Index(fields=["status", "-id"], name="leads_lead_by_status"),
             models.Index(fields=["owner", "-id"], name="leads_lead_by_owner"),
+            models.Index(fields=["owner", "status", "-id"], name="leads_lead_by_owner_status"),
             models.Index(fields=["lead_source", "-id"], name="leads_lead_by_source"),
             models.Index(fields=["rating", "-id"], name="leads_lead_by_rating"),
             models.Index(fields=["email_key"], name="leads_lead_by_email"),

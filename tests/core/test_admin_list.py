@@ -107,3 +107,17 @@ def test_choosing_a_related_record_searches_the_same_way(alice: User) -> None:
     client, address = client_of(alice), reverse("admin:autocomplete")
     assert [one["text"] for one in client.get(address, asked | {"term": "initr"}).json()["results"]] == ["Initrode"]
     assert client.get(address, asked | {"term": "in"}).json()["results"] == []
+
+
+def test_a_whole_address_is_found_however_it_is_spelled_and_a_part_of_one_anywhere(alice: User) -> None:
+    make_lead(last_name="Whole", email="whole@found.example")
+    make_lead(last_name="Longer", email="a.whole@found.example")
+    client = client_of(alice)
+
+    def found(term: str) -> set[str]:
+        page = client.get(LEADS, {"q": term}).content.decode()
+        return {name for name in ("Whole", "Longer") if f"Lea {name}" in page}
+
+    assert found("WHOLE+tag@Found.example") == {"Whole"}
+    assert found("whole@found.example") == {"Whole"}
+    assert found("hole@found.example") == {"Whole", "Longer"}
