@@ -198,6 +198,11 @@ class Lead(LeadFlow):
         return self.status not in CLOSED
 
     @property
+    def is_worked(self) -> bool:
+        """Whether its BANT and its next touch are still anybody's business: neither converted nor never again."""
+        return self.status not in (Status.SAO_CONVERTED, Status.CLOSED_DO_NOT_CONTACT)
+
+    @property
     def status_meaning(self) -> str:
         """The status in the handbook page's words."""
         return MEANING.get(self.status, "")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import models
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
 from accounts.models import Account, Contact
 from contracts.models import Opportunity
 from crm.core.dialogs import url_of
+from crm.core.display import shown
+from crm.core.labels import field_label
 from crm.core.panels import panel
 from crm.core.permissions import may
 from leads.models import Conversion, Lead
@@ -50,7 +53,7 @@ def receipt(request: HttpRequest, conversion: Conversion, *, on: Any) -> dict[st
             }
         )
     copied = [
-        (label, sorted((key.replace("_", " "), value) for key, value in stored.get("copied", {}).get(name, {}).items()))
+        (label, _copied(type(getattr(conversion, name)), stored["copied"][name]))
         for name, label in KINDS
         if stored.get("copied", {}).get(name)
     ]
@@ -72,3 +75,12 @@ def receipt(request: HttpRequest, conversion: Conversion, *, on: Any) -> dict[st
 
 def _plural(name: str) -> str:
     return "opportunities" if name == "opportunity" else f"{name}s"
+
+
+def _copied(kind: type[models.Model], values: dict[str, Any]) -> list[tuple[str, str]]:
+    """The copied values under the labels that they have now; a field that is gone keeps its name."""
+    fields = {field.name: field for field in kind._meta.concrete_fields}
+    return [
+        (field_label(fields.get(name) or name.replace("_", " ")), shown(fields.get(name), value))
+        for name, value in sorted(values.items())
+    ]
