@@ -32,10 +32,11 @@ from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from crm.core.admin_edit import RecordForm, edit_of
+from crm.core.admin_edit import RecordForm
 from crm.core.admin_list import PickFilter, RecordChangeList, TooShort
 from crm.core.admin_rights import moment, refusal_words, user_of, writing
 from crm.core.admin_write import WritingAdmin
+from crm.core.edit import edit_of
 from crm.core.labels import page_label
 from crm.core.paging import CappedPaginator
 

@@ -13,10 +13,10 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
 from crm.core.acting import retry_deadlocks
-from crm.core.admin_edit import edit_of
 from crm.core.admin_rights import RightsAdmin, moment, user_of, writing
 from crm.core.constraints import field_of, named
 from crm.core.door import create
+from crm.core.edit import edit_of
 from crm.core.errors import Refused, Stale
 from crm.core.flow import Stateful
 from crm.core.holding import held_by

@@ -89,7 +89,7 @@ class Words:
 
     def __init__(self, record: models.Model, changes: list[Change]) -> None:
         self.record = record
-        self.columns: dict[str, Any] = {one.column: one for one in record._meta.concrete_fields}
+        self.columns: dict[str, Any] = {str(one.column): one for one in record._meta.concrete_fields}
         flow = record.FLOW if isinstance(record, Stateful) else ""
         self.of_moves = {flow, f"{flow}_since"} if flow else set()
         self.states = dict(record._meta.get_field(flow).flatchoices) if flow else {}  # type: ignore[union-attr]

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from crm.core.admin import moment, refusal_words, user_of
-from crm.core.admin_edit import edit_of
+from crm.core.edit import edit_of
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
 from crm.people.forms import DeactivateForm, ProfileForm

@@ -7,3 +7,10 @@ document.addEventListener("keydown", (event) => {
     save.click();
   }
 });
+
+// Labels of cells on small screens begin with a capital, as everywhere; the theme takes them from the columns' names.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const cell of document.querySelectorAll(".result-list [data-label]")) {
+    cell.dataset.label = cell.dataset.label.charAt(0).toUpperCase() + cell.dataset.label.slice(1);
+  }
+});
