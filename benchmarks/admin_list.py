@@ -17,7 +17,6 @@ from _measure import (
     alternate,
     arguments,
     conclude,
-    connection,
     copy_rows,
     print_table,
     scratch_database,
@@ -26,6 +25,7 @@ from _measure import (
     use_database,
 )
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 

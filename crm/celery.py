@@ -18,7 +18,7 @@ app.autodiscover_tasks()
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def log_as_django_does(**kwargs: Any) -> None:
     """Worker and beat write the same lines as the web servers; Celery would set up its own."""
     from django.conf import settings

@@ -16,7 +16,13 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     figures = tempfile.mkdtemp(prefix="metrics-", dir=local if local.is_dir() else None)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
     master = os.getpid()
-    atexit.register(lambda: os.getpid() == master and shutil.rmtree(figures, ignore_errors=True))
+
+    @atexit.register
+    def remove_figures() -> None:
+        # Workers are copies of this process, and end before it.
+        if os.getpid() == master:
+            shutil.rmtree(figures, ignore_errors=True)
+
 
 from django.conf import settings
 
@@ -52,4 +58,4 @@ def child_exit(server: Any, worker: Any) -> None:
     """Forget the momentary figures of a worker that is gone; what it counted stays."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -152,13 +152,13 @@ def commands(port: int) -> list[Command]:
     python = sys.executable
     web = ["gunicorn", "-c", "crm/gunicorn_config.py", "crm.wsgi:application", "--bind", f"{HOST}:{port}"]
     web += ["--graceful-timeout", "5"]
-    celery = ["celery", "-A", "crm"]
+    celery = ["celery", "--quiet", "-A", "crm"]
     # Celery warns of running as root; in a container there often is nobody else.
     quiet = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
     return [
         Command("web", [python, "-m", *web]),
-        Command("worker", [python, "-m", *celery, "worker", "--loglevel", "INFO", "--concurrency", "2"], quiet),
-        Command("beat", [python, "-m", *celery, "beat", "--loglevel", "INFO", "--pidfile="]),
+        Command("worker", [python, "-m", *celery, "worker", "--concurrency", "2"], quiet),
+        Command("beat", [python, "-m", *celery, "beat", "--pidfile="]),
     ]
 
 

@@ -11,7 +11,7 @@ from crm.jobs.heartbeats import note
 from crm.jobs.models import Heartbeat
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def hang_once() -> None:
     """The first run never ends; the second says that there was one."""
     if Heartbeat.objects.filter(part="first run").exists():
