@@ -50,6 +50,13 @@ class ConvertDialog(LeadMove):
             return self.answer(self.form(request.POST), asks=refusal.missing if refusal else ())
         return super().post(request, *args, **kwargs)
 
+    def sent(self) -> dict[str, Any]:
+        """As sent; the name of a new account is no fact where an account is used that exists."""
+        facts = super().sent()
+        if facts.get("account", "") not in ("", NEW):
+            facts.pop("account_name", None)
+        return facts
+
     def initial(self) -> dict[str, Any]:
         """The handbook's close date; next step and owner are for people to say."""
         today = self.at.astimezone(handbook.current().zone).date()

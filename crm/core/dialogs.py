@@ -92,8 +92,7 @@ class MoveDialog(View):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Make the move, or say everything that is missing at its field."""
-        names = self.info.facts(record=self.record, at=self.at).fields
-        facts = {name: request.POST[name] for name in names if name in request.POST}
+        facts = self.sent()
         try:
             made = move(
                 self.record,
@@ -110,6 +109,11 @@ class MoveDialog(View):
             return self.answer(self.form(request.POST), refusal=refusal)
         self.tell(made)
         return self.go(self.after(made))
+
+    def sent(self) -> dict[str, Any]:
+        """The facts as they were sent; what the verb does not ask for is left out."""
+        names = self.info.facts(record=self.record, at=self.at).fields
+        return {name: self.request.POST[name] for name in names if name in self.request.POST}
 
     def ask(self) -> Ask:
         """The question put to the door before any fact is given."""
