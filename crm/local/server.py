@@ -63,6 +63,15 @@ def version_of(place: Place) -> int | None:
     return major
 
 
+def locales(major: int) -> list[list[str]]:
+    """Options for initdb, the best first, that give every letter its lower case: names are matched by it.
+
+    Systems differ in the locales they have; from 17 on PostgreSQL brings this one itself.
+    """
+    own = [["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]] if major >= 17 else []
+    return [["--locale=C.UTF-8"], *own, ["--locale=en_US.UTF-8"]]
+
+
 def create(place: Place, binaries: Binaries) -> None:
     """Make a new, empty cluster.
 
@@ -73,10 +82,10 @@ def create(place: Place, binaries: Binaries) -> None:
     owner = place.owner
     owner.run(["/bin/sh", "-c", 'rm -rf "$1"/data.new-*', "sh", str(place.home)])
     base = [str(binaries.folder / "initdb"), "-D", str(unfinished), "-U", USER, "-A", "trust", "--no-sync"]
-    answer = owner.run([*base, "-E", "UTF8", "--locale=C.UTF-8"])
-    if answer.returncode != 0 and "locale" in answer.stderr:
-        say("This system has no locale C.UTF-8; the database is made with C, which sorts and cases only ASCII.")
-        answer = owner.run([*base, "-E", "UTF8", "--locale=C"])
+    for locale in locales(binaries.major):
+        answer = owner.run([*base, "-E", "UTF8", *locale])
+        if answer.returncode == 0 or "locale" not in answer.stderr:
+            break
     if answer.returncode != 0:
         raise PostgresError(f"{binaries} could not make a database in {place.home}: {_reason(answer.stderr)}")
     os.rename(unfinished, place.data)

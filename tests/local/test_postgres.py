@@ -53,6 +53,16 @@ def test_it_starts_from_nothing_and_is_found_running_afterwards(start: Start, so
     )
 
 
+def test_it_knows_capitals_beyond_ascii_where_the_system_lacks_the_locale(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = server.locales(18)
+    monkeypatch.setattr(server, "locales", lambda major: [["--locale=xx_XX.UTF-8"], *known[1:]])
+    cluster = start(source="wheel")
+    cluster.create_database("plumb")
+    assert query(cluster, "SELECT lower('ÜBER')") == ("über",)
+
+
 def test_it_keeps_what_was_written_when_it_is_stopped(start: Start, source: str) -> None:
     cluster = start(source=source, durable=True)
     cluster.create_database("plumb")
