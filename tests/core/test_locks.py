@@ -10,7 +10,6 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from accounts.models import Account
-from crm.core import acting as acting_module
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.locks import hold
 from crm.people.models import User
@@ -142,7 +141,7 @@ def test_a_deadlock_is_tried_again_and_both_calls_succeed(alice: User, now: date
 def test_a_deadlock_that_returns_is_raised_in_the_end(
     alice: User, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acting_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("crm.core.acting.time.sleep", lambda seconds: None)
     ids = [make_account().pk, make_account().pk]
     lock = "SELECT FROM accounts_account WHERE id = %s FOR UPDATE"
     tries = 0

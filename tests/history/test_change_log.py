@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import IntegrityError, connection, models, transaction
+from django.db import connection, models, transaction
 
 from accounts.models import Account
 from contracts.models import Opportunity
 from crm.activities.models import Activity, NextTouch
 from crm.core.acting import acting
-from crm.core.errors import Stale
 from crm.core.records import Record
 from crm.history.models import Change, Move, Transaction
 from crm.people.models import Team, User
@@ -188,76 +187,6 @@ def test_a_command_writes_into_the_log(alice: User) -> None:
     made = User.objects.get(email="new@example.com")
     assert log_of(made)[0][:2] == ("I", 1)
     assert Change.objects.of(made).last().transaction.via == "database"  # type: ignore[union-attr]
-
-
-# --- versions ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", ["save", "update", "bulk_update", "raw SQL"])
-def test_a_write_that_changes_nothing_is_no_version(way: str) -> None:
-    account = make_account(name="Old")
-    before = (account.version, account.updated_at)
-    if way == "save":
-        account.save()
-    elif way == "update":
-        Account.objects.update(name="Old")
-    elif way == "bulk_update":
-        Account.objects.bulk_update([account], ["name", "employees"])
-    else:
-        execute("UPDATE accounts_account SET name = 'Old', version = 77, updated_at = now() + interval '1 day'")
-    account.refresh_from_db()
-    assert (account.version, account.updated_at) == before
-    assert log_of(account) == [("I", 1, None)]
-
-
-def test_a_version_cannot_be_forged() -> None:
-    account = make_account(name="Old")
-    execute("UPDATE accounts_account SET name = 'New', version = 77")
-    account.refresh_from_db()
-    assert account.version == 2
-
-
-def test_an_id_never_changes() -> None:
-    account = make_account()
-    with pytest.raises(IntegrityError, match="id of a account never changes"), transaction.atomic():
-        execute("UPDATE accounts_account SET id = id + 1000, name = 'Unseen' WHERE id = %s", account.pk)
-    assert log_of(account) == [("I", 1, None)]
-
-
-def test_the_time_of_change_is_the_calls_or_the_one_that_is_written(alice: User, now: datetime) -> None:
-    account = make_account()
-    with acting(actor=alice, via="test", at=now):
-        Account.objects.update(name="One")
-    account.refresh_from_db()
-    assert account.updated_at == now
-    theirs = now - timedelta(days=400)
-    with acting(actor=alice, via="import", at=now):
-        Account.objects.update(name="Two", updated_at=theirs)
-    account.refresh_from_db()
-    assert account.updated_at == theirs
-    Account.objects.update(name="Three")
-    account.refresh_from_db()
-    assert datetime.now(UTC) - account.updated_at < timedelta(minutes=5)
-
-
-def test_saving_what_somebody_else_changed_is_refused_with_both_values() -> None:
-    mine = make_account(name="Old")
-    theirs = Account.objects.get()
-    theirs.name = "Theirs"
-    theirs.save()
-    mine.name = "Mine"
-    with pytest.raises(Stale) as refused, transaction.atomic():
-        mine.save()
-    assert refused.value.changes == {"name": ("Mine", "Theirs")}
-    assert Account.objects.get().name == "Theirs"
-
-
-def test_saving_twice_is_no_conflict_with_oneself() -> None:
-    account = make_account(name="Old")
-    for name in ("One", "Two", "Three"):
-        account.name = name
-        account.save()
-    assert (account.version, Account.objects.get().name) == (4, "Three")
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -261,7 +262,7 @@ def test_a_follower_holds_an_exact_copy_however_many_write(alice: User, now: dat
 
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         follower = in_thread(pool, chase)
-        writers = [in_thread(pool, lambda seed=seed: write(seed)) for seed in range(WRITERS)]
+        writers = [in_thread(pool, partial(write, seed)) for seed in range(WRITERS)]
         written = outcomes(writers)
         done.set()
         assert outcomes([follower]) == [None]

@@ -119,7 +119,7 @@ def reason_for(verb: str) -> str:
     return "They said so" if verb in ("lift", "return_lead", "take_back") else ""
 
 
-BANT = {"budget": "confirmed", "authority": "confirmed", "need": "confirmed", "timing": "confirmed"}
+BANT: dict[str, Any] = {"budget": "confirmed", "authority": "confirmed", "need": "confirmed", "timing": "confirmed"}
 
 
 def ready_lead(status: str, verb: str = "", **fields: Any) -> Lead:

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Account, Contact
 from contracts.models import Opportunity
 from crm.core.door import move
 from crm.core.errors import Refused
 from crm.history.models import Move
 from crm.people.models import User
-from leads.models import Conversion, Lead
+from leads.models import Lead
 from leads.statuses import Status
-from tests.factories import make_account, make_lead, make_opportunity
-from tests.leads.moves import BANT
+from tests.factories import make_account, make_opportunity
+from tests.leads.converting import counts, ready
 from tests.races import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,20 +23,14 @@ HOLD = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
 CLICKS = 20
 
 
-def counts() -> list[int]:
-    """Accounts, contacts, opportunities, receipts."""
-    return [model.objects.count() for model in (Account, Contact, Opportunity, Conversion)]  # type: ignore[attr-defined]
-
-
 def convert(lead: Lead, actor: User, at: datetime, **facts: Any) -> Move:
     """One click."""
-    asked = {"opportunity_owner": actor, "next_step": "Call them", "next_step_due": at.date() + timedelta(days=2)}
+    asked: dict[str, Any] = {
+        "opportunity_owner": actor,
+        "next_step": "Call them",
+        "next_step_due": at.date() + timedelta(days=2),
+    }
     return move(Lead.objects.get(pk=lead.pk), "convert", actor=actor, at=at, via="test", **(asked | facts))
-
-
-def ready(**fields: Any) -> Lead:
-    """A lead with all four of BANT confirmed."""
-    return make_lead(status=Status.WORKING_TO_CONVERT, **(BANT | fields))
 
 
 @pytest.mark.parametrize(

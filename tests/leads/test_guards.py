@@ -178,9 +178,10 @@ def test_every_code_of_the_guards_is_reached_here() -> None:
 
 @pytest.mark.parametrize("channel", ["second_email", "mobile", "linkedin_url"])
 def test_one_channel_more_is_enough_to_enrich(channel: str, alice: User, now: datetime) -> None:
-    value = {"second_email": "l@home.example", "linkedin_url": "https://linkedin.com/in/lea"}.get(channel, "555 0100")
+    values = {"second_email": "l@home.example", "linkedin_url": "https://linkedin.com/in/lea", "mobile": "555 0100"}
+    facts: dict[str, Any] = {channel: values[channel]}
     lead = make_lead(owner=alice)
-    move(lead, "enrich", actor=alice, at=now, via="test", **{channel: value})
+    move(lead, "enrich", actor=alice, at=now, via="test", **facts)
     assert lead.status == Status.NEW_ENRICHED
 
 
@@ -283,7 +284,7 @@ def test_a_cancelled_meeting_may_lie_in_the_future(alice: User, now: datetime) -
 def test_the_company_day_decides_what_lies_in_the_future(alice: User) -> None:
     evening = datetime(2026, 3, 5, 4, 0, tzinfo=UTC)  # still 4 March in Los Angeles
     lead = make_lead(owner=alice)
-    facts = {"nurture_reason": "other", "come_back_on": date(2026, 3, 5)}
+    facts: dict[str, Any] = {"nurture_reason": "other", "come_back_on": date(2026, 3, 5)}
     move(lead, "nurture", actor=alice, at=evening, via="test", **facts)
     assert lead.come_back_on == date(2026, 3, 5)
 

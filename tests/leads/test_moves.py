@@ -6,6 +6,7 @@ import itertools
 import json
 from datetime import datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -161,7 +162,7 @@ def test_evidence_is_logged_as_a_touch_of_the_same_transaction(alice: User, now:
     ],
 )
 def test_what_became_of_the_meeting_is_logged(
-    verb: str, facts: dict[str, str], outcome: str, alice: User, now: datetime
+    verb: str, facts: dict[str, Any], outcome: str, alice: User, now: datetime
 ) -> None:
     lead = make_lead(status=Status.MEETING_SCHEDULED, owner=alice, meeting_at=now - timedelta(hours=1))
     move(lead, verb, actor=alice, at=now, via="test", **facts)

@@ -179,7 +179,7 @@ def test_open_unowned_and_meetings_are_found(alice: User, now: datetime) -> None
         ),
     ],
 )
-def test_a_lead_is_called_by_its_name_or_what_it_is_reached_by(fields: dict[str, str], name: str) -> None:
+def test_a_lead_is_called_by_its_name_or_what_it_is_reached_by(fields: dict[str, Any], name: str) -> None:
     assert str(make_lead(**fields)) == name
 
 

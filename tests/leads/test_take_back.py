@@ -36,7 +36,7 @@ def refusal(lead: Lead, actor: User, at: datetime, reason: str = "") -> tuple[st
 
 def values(lead: Lead) -> dict[str, Any]:
     """What the record says, its times and version aside."""
-    row = Lead.objects.filter(pk=lead.pk).values().get()
+    row: dict[str, Any] = dict(Lead.objects.filter(pk=lead.pk).values().get())
     return {name: row[name] for name in row if name not in ("version", "updated_at", "status_since")}
 
 
