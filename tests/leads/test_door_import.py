@@ -1,0 +1,113 @@
+"""The import as a door: it places, for whom the door's `place` is open, and leaves what no file may change."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+
+from crm.core.errors import Refused
+from crm.core.permissions import may
+from crm.history.models import Move
+from crm.imports.services import import_folder
+from crm.people.models import User
+from crm.sync.models import ExternalId
+from leads.models import Lead
+from leads.statuses import Status
+from tests.factories import make_lead
+
+pytestmark = pytest.mark.django_db
+
+THERE = "00Q000000000001AAA"
+CHANGED = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+# Do not contact is withdrawn by a manager, a conversion by a return: no file does either.
+PROTECTED = (Status.CLOSED_DO_NOT_CONTACT, Status.SAO_CONVERTED)
+# No status of another system puts a person under Do Not Contact; converted is not a status there but a flag.
+TOLD = [status for status in Status if status not in PROTECTED]
+
+
+def write_file(folder: Path, lead: Lead, status: Status) -> None:
+    """An export with one lead that is known here, in this status."""
+    row = {
+        "Id": THERE,
+        "FirstName": lead.first_name,
+        "LastName": lead.last_name,
+        "Company": lead.company,
+        "Email": lead.email,
+        "Status": status.label,
+        "IsConverted": "false",
+        "CreatedDate": "2026-02-01T12:00:00.000+0000",
+        "LastModifiedDate": CHANGED.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+    }
+    with (folder / "Lead.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row)
+        writer.writeheader()
+        writer.writerow(row)
+
+
+def known_lead(status: Status) -> Lead:
+    """A lead in this status that has an id in Salesforce."""
+    lead = make_lead(status=status, at=datetime(2026, 1, 5, tzinfo=UTC))
+    ExternalId.objects.create(object="lead", system="salesforce", value=THERE, record_id=lead.pk)
+    return lead
+
+
+@pytest.fixture
+def everybody(alice: User, bob: User, charlie: User, ann: User, mona: User, root: User, robot: User) -> list[User]:
+    """One of each role, and somebody who left."""
+    gone = User.objects.create(email="gone@example.com", role="administrator", is_active=False)
+    return [alice, bob, charlie, ann, mona, root, robot, gone]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_file_moves_a_lead_for_whom_placing_is_open(
+    status: Status, everybody: list[User], now: datetime, tmp_path: Path
+) -> None:
+    lead = known_lead(status)
+    seen: Counter[str] = Counter()
+    for target in TOLD:
+        write_file(tmp_path, lead, target)
+        for actor in everybody:
+            with transaction.atomic():
+                try:
+                    import_folder(tmp_path, actor=actor, at=now)
+                    codes: tuple[str, ...] = ()
+                except Refused as refused:
+                    codes = refused.codes
+                stored = Lead.objects.get()
+                steps = list(Move.objects.of(lead).filter(version__gt=1))
+                transaction.set_rollback(True)
+            assert codes == (() if may(actor, "place", lead) else ("forbidden",)), actor
+            moved = not codes and status not in PROTECTED and target != status
+            seen["moved" if moved else codes[0] if codes else "left"] += 1
+            assert stored.status == (target if moved else status), (target, actor)
+            assert len(steps) == moved
+            if moved:
+                (step,) = steps
+                assert (step.verb, step.via, step.from_state, step.to_state) == ("place", "import", status, target)
+                assert (step.actor_id, step.version) == (actor.pk, stored.version)
+                assert step.at == stored.status_since
+    assert seen["forbidden"] == 6 * len(TOLD)
+    assert seen["moved"] == (0 if status in PROTECTED else 2 * (len(TOLD) - 1))
+
+
+@pytest.mark.parametrize("status", PROTECTED)
+def test_what_a_file_may_not_change_is_flagged(status: Status, root: User, now: datetime, tmp_path: Path) -> None:
+    write_file(tmp_path, known_lead(status), Status.ENGAGED)
+    report = import_folder(tmp_path, actor=root, at=now)
+    assert [problem.code for problem in report.problems] == ["status_left"]
+
+
+def test_what_was_moved_here_later_is_left_and_flagged(root: User, now: datetime, tmp_path: Path) -> None:
+    from crm.core.door import move
+
+    lead = known_lead(Status.NEW)
+    write_file(tmp_path, lead, Status.ENGAGED)
+    move(lead, "work", actor=root, at=now, via="test", owner=root)
+    report = import_folder(tmp_path, actor=root, at=now)
+    assert [problem.code for problem in report.problems] == ["status_left"]
+    assert Lead.objects.get().status == Status.WORKING_TO_ENGAGE
