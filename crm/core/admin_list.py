@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from unfold.contrib.filters.admin import MultipleDropdownFilter
 from unfold.views import ChangeList
 
-from crm.core.paging import COUNT_LIMIT, DEEPEST_PAGE, capped_count, count_words
+from crm.core.paging import COUNT_LIMIT, DEEPEST_PAGE, capped_count, count_words, found_once
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList as BaseChangeList
@@ -52,6 +52,8 @@ class RecordChangeList(BaseChangeList):
         asked, self.too_deep = self.page_num, self.page_num > DEEPEST_PAGE
         if self.too_deep:
             self.page_num = 1
+        if self.query:
+            self.queryset = found_once(self.queryset, self.apply_select_related(self.root_queryset))
         super().get_results(request)
         self.page_num = asked
         if self.too_deep:

@@ -20,8 +20,22 @@ def capped_count(rows: Any) -> int:
     """How many rows there are; `COUNT_LIMIT + 1` stands for any number above the limit."""
     if isinstance(rows, list | tuple):
         return len(rows)
+    if hasattr(rows, "known_count"):
+        return int(rows.known_count)
     # The rows are only counted: their columns and their order would cost a sort or a fetch of each.
     return int(rows.order_by().values("pk")[: COUNT_LIMIT + 1].count())
+
+
+def found_once(rows: Any, among: Any) -> Any:
+    """The same rows, found and counted by one query: rows of `among`, in the order of `rows`.
+
+    For what is costly to find, as by pieces of words: it would be looked for to be counted, and again for the page.
+    """
+    ids = list(rows.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
+    if len(ids) <= COUNT_LIMIT:
+        rows = among.filter(pk__in=ids).order_by(*rows.query.order_by)
+    rows.known_count = len(ids)
+    return rows
 
 
 def count_words(count: int) -> str:

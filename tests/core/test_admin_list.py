@@ -109,6 +109,23 @@ def test_choosing_a_related_record_searches_the_same_way(alice: User) -> None:
     assert client.get(address, asked | {"term": "in"}).json()["results"] == []
 
 
+@pytest.mark.parametrize("limit", [2, 10])
+def test_a_search_is_made_once(alice: User, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """Whether more is found than is counted, or less."""
+    monkeypatch.setattr(paging, "COUNT_LIMIT", limit)
+    for number in range(5):
+        make_lead(last_name=f"Sought {number}", owner=alice if number else None)
+    make_lead(last_name="Unwanted")
+    client = client_of(alice)
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(LEADS, {"q": "sought", "owner": "me"}).content.decode()
+    assert [name for name in range(5) if f"Sought {name}" in page] == [1, 2, 3, 4]
+    assert page.index("Sought 4") < page.index("Sought 1"), "in the list's order"
+    assert "Unwanted" not in page
+    found = [one["sql"] for one in asked if "%sought%" in one["sql"]]
+    assert len(found) == (1 if limit == 10 else 2)
+
+
 def test_a_whole_address_is_found_however_it_is_spelled_and_a_part_of_one_anywhere(alice: User) -> None:
     make_lead(last_name="Whole", email="whole@found.example")
     make_lead(last_name="Longer", email="a.whole@found.example")
