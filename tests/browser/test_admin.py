@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from crm.people.models import User
+from tests.browser.conftest import OpenPage, Watch
 from tests.factories import PASSWORD, make_account, make_lead, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture
-def page(live_server: Any) -> Iterator[Page]:
+def page(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Page]:
     """A page of somebody who is logged in; whatever a browser complains about fails the test."""
-    assert CHROMIUM, "install Chromium: apt-get install chromium"
     make_user("mona", role="manager")
-    complaints: list[str] = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(base_url=live_server.url)
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request", lambda asked: complaints.append(asked.url) if not _ours(asked.url, live_server.url) else None
-        )
-        page.goto("/admin/login/")
-        page.fill("[name=username]", "mona@example.com")
-        page.fill("[name=password]", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/admin/")
-        yield page
-        browser.close()
-    assert complaints == []
-
-
-def _ours(address: str, server: str) -> bool:
-    return address.startswith((server, "data:"))
+    page = open_page(base_url=live_server.url)
+    page.goto("/admin/login/")
+    page.fill("[name=username]", "mona@example.com")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/")
+    yield page
+    assert watch.errors == []
+    assert watch.elsewhere == []
 
 
 def test_pages_work_under_the_policy_and_by_keyboard(page: Page) -> None:
