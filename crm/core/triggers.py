@@ -15,6 +15,9 @@ from django.db import models
 # jsonb_build_object takes at most 100 arguments: fifty columns a call.
 PAIRS = 50
 UNCOUNTED = ("version", "updated_at")
+# A session keeps the plan that the first statement got. One made for a single row goes through all old rows for every
+# new one when a later statement has thousands: beyond this many rows, a statement is planned for itself.
+PLANNED_APART = 100
 # Written so that no index can serve it. With statistics from before a large write the planner takes this transaction
 # to have one move, walks the index by transaction, and compares every new row with every new move.
 SAME_TRANSACTION = "m.transaction_id IS NOT DISTINCT FROM NULLIF(current_setting('crm.transaction', true), '')::bigint"
@@ -71,12 +74,23 @@ class CountVersion(_Logged):
 
 def _insert_change(model: type[models.Model], op: str, what: str, source: str) -> str:
     alias = "o" if op == "D" else "n"
+    # As a subquery it is asked for with the first row: a statement that changed nothing makes no transaction row.
     return f"""
         INSERT INTO history_change (transaction_id, object, record_id, version, op, at, what)
-        SELECT t.id, '{model._meta.model_name}', {alias}.id, {alias}.version, '{op}',
+        SELECT (SELECT history_transaction()), '{model._meta.model_name}', {alias}.id, {alias}.version, '{op}',
                COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now()), {what}
-        FROM {source}, (SELECT history_transaction() AS id) AS t
+        FROM {source}
     """
+
+
+def _planned_by_size(rows: str, *, static: str, dynamic: str) -> str:
+    """One statement in two forms, the second planned anew each time, for when the transition table is large."""
+    return f"""
+            IF (SELECT count(*) FROM {rows}) <= {PLANNED_APART} THEN
+                {static};
+            ELSE
+                {dynamic};
+            END IF;"""
 
 
 class LogInsert(_Logged):
@@ -90,9 +104,7 @@ class LogInsert(_Logged):
 
     def get_func(self, model: Any) -> str:
         return f"""
-            IF EXISTS (SELECT FROM new_rows) THEN
-                {_insert_change(model, "I", "NULL", "new_rows n")};
-            END IF;
+            {_insert_change(model, "I", "NULL", "new_rows n")};
             RETURN NULL;
         """
 
@@ -123,10 +135,8 @@ class LogUpdate(_Logged):
             for c, p in documents
         ]
         joined = "old_rows o JOIN new_rows n ON n.id = o.id AND n.version <> o.version"
-        return f"""
-            IF EXISTS (SELECT FROM {joined}) THEN
-                {_insert_change(model, "U", " || ".join(built), joined)};
-            END IF;
+        insert = _insert_change(model, "U", " || ".join(built), joined)
+        return f"""{_planned_by_size("new_rows", static=insert, dynamic=f"EXECUTE $bulk${insert}$bulk$")}
             RETURN NULL;
         """
 
@@ -144,76 +154,83 @@ class LogDelete(_Logged):
         generated = [f.column for f in model._meta.concrete_fields if isinstance(f, models.GeneratedField)]
         dropped = "".join(f" - '{c}'" for c in (*generated, *self.unlogged))
         return f"""
-            IF EXISTS (SELECT FROM old_rows) THEN
-                {_insert_change(model, "D", f"to_jsonb(o){dropped}", "old_rows o")};
-            END IF;
+            {_insert_change(model, "D", f"to_jsonb(o){dropped}", "old_rows o")};
             RETURN NULL;
         """
 
 
-class GuardStatusChange(pgtrigger.Trigger):
-    """Refuse an update that changes the status without the `Move` that explains it, of the same transaction."""
+class _Guard(pgtrigger.Trigger):
+    """A trigger that counts the rows whose status no `Move` explains, and refuses the statement if there are any."""
 
     level = pgtrigger.Statement
     when = pgtrigger.After
-    operation = pgtrigger.Update
-    referencing = pgtrigger.Referencing(old="old_rows", new="new_rows")
-    name = "guard_status_change"
+    declare = [("unexplained", "bigint")]
 
     def __init__(self, *, flow: str, **kwargs: Any) -> None:
         self.flow = flow
         super().__init__(**kwargs)
 
-    def get_func(self, model: Any) -> str:
+    def refuse(self, model: Any, *, rows: str, came_from: str, says: str, hint: str) -> str:
+        """The function's body. `rows` is FROM and WHERE of the rows that need a move, `came_from` their status
+        before it."""
         s, object_name = self.flow, model._meta.model_name
-        return f"""
-            IF EXISTS (
-                SELECT FROM old_rows o JOIN new_rows n ON n.id = o.id
-                WHERE n."{s}" IS DISTINCT FROM o."{s}" AND NOT EXISTS (
+        # Counted and not looked for: to find one row soon the planner takes plans that are ruinous when there is none.
+        missing = f"""FROM {rows} AND NOT EXISTS (
                     SELECT FROM history_move m
                     WHERE m.object = '{object_name}' AND m.record_id = n.id AND m.version = n.version
-                      AND m.from_state = o."{s}" AND m.to_state = n."{s}" AND m.at = n."{s}_since"
-                      AND {SAME_TRANSACTION})
-            ) THEN
-                RAISE EXCEPTION 'The {s} of a {object_name} changes by a move only'
-                    USING ERRCODE = 'check_violation', CONSTRAINT = '{object_name}_{s}_moves',
-                          HINT = 'Call crm.core.door.move().';
+                      AND m.from_state = {came_from} AND m.to_state = n."{s}" AND m.at = n."{s}_since"
+                      AND {SAME_TRANSACTION})"""
+        count = _planned_by_size(
+            "new_rows",
+            static=f"SELECT count(*) INTO unexplained {missing}",
+            dynamic=f"EXECUTE $bulk$SELECT count(*) {missing}$bulk$ INTO unexplained",
+        )
+        return f"""{count}
+            IF unexplained > 0 THEN
+                RAISE EXCEPTION '{says}'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = '{object_name}_{s}_moves', HINT = '{hint}';
             END IF;
             RETURN NULL;
         """
 
 
-class GuardStatusInsert(pgtrigger.Trigger):
+class GuardStatusChange(_Guard):
+    """Refuse an update that changes the status without the `Move` that explains it, of the same transaction."""
+
+    operation = pgtrigger.Update
+    referencing = pgtrigger.Referencing(old="old_rows", new="new_rows")
+    name = "guard_status_change"
+
+    def get_func(self, model: Any) -> str:
+        s = self.flow
+        return self.refuse(
+            model,
+            rows=f'old_rows o JOIN new_rows n ON n.id = o.id WHERE n."{s}" IS DISTINCT FROM o."{s}"',
+            came_from=f'o."{s}"',
+            says=f"The {s} of a {model._meta.model_name} changes by a move only",
+            hint="Call crm.core.door.move().",
+        )
+
+
+class GuardStatusInsert(_Guard):
     """Refuse a new row in any status but the initial one, unless a `Move` of the same transaction placed it there."""
 
-    level = pgtrigger.Statement
-    when = pgtrigger.After
     operation = pgtrigger.Insert
     referencing = pgtrigger.Referencing(new="new_rows")
     name = "guard_status_insert"
 
     def __init__(self, *, flow: str, initial: str, **kwargs: Any) -> None:
-        self.flow = flow
         self.initial = initial
-        super().__init__(**kwargs)
+        super().__init__(flow=flow, **kwargs)
 
     def get_func(self, model: Any) -> str:
-        s, object_name = self.flow, model._meta.model_name
-        return f"""
-            IF EXISTS (
-                SELECT FROM new_rows n
-                WHERE n."{s}" <> '{self.initial}' AND NOT EXISTS (
-                    SELECT FROM history_move m
-                    WHERE m.object = '{object_name}' AND m.record_id = n.id AND m.version = n.version
-                      AND m.from_state = '' AND m.to_state = n."{s}" AND m.at = n."{s}_since"
-                      AND {SAME_TRANSACTION})
-            ) THEN
-                RAISE EXCEPTION 'A new {object_name} is placed in its {s} by a move only'
-                    USING ERRCODE = 'check_violation', CONSTRAINT = '{object_name}_{s}_moves',
-                          HINT = 'Call crm.core.door.create().';
-            END IF;
-            RETURN NULL;
-        """
+        return self.refuse(
+            model,
+            rows=f"""new_rows n WHERE n."{self.flow}" <> '{self.initial}'""",
+            came_from="''",
+            says=f"A new {model._meta.model_name} is placed in its {self.flow} by a move only",
+            hint="Call crm.core.door.create().",
+        )
 
 
 def tracked(*, unlogged: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
