@@ -9,15 +9,17 @@ import argparse
 import itertools
 import json
 import os
-import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from _fake import FIRST_DAY as FIRST_DAY
+from _fake import fake_leads
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
@@ -34,26 +36,9 @@ from crm.core.acting import acting  # noqa: E402
 from crm.core.door import next_ids  # noqa: E402
 from crm.people.models import User  # noqa: E402
 from leads.models import Lead  # noqa: E402
-from leads.statuses import Status  # noqa: E402
 
-FIRST = "Ada Alan Amara Ben Bianca Carlos Chen Dana Diego Elena Emeka Farid Grace Hana Igor Ines Jonas Kai".split()
-LAST = "Abe Baker Costa Diaz Evans Fischer Garcia Haddad Ito Jensen Kim Lopez Meyer Novak Okafor Patel Reyes".split()
-TRADES = "Analytics Bakery Cloud Dental Energy Freight Gaming Health Insurance Labs Media Networks Optics".split()
-CITIES = (("Portland", "OR"), ("Austin", "TX"), ("Denver", "CO"), ("Boston", "MA"), ("Reno", "NV"), ("Tampa", "FL"))
-SOURCES = ("", "website", "webinar", "linkedin", "trade_show", "partner", "outbound_research", "word_of_mouth")
-INDUSTRIES = ("", "technology", "healthcare", "finance", "retail", "education", "energy")
-STATUSES = (
-    (Status.NEW, 45),
-    (Status.NEW_ENRICHED, 10),
-    (Status.NEW_MQL, 5),
-    (Status.WORKING_TO_ENGAGE, 20),
-    (Status.ENGAGED, 8),
-    (Status.WORKING_TO_CONVERT, 4),
-    (Status.CLOSED_NURTURE, 8),
-)
 BATCH = 20_000
 _numbers = itertools.count(1)
-FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def arguments(about: str, *, rows: int, rounds: int = 3) -> argparse.Namespace:
@@ -87,41 +72,12 @@ def use_database(name: str) -> None:
     connection.settings_dict["NAME"] = name
 
 
-def fake_leads(count: int, *, seed: int = 1, first: int = 1) -> Iterator[dict[str, Any]]:
-    """Leads as they are found in the wild, by column: the same ones for the same seed and number."""
-    draw = random.Random(seed)
-    statuses, weights = zip(*STATUSES, strict=True)
-    for number in range(first, first + count):
-        given, family, trade = draw.choice(FIRST), draw.choice(LAST), draw.choice(TRADES)
-        company = f"{draw.choice(LAST)} {trade}"
-        domain = f"{company.replace(' ', '-').lower()}{number % 5000}.example"
-        city, state = draw.choice(CITIES)
-        since = FIRST_DAY + timedelta(minutes=number % 1_000_000)
-        linkedin = f"https://www.linkedin.com/in/{given}-{family}-{number}/".lower() if draw.random() < 0.6 else ""
-        by_email = not linkedin or draw.random() < 0.9
-        yield {
-            "status": str(draw.choices(statuses, weights)[0]),
-            "first_name": given,
-            "last_name": family,
-            "company": company,
-            "title": f"Head of {trade}",
-            "email": f"{given}.{family}{number}@{domain}" if by_email else "",
-            "phone": f"({draw.randint(201, 989)}) 555-{number % 10000:04}" if draw.random() < 0.7 else "",
-            "mobile": f"+1 415 {draw.randint(201, 989)} {number % 10000:04}" if draw.random() < 0.3 else "",
-            "linkedin_url": linkedin,
-            "website": f"https://{domain}/",
-            "industry": draw.choice(INDUSTRIES),
-            "employees": draw.choice((None, 5, 40, 250, 800, 12_000)),
-            "street": f"{number % 900} Main St",
-            "city": city,
-            "state": state,
-            "postal_code": f"{number % 90000 + 10000}",
-            "country": "United States",
-            "lead_source": draw.choice(SOURCES),
-            "rating": draw.choice(("", "hot", "warm", "cold")),
-            "description": f"Asked about {trade.lower()} for {company}, number {number}." if number % 3 == 0 else "",
-            "since": since,
-        }
+def database_url() -> str:
+    """The database in use, for a process of its own."""
+    its = connection.settings_dict
+    user = quote(str(its["USER"])) + (f":{quote(str(its['PASSWORD']), safe='')}" if its["PASSWORD"] else "")
+    port = f":{its['PORT']}" if its["PORT"] else ""
+    return f"postgres://{user}@{quote(str(its['HOST']), safe='')}{port}/{its['NAME']}"
 
 
 def seed_leads(count: int, *, owners: Sequence[User] = (), seed: int = 1) -> None:

@@ -21,6 +21,8 @@ from crm.core.errors import Refused
 from crm.core.flow import Stateful
 from crm.core.locks import hold
 
+# So many new rows make what the planner knows of a table worthless.
+MANY = 1000
 # The columns that the database itself keeps, or that never change after the first write.
 OWN = ("id", "version", "created_at", "updated_at")
 
@@ -143,6 +145,12 @@ def insert_records(cursor: Any, model: type[models.Model], source: str, columns:
         f"INSERT INTO {model._meta.db_table} ({listed(given)}) SELECT s.record_id, {', '.join(values)} FROM {source} s",
         defaults,
     )
+    if cursor.rowcount >= MANY:
+        # A table that was never analyzed passes for one of a single row, if its rows may be as wide as ours: what
+        # joins it later in the same transaction would go through it once for every row.
+        keys = [c for c in ("id", "email_key", "linkedin_key") if c in {f.attname for f in model._meta.concrete_fields}]
+        cursor.execute(f"ANALYZE {model._meta.db_table} ({listed(keys)})")
+        cursor.execute("ANALYZE sync_externalid (object, system, value)")
 
 
 def lock_records(cursor: Any, model: type[models.Model], ids: str) -> None:

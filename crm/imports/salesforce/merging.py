@@ -28,10 +28,12 @@ def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
         SELECT * FROM (
             SELECT p.n, p.record_id, p.external_pk, p.was, (p.was - {present}) || {seen(layout)} AS seen
             FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE NOT p.is_new) k
-        WHERE seen <> was;
-        ANALYZE {KNOWN}
+        WHERE seen <> was
         """
     )
+    if cursor.rowcount == 0:
+        return
+    cursor.execute(f"ANALYZE {KNOWN}")
     lock_records(cursor, model, f"(SELECT record_id FROM {KNOWN})")
     merge = Merge(layout)
     merge.run(cursor, header)

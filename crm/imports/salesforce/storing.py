@@ -133,26 +133,35 @@ def _flag_duplicates(cursor: Any) -> None:
 
     By groups and not by pairs: an address that thousands share would make millions of pairs.
     """
-    groups = """
-        {name} AS (SELECT l.{key} AS key, min(l.id) AS first, max(l.id) AS last FROM leads_lead l
-                   WHERE l.{key} IN (SELECT {key} FROM mine WHERE {key} <> '') GROUP BY 1 HAVING count(*) > 1)"""
     cursor.execute(
         f"""
-        WITH mine AS (SELECT p.n, l.id, l.email_key, l.linkedin_key
-                      FROM {PLAN} p JOIN leads_lead l ON l.id = p.record_id),
-             {groups.format(name="by_email", key="email_key")},
-             {groups.format(name="by_linkedin", key="linkedin_key")}
-        INSERT INTO {FLAGS}
-        SELECT m.n, 'likely_duplicate', 'Likely the same person as lead ' || o.id || ', '
-               || COALESCE(NULLIF(btrim(o.first_name || ' ' || o.last_name), ''), NULLIF(o.email, ''), o.linkedin_url)
-               || CASE WHEN e.key IS NULL THEN ': the same LinkedIn URL.' ELSE ': the same email.' END
-        FROM mine m
-        LEFT JOIN by_email e ON e.key = m.email_key
-        LEFT JOIN by_linkedin i ON i.key = m.linkedin_key
-        JOIN leads_lead o ON o.id = COALESCE(CASE WHEN e.first = m.id THEN e.last ELSE e.first END,
-                                             CASE WHEN i.first = m.id THEN i.last ELSE i.first END)
+        CREATE TEMP TABLE import_keys ON COMMIT DROP AS
+        SELECT p.n, l.id, l.email_key, l.linkedin_key FROM {PLAN} p JOIN leads_lead l ON l.id = p.record_id;
+        ANALYZE import_keys
         """
     )
+    for key, said in (("email_key", "email"), ("linkedin_key", "LinkedIn URL")):
+        cursor.execute(
+            f"""
+            CREATE TEMP TABLE import_groups ON COMMIT DROP AS
+            SELECT l.{key} AS key, min(l.id) AS first, max(l.id) AS last FROM leads_lead l
+            WHERE l.{key} IN (SELECT {key} FROM import_keys WHERE {key} <> '') GROUP BY 1 HAVING count(*) > 1;
+            ANALYZE import_groups
+            """
+        )
+        cursor.execute(
+            f"""
+            INSERT INTO {FLAGS}
+            SELECT m.n, 'likely_duplicate', 'Likely the same person as lead ' || o.id || ', '
+                   || COALESCE(NULLIF(btrim(o.first_name || ' ' || o.last_name), ''), NULLIF(o.email, ''),
+                               o.linkedin_url)
+                   || ': the same {said}.'
+            FROM import_keys m JOIN import_groups g ON g.key = m.{key}
+            JOIN leads_lead o ON o.id = CASE WHEN g.first = m.id THEN g.last ELSE g.first END
+            """
+        )
+        drop(cursor, "import_groups")
+    drop(cursor, "import_keys")
 
 
 def _tell(cursor: Any, layout: Layout, file: str, report: Report) -> None:
