@@ -16,9 +16,9 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from crm.core.environment import broker, database, env, flag, one_of, whole_number, words
 from crm.core.logs import logging_config
-from crm.theme import UNFOLD as UNFOLD
 from crm.jobs.broker import ADDRESS, SCHEMES, is_embedded, transport_options
 from crm.jobs.schedule import SCHEDULE
+from crm.theme import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DATA = BASE_DIR / ".data"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import connections
 from django.db.models.signals import post_migrate
 
 
@@ -22,6 +23,9 @@ def make_system_user(sender: Any, using: str, **kwargs: Any) -> None:
     from crm import handbook
     from crm.people.models import SYSTEM_EMAIL, User
 
+    # Migrated back to before there were users.
+    if User._meta.db_table not in connections[using].introspection.table_names():
+        return
     role = handbook.current().roles_with("service")[0].key
     User.objects.using(using).get_or_create(
         email=SYSTEM_EMAIL,
