@@ -37,6 +37,10 @@ def nurture_reason_choices() -> list[tuple[str, str]]:
     return handbook.current().choices("lead.nurture_reasons")
 
 
+# The key of a URL that names a person on LinkedIn, not a company or some other site.
+LINKEDIN_PROFILE = "^(in|pub|sales/(lead|people))/."
+
+
 class Known(models.TextChoices):
     """What is known of one of Budget, Authority, Need and Timing."""
 
@@ -151,7 +155,7 @@ class Lead(LeadFlow):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=~Q(email="") | ~Q(linkedin_url=""),
+                condition=~Q(email="") | Q(linkedin_key__regex=LINKEDIN_PROFILE),
                 name="leads_lead_can_be_reached",
                 violation_error_message="A lead has an email or a LinkedIn profile URL.",
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,11 @@ def use_region(region: Callable[[], str]) -> None:
     default_region = region
 
 
+# How nearly every number of a list is written where the country code is 1. The library takes sixty microseconds to say
+# the same, which for a hundred thousand rows is six seconds.
+NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]*)?\(?([2-9][0-9]{2})\)?[ .-]*([0-9]{3})[ .-]*([0-9]{4})")
+
+
 @lru_cache(maxsize=4096)
 def e164(entered: str, region: str = "US") -> str:
     """Return the number as `+15552147954`, or an empty string when it cannot be one.
@@ -29,6 +35,8 @@ def e164(entered: str, region: str = "US") -> str:
     """
     if not entered:
         return ""
+    if region in ("US", "CA") and (plain := NORTH_AMERICAN.fullmatch(entered[:60])):
+        return "+1" + "".join(plain.groups())
     try:
         number = phonenumbers.parse(entered[:60], region)
     except phonenumbers.NumberParseException:

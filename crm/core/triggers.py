@@ -233,9 +233,44 @@ class GuardStatusInsert(_Guard):
         )
 
 
+class Refuse(pgtrigger.Trigger):
+    """Refuse statements of one kind on a table, whoever sends them."""
+
+    level = pgtrigger.Statement
+    when = pgtrigger.Before
+
+    def __init__(self, *, says: str, **kwargs: Any) -> None:
+        self.says = says
+        super().__init__(**kwargs)
+
+    def get_func(self, model: Any) -> str:
+        # Retention and the erasure of a person say in their transaction that they mean it.
+        return f"""
+            IF COALESCE(current_setting('crm.upkeep', true), '') <> 'on' THEN
+                RAISE EXCEPTION '{self.says}' USING ERRCODE = 'restrict_violation';
+            END IF;
+            RETURN NULL;
+        """
+
+
+def append_only(*columns: str) -> list[pgtrigger.Trigger]:
+    """The triggers of a table that is only ever added to; `columns` are those that no update may name, if not all."""
+    change: Any = pgtrigger.UpdateOf(*columns) if columns else pgtrigger.Update
+    says = "The change log is only ever added to"
+    return [
+        Refuse(name="keep_values", operation=change, says=says),
+        Refuse(name="keep_rows", operation=pgtrigger.Delete | pgtrigger.Truncate, says=says),
+    ]
+
+
 def tracked(*, unlogged: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
     """The triggers of a tracked table: version and change log. `unlogged` columns are neither."""
-    return [kind(unlogged=unlogged) for kind in (CountVersion, LogInsert, LogUpdate, LogDelete)]
+    logging: list[pgtrigger.Trigger] = [
+        kind(unlogged=unlogged) for kind in (CountVersion, LogInsert, LogUpdate, LogDelete)
+    ]
+    # TRUNCATE shows a trigger no rows: what cannot be logged cannot be done.
+    emptied = Refuse(name="log_no_truncate", operation=pgtrigger.Truncate, says="A tracked table is emptied by DELETE")
+    return [*logging, emptied]
 
 
 def guarded(flow: str, *, initial: str = "") -> list[pgtrigger.Trigger]:

@@ -11,6 +11,7 @@ from django.db.models import Func
 from django.db.models.functions import Now
 
 from crm.core.text import Line, Paragraphs
+from crm.core.triggers import append_only
 
 
 def current_transaction() -> Func:
@@ -40,6 +41,8 @@ class Transaction(models.Model):
             models.Index(fields=["id"], name="history_txn_unnumbered", condition=models.Q(pos__isnull=True)),
             models.Index(fields=["actor_id", "-id"], name="history_txn_by_actor"),
         ]
+        # All but `pos`, which is given after commit.
+        triggers = append_only("id", "actor_id", "actor_name", "via", "request", "reason", "recorded_at", "token")
 
     def __str__(self) -> str:
         return f"{self.actor_name or 'Outside Plumb'} ({self.via or 'database'}), {self.recorded_at:%Y-%m-%d %H:%M}"
@@ -78,6 +81,7 @@ class Change(models.Model):
             models.Index(fields=["object", "record_id", "id"], name="history_change_of_record"),
             models.Index(fields=["transaction", "id"], name="history_change_of_txn"),
         ]
+        triggers = append_only()
 
     def __str__(self) -> str:
         return f"{self.object} {self.record_id} version {self.version}"
@@ -119,6 +123,7 @@ class Move(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["object", "record_id", "version"], name="history_move_once_per_version")
         ]
+        triggers = append_only()
 
     def __str__(self) -> str:
         return f"{self.verb}: {self.from_state or '(nothing)'} to {self.to_state}"

@@ -62,7 +62,8 @@ class UserAdmin(RecordAdmin):
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
         """Name or email, anywhere in them: people are few, no index is needed."""
-        name = Lower(Concat("first_name", models.Value(" "), "last_name", models.Value(" "), "email"))
+        parts = ("first_name", models.Value(" "), "last_name", models.Value(" "), "email")
+        name = Lower(Concat(*parts, output_field=models.TextField()))
         found: models.QuerySet[Any] = queryset.annotate(said=name).filter(said__contains=term)
         return found
 

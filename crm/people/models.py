@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from crm import handbook
 from crm.core.keys import generated_key, key_of
@@ -78,6 +79,7 @@ class User(AbstractBaseUser, Record):  # type: ignore[django-manager-missing]
     is_service = models.BooleanField("service account", default=False, help_text="A program, which cannot log in here.")
     is_active = models.BooleanField("active", default=True, help_text="Users are deactivated, never deleted.")
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+    sessions_ended = models.PositiveIntegerField(default=0, editable=False)
 
     objects = UserManager()
 
@@ -93,10 +95,15 @@ class User(AbstractBaseUser, Record):  # type: ignore[django-manager-missing]
                 violation_error_message="Somebody has this email address already.",
             )
         ]
-        triggers = tracked(unlogged=("password", "last_login"))
+        triggers = tracked(unlogged=("password", "last_login", "sessions_ended"))
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must know: it ends with the password, and with each deactivation for good."""
+        known = f"{self.password}:{self.sessions_ended}"
+        return salted_hmac("crm.people.session", known, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         """The name as Django's templates ask for it."""

@@ -81,7 +81,8 @@ def deactivate_user(user: User, *, heir: User | None, actor: User, at: datetime,
             for rows in list(_owned_rows(locked)):
                 rows.update(owner=heir)
         locked.is_active = False
-        locked.save(update_fields=["is_active"])
+        locked.sessions_ended += 1
+        locked.save(update_fields=["is_active", "sessions_ended"])
     return locked
 
 

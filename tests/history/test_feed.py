@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -152,6 +154,14 @@ def test_each_transaction_is_numbered_once_and_without_gaps() -> None:
     assert sorted(pos or 0 for pos in after.values()) == list(range(1, len(after) + 1))
 
 
+@contextmanager
+def upkeep() -> Iterator[Any]:
+    """A cursor whose transaction may take rows out of the log, as retention and restoring a backup do."""
+    with transaction.atomic(), connection.cursor() as session:
+        session.execute("SELECT set_config('crm.upkeep', 'on', true)")
+        yield session
+
+
 # --- another history --------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +169,7 @@ def test_a_cursor_from_before_a_restored_backup_is_refused() -> None:
     make_account()
     _, cursor = follow(Cursor())
     # The backup is older than the cursor; what is written after it takes the same places in the feed.
-    with connection.cursor() as session:
+    with upkeep() as session:
         session.execute("DELETE FROM history_change WHERE transaction_id = (SELECT max(id) FROM history_transaction)")
         session.execute("DELETE FROM history_transaction WHERE id = (SELECT max(id) FROM history_transaction)")
     with pytest.raises(Refused) as shorter:
@@ -176,7 +186,7 @@ def test_a_cursor_older_than_what_is_kept_is_refused() -> None:
     make_account()
     _, cursor = follow(Cursor())
     make_account()
-    with connection.cursor() as session:
+    with upkeep() as session:
         session.execute("DELETE FROM history_transaction WHERE pos <= %s", [cursor.pos])
     with pytest.raises(Refused):
         read_feed(cursor)

@@ -87,7 +87,15 @@ def test_who_is_deactivated_is_out_at_once_and_can_come_back(alice: User, root: 
     deactivate_user(alice, heir=None, actor=root, at=now, via="admin")
     assert client.get("/admin/leads/lead/").status_code == 302
     reactivate_user(alice, actor=root, at=now, via="admin")
+    assert client.get("/admin/leads/lead/").status_code == 302, "the session of before came back"
     assert client_of(User.objects.get(pk=alice.pk)).get("/admin/leads/lead/").status_code == 200
+
+
+def test_colleagues_are_found_by_name_and_email(alice: User, bob: User, root: User) -> None:
+    for term in ("ali", "ALICE@exam"):
+        shown = client_of(root).get("/admin/people/user/", {"q": term}).content.decode()
+        assert "alice@example.com" in shown
+        assert "bob@example.com" not in shown
 
 
 def test_a_new_person_gets_a_link_and_sets_a_password_by_it(root: User, client: Client) -> None:

@@ -58,7 +58,7 @@ class Layout:
         self.kind = kind
         self.place = {name: place for place, name in enumerate(header)}
         self.fields = {f.attname: f for f in kind.model._meta.concrete_fields}
-        named = self._named(header)
+        named = self._named()
         self.links: list[Link] = [link for link in kind.links if link.source in self.place]
         self.targets = [*named, *(w.column for name, w in kind.words.items() if name in self.place)]
         self.keys = {f.of: f.attname for f in self.fields.values() if isinstance(f, PhoneKey) and f.of in named}
@@ -83,12 +83,15 @@ class Layout:
         self.keep = [(place, name) for place, name in enumerate(header) if name not in taken]
         self.blank = [self._empty(column) for column in self.columns]
 
-    def _named(self, header: list[str]) -> dict[str, str]:
+    def _named(self) -> dict[str, str]:
         """The source of each plain field. Of several columns for one field the first is taken, the others kept."""
-        becomes = {name: column for name, column in self.kind.fields.items() if name in self.place}
-        if "linkedin_url" in self.fields:
-            becomes |= {name: "linkedin_url" for name in header if LINKEDIN.fullmatch(name)}
-        return {column: name for name, column in reversed(becomes.items())}
+        named: dict[str, str] = {}
+        for name in self.place:
+            linkedin = "linkedin_url" in self.fields and LINKEDIN.fullmatch(name)
+            column = self.kind.fields.get(name) or ("linkedin_url" if linkedin else "")
+            if column:
+                named.setdefault(column, name)
+        return named
 
     def _key(self, column: str) -> int:
         return self.at[self.keys[column]] if column in self.keys else -1

@@ -167,7 +167,7 @@ def _flag_duplicates(cursor: Any) -> None:
 def _tell(cursor: Any, layout: Layout, file: str, report: Report) -> None:
     """Put the flags into the report: one problem for each row and code."""
     cursor.execute(
-        f"SELECT n, external_id, code, string_agg(message, ' ') FROM {FLAGS} JOIN {PLAN} USING (n) GROUP BY 1, 2, 3"
+        f"SELECT n, external_id, code, string_agg(message, ' ') FROM {FLAGS} JOIN {PLAN} USING (n) GROUP BY 1, 2, 3 ORDER BY 1, 3"
     )
     while rows := cursor.fetchmany(BATCH):
         for row in rows:
