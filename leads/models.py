@@ -197,6 +197,12 @@ class Lead(LeadFlow):
         return f"{self.first_name} {self.last_name}".strip() or self.email or self.linkedin_url
 
     @property
+    def linkedin_link(self) -> str:
+        """The profile's address as a page may link to it: http or https, or empty."""
+        url = self.linkedin_url if "://" in self.linkedin_url else f"https://{self.linkedin_url}"
+        return url if self.linkedin_url and url.lower().startswith(("https://", "http://")) else ""
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody may still work it."""
         return self.status not in CLOSED

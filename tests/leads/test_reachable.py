@@ -44,3 +44,16 @@ def test_any_other_address_is_not(url: str) -> None:
 @pytest.mark.parametrize("url", OTHERS)
 def test_with_an_email_it_does_not_matter(url: str) -> None:
     Lead.objects.create(email="lea@globex.example", linkedin_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://www.linkedin.com/in/lea", "https://www.linkedin.com/in/lea"),
+        ("linkedin.com/in/lea", "https://linkedin.com/in/lea"),
+        ("javascript://linkedin.com/%0aalert(1)", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_web_address_becomes_a_link(url: str, link: str) -> None:
+    assert Lead(linkedin_url=url).linkedin_link == link
