@@ -25,7 +25,8 @@ REQUIRED = ("Id", "Email")
 # What a file may change of a user who is here; the address and whether they are active decide who logs in.
 FOLLOWED = {"FirstName": "first_name", "LastName": "last_name", "TimeZoneSidKey": "zone"}
 LOGIN = {"Email": "email", "IsActive": "is_active"}
-READ = {*FOLLOWED, *LOGIN, "Id", "IsDeleted", "Name", "CreatedDate", "LastModifiedDate"}
+TIMES = {"CreatedDate": "created_at", "LastModifiedDate": "updated_at"}
+READ = {*FOLLOWED, *LOGIN, *TIMES, "Id", "IsDeleted", "Name"}
 
 
 class UserImport:
@@ -112,11 +113,14 @@ class UserImport:
         user = User(email=email, role=self.role, is_active=is_true(row.get("IsActive", "1")))
         user.set_unusable_password()
         self._follow(user, line, external_id, row, FOLLOWED)
-        try:
-            user.created_at = read_time(row.get("CreatedDate", ""))
-            user.updated_at = read_time(row.get("LastModifiedDate", ""))
-        except Bad:
-            user.created_at = user.updated_at = self.at
+        for name, column in TIMES.items():
+            cell = row.get(name, "").strip()
+            try:
+                setattr(user, column, read_time(cell) if cell else self.at)
+            except Bad as bad:
+                setattr(user, column, self.at)
+                user.kept[name] = cell
+                self.report.add(self.file, line, external_id, bad.code, f"{name} {bad.message}: kept with the record.")
         user.save(force_insert=True)
         return user
 

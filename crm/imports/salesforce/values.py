@@ -11,10 +11,14 @@ from typing import Any
 
 from django.db import models
 
-from crm.core.text import Email
+from crm.core.text import Email, Link
 
 Reader = Callable[[str], str]
 LARGEST_NUMBER = 2_147_483_647
+# What lies outside is a slip of whoever typed it; near the ends of the calendar a time zone has no room either.
+YEARS = range(1970, 2101)
+# An address that a browser opens as a page: nothing that runs, mails or dials.
+URL = re.compile(r"(?:(?:https?:)?//)?[^\s/?#@:\\]+\.[^\s/?#@:\\]+(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE)
 # What forms accept as an address, nearly: something before one @, and a domain with a dot in it.
 EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;.]+\.?")
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
@@ -34,6 +38,8 @@ def reader_of(field: models.Field[Any, Any]) -> Reader:
     """The reader of a column that is stored in this field."""
     if field.name == "linkedin_url":
         return partial(read_linkedin, longest=field.max_length or 0)
+    if isinstance(field, Link):
+        return partial(read_url, longest=field.max_length or 0)
     if isinstance(field, Email):
         return partial(read_email, longest=field.max_length or 0)
     if isinstance(field, models.PositiveIntegerField):
@@ -63,8 +69,15 @@ def read_email(cell: str, *, longest: int) -> str:
 
 def read_linkedin(cell: str, *, longest: int) -> str:
     """A profile's URL, with or without its scheme."""
-    if "linkedin." not in cell.lower():
+    if "linkedin." not in cell.lower() or not URL.fullmatch(cell):
         raise Bad("bad_linkedin_url", f"“{cell[:80]}” is no LinkedIn URL")
+    return read_text(cell, longest=longest)
+
+
+def read_url(cell: str, *, longest: int) -> str:
+    """A web page's address, with or without its scheme."""
+    if not URL.fullmatch(cell):
+        raise Bad("bad_url", f"“{cell[:80]}” is no web address (https://acme.example)")
     return read_text(cell, longest=longest)
 
 
@@ -99,9 +112,16 @@ def _number(cell: str) -> Decimal:
 def read_day(cell: str) -> str:
     """A date, also written with a time."""
     try:
-        return date.fromisoformat(cell[:10]).isoformat()
+        day = date.fromisoformat(cell[:10])
     except ValueError:
         raise Bad("bad_date", f"“{cell[:80]}” is no date (2024-07-11)") from None
+    if day.year not in YEARS:
+        raise _out_of_range(cell)
+    return day.isoformat()
+
+
+def _out_of_range(cell: str) -> Bad:
+    return Bad("bad_date", f"“{cell[:80]}” is before {YEARS[0]} or after {YEARS[-1]}")
 
 
 def read_currency(cell: str) -> str:
@@ -117,6 +137,8 @@ def read_time(cell: str) -> datetime:
     """A moment; without a zone it is UTC, as exports are."""
     try:
         moment = datetime.fromisoformat(cell)
+        if moment.year not in YEARS:
+            raise _out_of_range(cell)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Bad("bad_date", f"“{cell[:80]}” is no date and time (2024-07-11T21:22:06.000+0000)") from None
