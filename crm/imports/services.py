@@ -193,7 +193,8 @@ def _store_mended(held: HeldRow, kind: Kind, mended: Mapping[str, str], report: 
         store_staged(cursor, mapper.layout, header, held.file, report, held.run)
     if not report.files[held.file].rejected:
         return
-    why = row[mapper.layout.at["hold_code"]] or f"{kind.needed_link.object if kind.needed_link else ''}_not_found"
+    holds = {*(need.code for need in kind.needs), f"{kind.needed_link.object if kind.needed_link else ''}_not_found"}
+    why = next(problem.code for problem in report.problems if problem.code in holds)
     wrong = [problem for problem in report.problems if problem.code == why or problem.code.startswith(("bad_", "too_"))]
     fields = {"bad_email": "email", "bad_linkedin_url": "linkedin_url", "no_email_or_linkedin": "email"}
     missing = [Missing(problem.code, problem.message, fields.get(problem.code, "")) for problem in wrong]

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.objects import Need
 from crm.imports.salesforce.planning import CHANGED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
 from crm.imports.store import lock_records, update_records
 
@@ -66,7 +67,7 @@ class Merge:
             self.values[column] = self._choose(column, f'p."{column}"', column, says)
         self.lost = "false"
         for need in kind.needs:
-            self._never_all_empty(need.columns)
+            self._never_all_empty(need)
         if flow:
             self.values[flow] = f'CASE WHEN d.refused IS NULL AND d.wants THEN s."{flow}" ELSE r."{flow}" END'
             self.values[f"{flow}_since"] = f's."{flow}_since"'
@@ -80,10 +81,10 @@ class Merge:
     def _choose(self, name: str, theirs: str, column: str, also: str = "true") -> str:
         return f'CASE WHEN {self._changed(name)} AND ({also}) THEN {theirs} ELSE r."{column}" END'
 
-    def _never_all_empty(self, columns: tuple[str, ...]) -> None:
+    def _never_all_empty(self, need: Need) -> None:
         """Of these columns one stays filled: a file that empties them all leaves them as they are."""
-        merged = {column: self.values.get(column, f'r."{column}"') for column in columns}
-        self.lost = " AND ".join(f"{value} = ''" for value in merged.values())
+        merged = {column: self.values.get(column, f'r."{column}"') for column in need.columns}
+        self.lost = " AND ".join(need.lacks(column, value) for column, value in merged.items())
         for column, value in merged.items():
             if column in self.values:
                 self.values[column] = f'CASE WHEN {self.lost} THEN r."{column}" ELSE {value} END'

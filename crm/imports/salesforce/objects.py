@@ -10,7 +10,7 @@ from contracts.models import Opportunity
 from crm.core.records import Record
 from crm.handbook.document import SalesforceMap
 from crm.imports.salesforce.states import Placing, place_lead, place_opportunity
-from leads.models import Lead
+from leads.models import LINKEDIN_PROFILE, Lead
 from leads.statuses import Status
 
 # The standard objects have no column for it; these are the names that people give the one they add.
@@ -31,11 +31,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Columns of which one must be filled: what the database asks of every record."""
+    """Columns of which one must be filled: what the database asks of every record.
+
+    `profile` is the one among them that counts only if it names a person on LinkedIn.
+    """
 
     columns: tuple[str, ...]
     code: str
     message: str
+    profile: str = ""
+
+    def lacks(self, column: str, value: str) -> str:
+        """SQL: whether this value of the column is not enough."""
+        return f"linkedin_key({value}) !~ '{LINKEDIN_PROFILE}'" if column == self.profile else f"{value} = ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +193,7 @@ LEAD = Kind(
             ("email", "linkedin_url"),
             "no_email_or_linkedin",
             "A lead has an email or a LinkedIn profile URL; this one has neither.",
+            profile="linkedin_url",
         ),
     ),
     flow=place_lead,

@@ -185,7 +185,16 @@ class RowMapper:
             if not any(values[at[column]] for column in need.columns if column in at):
                 values[at["hold_code"]], values[at["hold_message"]] = need.code, need.message
                 break
-        if values[at["hold_code"]] or self.kind.may_be_held(values[at[self.layout.flow]] if self.kind.flow else ""):
+        # Whether a URL is a profile's is the database's to say (storing).
+        asked = any(
+            need.profile and not any(values[at[c]] for c in need.columns if c in at and c != need.profile)
+            for need in self.kind.needs
+        )
+        if (
+            asked
+            or values[at["hold_code"]]
+            or self.kind.may_be_held(values[at[self.layout.flow]] if self.kind.flow else "")
+        ):
             values[at["raw"]] = orjson.dumps(dict(zip(self.header, cells, strict=True))).decode()
 
 

@@ -9,15 +9,19 @@ from crm.imports.report import Report
 from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.merging import bring_up_to_date
+from crm.imports.salesforce.objects import Link
 from crm.imports.salesforce.planning import ALL, CHANGED, FLAGS, PLAN, STAGED, kept, make_plan, seen
 from crm.imports.store import drop, insert_records
 
 BATCH = 5000
+# No company has as many levels of subsidiaries or superiors; a circle of more is not looked for.
+HIGHEST = 20
 
 
 def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, report: Report, run: ImportRun) -> None:
     """Store what was staged of one file, and complete the report of it."""
     _refuse_second_ids(cursor, file, report)
+    _hold_without_profile(cursor, layout)
     make_plan(cursor, layout)
     _make_new(cursor, layout, file)
     bring_up_to_date(cursor, layout, header)
@@ -43,6 +47,19 @@ def _refuse_second_ids(cursor: Any, file: str, report: Report) -> None:
     for line, external_id, first in cursor.fetchall():
         report.files[file].rejected += 1
         report.cannot_read(file, line, external_id, "duplicate_id", f"Line {first} has this Id already.")
+
+
+def _hold_without_profile(cursor: Any, layout: Layout) -> None:
+    """A LinkedIn URL of a company or of nobody reaches no person: only the key's function can tell."""
+    for need in layout.kind.needs:
+        if need.profile in layout.at:
+            lacking = " AND ".join(need.lacks(c, f's."{c}"') for c in need.columns if c in layout.at)
+            said = f"{need.message} ({{}} names no person: linkedin.com/in/name would.)"
+            cursor.execute(
+                f"UPDATE {STAGED} s SET hold_code = %s, hold_message = replace(%s, '{{}}', s.\"{need.profile}\")"
+                f" WHERE s.hold_code IS NULL AND {lacking}",
+                [need.code, said],
+            )
 
 
 def _make_new(cursor: Any, layout: Layout, file: str) -> None:
@@ -124,8 +141,36 @@ def _flag_links(cursor: Any, layout: Layout, file: str, report: Report) -> None:
                 )
                 report.add(file, 0, "", "owner_not_found", said)
         else:
-            said = f"'{link.source} ' || s.\"x_{link.column}\" || ' is not known here: kept with the record.'"
-            cursor.execute(f"INSERT INTO {FLAGS} SELECT n, 'unresolved_link', {said} FROM {joined}")
+            theirs = f's."x_{link.column}"'
+            own = f"{theirs} = p.external_id" if link.object == layout.kind.object else "false"
+            cursor.execute(
+                f"INSERT INTO {FLAGS} SELECT n, CASE WHEN {own} THEN 'own_parent' ELSE 'unresolved_link' END,"
+                f" CASE WHEN {own} THEN '{_itself(link)} ({link.source}): kept with the record.'"
+                f" ELSE '{link.source} ' || {theirs} || ' is not known here: kept with the record.' END FROM {joined}"
+            )
+        if link.object == layout.kind.object:
+            _flag_circles(cursor, layout, link)
+
+
+def _itself(link: Link) -> str:
+    return "They report to themselves" if link.column == "reports_to_id" else "It is its own parent"
+
+
+def _flag_circles(cursor: Any, layout: Layout, link: Link) -> None:
+    """Rows whose chain of parents comes back to them: stored as they are, for a person to say who is above whom."""
+    table = layout.kind.model._meta.db_table
+    cursor.execute(
+        f"""
+        WITH RECURSIVE above (n, start, at, steps) AS (
+            SELECT p.n, r.id, r."{link.column}", 1 FROM {PLAN} p JOIN {table} r ON r.id = p.record_id
+            WHERE r."{link.column}" IS NOT NULL
+            UNION ALL
+            SELECT a.n, a.start, r."{link.column}", a.steps + 1 FROM above a JOIN {table} r ON r.id = a.at
+            WHERE a.at <> a.start AND a.steps < {HIGHEST} AND r."{link.column}" IS NOT NULL)
+        INSERT INTO {FLAGS} SELECT n, 'circular', '{link.source} leads in a circle, back to this row.'
+        FROM above WHERE at = start
+        """
+    )
 
 
 def _flag_duplicates(cursor: Any) -> None:
@@ -167,7 +212,8 @@ def _flag_duplicates(cursor: Any) -> None:
 def _tell(cursor: Any, layout: Layout, file: str, report: Report) -> None:
     """Put the flags into the report: one problem for each row and code."""
     cursor.execute(
-        f"SELECT n, external_id, code, string_agg(message, ' ') FROM {FLAGS} JOIN {PLAN} USING (n) GROUP BY 1, 2, 3 ORDER BY 1, 3"
+        f"SELECT n, external_id, code, string_agg(message, ' ') FROM {FLAGS} JOIN {PLAN} USING (n)"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 3"
     )
     while rows := cursor.fetchmany(BATCH):
         for row in rows:
