@@ -8,7 +8,6 @@ import pytest
 
 from accounts.models import Account
 from contracts.models import Opportunity
-from crm.imports.models import HeldRow
 from crm.people.models import User
 from leads.models import Lead
 from tests.imports.export import CREATED_AT, NOW, account, bring_in, codes, lead, only, opportunity, user, write
