@@ -21,8 +21,9 @@ from crm.core.flow import Ask
 from crm.core.keys import compute_keys
 from crm.core.locks import hold
 from crm.core.permissions import may
+from crm.core.text import tidy, whole_number
 from crm.people.models import User
-from leads.conversion_facts import LONGEST_ID, NEW
+from leads.conversion_facts import NEW
 from leads.models import Conversion, Lead
 
 M = TypeVar("M", bound=models.Model)
@@ -69,7 +70,8 @@ def hold_for_convert(ids: Iterable[int], facts: Mapping[str, Any]) -> None:
     """Hold every key that matching looks for, so that two conversions of one company wait for each other; then lock
     the rows that may be used, in the one order (accounts, contacts, opportunities)."""
     leads = list(Lead.objects.filter(pk__in=ids).order_by("pk"))
-    account_name = str(facts.get("account_name") or "")
+    # Before the form has read the facts: they are as they were sent.
+    account_name = tidy(str(facts.get("account_name") or ""))
     hold(*(key for lead in leads for key in _keys(lead, account_name)))
     chosen = {name: _id_of(facts.get(name)) for name, _ in KINDS}
     wanted: dict[str, set[int]] = {name: {pk} - {0} for name, pk in chosen.items()}
@@ -202,8 +204,7 @@ def _exact_ids(candidates: Iterable[Candidate[Any]]) -> set[int]:
 
 def _id_of(wanted: Any) -> int:
     """The id of a record that was chosen, as an instance or as it was entered; 0 for none and for `new`."""
-    text = str(getattr(wanted, "pk", wanted))
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else 0
+    return whole_number(str(getattr(wanted, "pk", wanted))) or 0
 
 
 def _open_opportunities(account: Account | None) -> list[Candidate[Opportunity]]:

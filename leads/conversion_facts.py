@@ -12,12 +12,12 @@ from accounts.models import Account, Contact
 from contracts.models import Opportunity, type_choices
 from crm.core.errors import Missing
 from crm.core.flow import Ask
+from crm.core.text import whole_number
 from crm.people.models import User
 from leads import guards
 from leads.facts import HeldFacts, day, offer, word
 
 NEW = "new"
-LONGEST_ID = 18  # digits that are sure to fit a bigint
 
 
 class UseOrNew(forms.CharField):
@@ -34,9 +34,10 @@ class UseOrNew(forms.CharField):
         if text in ("", NEW):
             return text
         name = self.kind._meta.verbose_name
-        if not text.isdecimal() or len(text) > LONGEST_ID:
+        number = whole_number(text)
+        if number is None:
             raise forms.ValidationError(f"Choose an {name} by its id, or “new”.")
-        found = self.kind._base_manager.filter(pk=int(text)).first()
+        found = self.kind._base_manager.filter(pk=number).first()
         if found is None:
             raise forms.ValidationError(f"There is no {name} {text}.")
         return found

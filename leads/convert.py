@@ -15,6 +15,7 @@ from crm import handbook
 from crm.core.dialogs import url_of
 from crm.core.door import decide
 from crm.core.flow import Facts
+from crm.core.text import tidy, whole_number
 from leads.conversion import Preview, preview
 from leads.conversion_facts import NEW
 from leads.forms import BantForm
@@ -77,7 +78,9 @@ class ConvertDialog(LeadMove):
         """The three groups of radios and the summary of BANT."""
         data = self.request.POST
         picked = data.get("account")
-        found = preview(self.record, account_name=data.get("account_name", ""))
+        # A name that will not do finds nothing: only what the form let through is looked for.
+        name = form.cleaned_data.get("account_name", "") if form.is_bound and not form.has_error("account_name") else ""
+        found = preview(self.record, account_name=name)
         accounts = choices(found.accounts, picked, f"Make a new account “{found.account_name or '…'}”")
         # Opportunities are those of the account that is picked now, whether by us or by the user.
         account_id = next((choice.value for choice in accounts if choice.chosen), "")
@@ -93,17 +96,18 @@ class ConvertDialog(LeadMove):
                 "Make a new opportunity",
                 several="decide",
             ),
-            "account_name": data.get("account_name", "") or self.record.company,
+            "account_name": tidy(data.get("account_name", "")) or self.record.company,
             "bant": BantForm(instance=self.record).rows(),
             "record_url": url_of(self.record, "change"),
         }
 
     def _opportunities(self, found: Preview, account_id: str) -> list[Candidate[Any]]:
-        if not account_id.isdigit():
+        number = whole_number(account_id)
+        if number is None:
             return []
-        if found.account is not None and str(found.account.pk) == account_id:
+        if found.account is not None and found.account.pk == number:
             return found.opportunities
-        account = Account.objects.filter(pk=int(account_id)).first()
+        account = Account.objects.filter(pk=number).first()
         return preview(self.record, account=account).opportunities if account else []
 
 

@@ -16,6 +16,7 @@ from crm.activities.models import NextTouch
 from crm.core.meanwhile import Meanwhile, changes_after
 from crm.core.offers import moves_of, state_label
 from crm.core.permissions import may
+from crm.core.text import whole_number
 from crm.history.models import Move
 from crm.history.selectors import Line, Words
 from crm.sync.models import ExternalId
@@ -169,7 +170,8 @@ def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | Non
 
 def meanwhile(lead: Lead, version: str) -> Sequence[Meanwhile]:
     """What others did to the lead since `version` was on the page."""
-    return changes_after(lead, int(version) if version.isdigit() else lead.version)
+    opened = whole_number(version)
+    return changes_after(lead, lead.version if opened is None else opened)
 
 
 def provenance(lead: Lead) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from crm.core.errors import Refused, Stale
 from crm.core.flow import Facts, Stateful
 from crm.core.offers import VIA
 from crm.core.permissions import may
+from crm.core.text import whole_number
 from leads import page
 from leads.conversion import accept_conversion
 from leads.forms import BantForm, NextTouchForm, TouchForm
@@ -95,7 +96,7 @@ def bant(request: HttpRequest, lead: Lead) -> HttpResponse:
     """Note what is known of Budget, Authority, Need and Timing."""
     version = request.POST.get("version", "")
     form = BantForm(request.POST, instance=Lead.objects.get(pk=lead.pk))
-    at, refusal = timezone.now(), None
+    at, opened, refusal = timezone.now(), whole_number(version), None
     if form.is_valid():
         try:
             note_bant(
@@ -104,7 +105,7 @@ def bant(request: HttpRequest, lead: Lead) -> HttpResponse:
                 actor=request.user,  # type: ignore[arg-type]
                 at=at,
                 via=VIA,
-                version=int(version) if version.isdigit() else lead.version,
+                version=lead.version if opened is None else opened,
             )
         except Refused as refused:
             refusal = refused

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection, transaction
 
+from crm.core.text import tidy
+
 if TYPE_CHECKING:
     from crm.people.models import User
 
@@ -57,7 +59,7 @@ def acting(*, actor: User, via: str, at: datetime, reason: str = "") -> Iterator
         with transaction.atomic():
             yield outer
         return
-    frame = Acting(actor, via, at, reason)
+    frame = Acting(actor, via, at, tidy(reason))
     token = _current.set(frame)
     try:
         with transaction.atomic():

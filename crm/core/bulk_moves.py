@@ -20,6 +20,7 @@ from crm.core.errors import Refused
 from crm.core.flow import Ask, Verb
 from crm.core.offers import VIA, state_label
 from crm.core.permissions import may
+from crm.core.text import whole_number
 
 # One transaction, one page of results; more than this is work for a job.
 MOST = 500
@@ -70,7 +71,8 @@ class BulkMoves(View):
         """The selection: the list's own, or what the last step handed on."""
         if self.chosen is not None:
             return list(self.chosen.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
-        return sorted({int(text) for text in self.request.POST.getlist("ids") if text.isdigit() and len(text) < 19})
+        numbers = {whole_number(text) for text in self.request.POST.getlist("ids")}
+        return sorted(number for number in numbers if number is not None)
 
     def offers(self, records: Sequence[Any]) -> list[Offer]:
         """Every verb that at least one of the selection could make."""
@@ -126,7 +128,7 @@ class BulkMoves(View):
                 actor=self.request.user,  # type: ignore[arg-type]
                 at=self.at,
                 via=VIA,
-                reason=sent.get("reason", "").strip(),
+                reason=sent.get("reason", ""),
                 facts={name: sent[name] for name in names if name in sent},
             )
         ]

@@ -23,12 +23,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
-from crm.core.door import decide, find_verb, move
+from crm.core.door import LONGEST_REASON, decide, find_verb, move
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.flow import Ask, Facts, Stateful
 from crm.core.meanwhile import Meanwhile, changes_after
 from crm.core.offers import VIA, may_take_back, state_label, target_label
 from crm.core.permissions import may
+from crm.core.text import whole_number
 
 if TYPE_CHECKING:
     from crm.history.models import Move
@@ -41,7 +42,9 @@ REFUSED_HEADER = "Plumb-Refused"
 class NoteForm(forms.Form):
     """The reason every move may carry, and some must."""
 
-    reason = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = forms.CharField(
+        label="Note", required=False, max_length=LONGEST_REASON, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class MoveDialog(View):
                 actor=self.actor,
                 at=self.at,
                 via=VIA,
-                reason=request.POST.get("reason", "").strip(),
+                reason=request.POST.get("reason", ""),
                 version=self.opened_version(),
                 **facts,
             )
@@ -122,7 +125,7 @@ class MoveDialog(View):
     def opened_version(self) -> int | None:
         """The version of the record that the user looked at."""
         text = self.request.POST.get("version", "") or self.request.GET.get("version", "")
-        return int(text) if text.isdigit() and len(text) < 10 else None
+        return whole_number(text)
 
     def form(self, data: Any) -> Facts:
         """The verb's own form: filled in as it was sent, or with what is most likely."""

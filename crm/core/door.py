@@ -22,12 +22,14 @@ from crm.core.errors import Missing, Refused, Stale
 from crm.core.flow import Ask, Stateful, Verb
 from crm.core.permissions import may
 from crm.core.phones import renew_keys
+from crm.core.text import tidy
 
 if TYPE_CHECKING:
     from crm.history.models import Move
     from crm.people.models import User
 
 R = TypeVar("R", bound=Stateful)
+LONGEST_REASON = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def move(
     """
     info = find_verb(type(record), verb)
     with acting(actor=actor, via=via, at=at, reason=reason):
-        ask = Ask(actor, at, via, reason, facts)
+        ask = Ask(actor, at, via, tidy(reason), facts)
         type(record).take_holds([record.pk], info, ask)
         locked = type(record)._base_manager.select_for_update(of=("self",)).filter(pk=record.pk).first()
         if locked is None:
@@ -203,7 +205,7 @@ def move_many(
     wanted = sorted(set(ids))
     outcomes: list[Outcome] = []
     with acting(actor=actor, via=via, at=at, reason=reason):
-        ask = Ask(actor, at, via, reason, facts or {})
+        ask = Ask(actor, at, via, tidy(reason), facts or {})
         kind.take_holds(wanted, info, ask)
         found = list(kind._base_manager.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
         kind.prepare_moves(found)
@@ -294,6 +296,8 @@ def next_ids(kind: type[models.Model], count: int) -> list[int]:
 def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models.Model], list[str]] | Refused:
     """Decide and change the instance in memory: its `Move`, rows to store with it, and the changed fields."""
     facts, wrong = read_facts(record, info, ask.facts, ask.at)
+    if len(ask.reason) > LONGEST_REASON:
+        wrong.append(Missing("invalid_reason", f"Note: {LONGEST_REASON:,} characters at most.", "reason"))
     ask = replace(ask, facts=facts)
     refusal = decide(record, info, ask)
     if wrong and (refusal is None or refusal.code == "missing_facts"):
@@ -367,6 +371,6 @@ def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
             return value.isoformat()
         if isinstance(value, models.Model):
             return {"id": value.pk, "name": str(value)}
-        return str(value) if isinstance(value, Decimal) else value
+        return format(value, "f") if isinstance(value, Decimal) else value
 
     return {key: simple(value) for key, value in facts.items() if value not in (None, "")}

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
+from crm.core.text import whole_number
+
 MINE, THEIRS = "mine", "theirs"
 
 
@@ -40,8 +42,7 @@ def edit_of(request: HttpRequest) -> Edit:
     if not hasattr(request, "record_edit"):
         edit = Edit()
         if request.method == "POST":
-            given = request.POST.get("version", "")
-            edit.version = int(given) if given.isdecimal() and len(given) < 10 else None
+            edit.version = whole_number(request.POST.get("version", ""))
             edit.choices = {name: request.POST.get(f"keep_{name}", "") for name in request.POST.getlist("collided")}
         request.record_edit = edit  # type: ignore[attr-defined]
     found: Edit = request.record_edit  # type: ignore[attr-defined]

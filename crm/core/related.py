@@ -14,6 +14,7 @@ from django.utils.text import capfirst
 
 from crm.core.admin_list import OneFilter
 from crm.core.paging import capped_count, count_words
+from crm.core.text import whole_number
 
 SHOWN = 10
 Column = tuple[str, Callable[[Any], Any]]
@@ -69,7 +70,7 @@ def of_record(parameter: str, kind: type[models.Model]) -> type[OneFilter]:
     class OfRecord(OneFilter):
         def options(self, request: HttpRequest) -> list[tuple[str, str]]:
             asked = request.GET.get(parameter, "")
-            if not asked.isdecimal() or len(asked) > 18:
+            if whole_number(asked) is None:
                 return []
             found = kind._default_manager.filter(pk=asked).first()
             return [(asked, str(found))] if found else []

@@ -28,7 +28,7 @@ class SpoolChunkedBodies:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH") or ""
-        if length.isdigit() and int(length) > self.limit:
+        if length.isdecimal() and int(length) > self.limit:
             return self.refuse(start_response)
         # Only a server that ends the stream itself may be read to its end; with any other that would wait forever.
         if length or not environ.get("wsgi.input_terminated") or not environ.get("HTTP_TRANSFER_ENCODING"):

@@ -22,6 +22,11 @@ def tidy(value: str) -> str:
     return unicodedata.normalize("NFC", value.replace("\x00", "")).strip()
 
 
+def whole_number(text: str) -> int | None:
+    """The number written in plain digits, at most 18 of them, so that it fits a bigint; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
 class TidyMixin:
     """Tidies at every write that passes a field: save, bulk_create, bulk_update, update and lookups."""
 

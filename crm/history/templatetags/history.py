@@ -10,6 +10,7 @@ from django.db import models
 from django.template.context import Context
 
 from crm.core.flow import Stateful
+from crm.core.text import whole_number
 from crm.history.selectors import history_of, time_in_states
 
 register = template.Library()
@@ -22,7 +23,7 @@ def history_panel(context: Context, record: models.Model, limit: int = PAGE) -> 
     """The newest changes of a record, older ones by `?before=` where the page hands the request on."""
     request = context.get("request")
     asked = request.GET.get("before", "") if request else ""
-    before = int(asked) if asked.isdecimal() and len(asked) < 19 else None
+    before = whole_number(asked)
     entries = history_of(record, limit + 1, before=before)
     more = len(entries) > limit
     return {"entries": entries[:limit], "older": entries[limit - 1].id if more else None, "paged": before is not None}
