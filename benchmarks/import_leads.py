@@ -1,8 +1,9 @@
 """Importing leads from a Salesforce export, beside COPY of the same rows into an untracked copy of the table.
 
-Ours is the whole command in a process of its own, from when Django is up: it reads the CSV, maps, finds by id, writes
-leads, moves, ids and change log, looks for duplicates, and prints its report. The limit is one COPY of the finished rows
-into a table with the same columns, generated columns, checks and indexes, but no triggers and no foreign keys.
+Ours is the whole command in a process of its own, from when Django is up: it reads the CSV, maps, finds by id,
+writes leads, moves, ids and change log, looks for duplicates, and prints its report. The limit is one COPY of the
+finished rows into a table with the same columns, generated columns, checks and indexes, but no triggers and no
+foreign keys.
 """
 
 from __future__ import annotations

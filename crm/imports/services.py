@@ -112,6 +112,7 @@ def _import_file(
                 mapper = RowMapper(kind, table.header, name, report, at=at)
                 with connection.cursor() as cursor:
                     stage(cursor, STAGED, mapper.layout.types, mapper.rows(table))
+                    progress(f"{name}: storing", 0)
                     store_staged(cursor, mapper.layout, table.header, name, report, run)
             counts.read = table.read
     except Unreadable as broken:
