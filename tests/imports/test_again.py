@@ -9,13 +9,12 @@ import pytest
 
 from crm.core.acting import acting
 from crm.core.door import move
-from crm.history.models import Change, Move
+from crm.history.models import Change
 from crm.people.models import User
 from crm.sync.models import ExternalId
 from leads.models import Lead
 from leads.statuses import Status
 from tests.imports.export import (
-    MODIFIED_AT,
     NOW,
     account,
     bring_in,
@@ -25,7 +24,6 @@ from tests.imports.export import (
     id_of,
     lead,
     only,
-    opportunity,
     write,
 )
 
@@ -115,23 +113,6 @@ def test_a_lead_that_loses_its_address_there_keeps_it_here(tmp_path: Path) -> No
 # --- statuses ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_changed_status_is_placed(tmp_path: Path) -> None:
-    again(tmp_path, Status="New")
-    answer, found = again(tmp_path, Status="Working", LastModifiedDate=LATER)
-    assert answer == {"read": 1, "updated": 1}
-    assert found.status == Status.WORKING_TO_ENGAGE
-    step = Move.objects.of(found).get()
-    assert (step.verb, step.from_state, step.to_state, step.version) == ("place", "new", "working_to_engage", 2)
-    assert step.at == found.status_since
-
-
-def test_it_is_placed_also_when_the_file_gives_no_later_time(tmp_path: Path) -> None:
-    again(tmp_path, Status="Unqualified")
-    answer, found = again(tmp_path, Status="Working")
-    assert (answer, found.status) == ({"read": 1, "updated": 1}, Status.WORKING_TO_ENGAGE)
-    assert found.status_since == MODIFIED_AT
-
-
 def test_an_unchanged_file_leaves_our_moves_alone(alice: User, tmp_path: Path) -> None:
     _, found = again(tmp_path, Status="New", Title="Buyer")
     move(found, "work", actor=alice, at=NOW, via="test", owner=alice.pk)
@@ -153,8 +134,9 @@ def test_a_status_that_changed_there_before_ours_is_left(alice: User, tmp_path: 
     assert counts(bring_in(tmp_path), "Lead") == {"read": 1, "unchanged": 1}
 
 
-def test_a_status_that_changed_there_after_ours_is_placed(alice: User, tmp_path: Path) -> None:
+def test_a_status_that_changed_there_after_ours_is_a_move(alice: User, tmp_path: Path) -> None:
     _, found = again(tmp_path, Status="New")
+    edit(found, alice, owner=alice)
     move(found, "nurture", actor=alice, at=NOW, via="test", nurture_reason="no_budget")
     answer, found = again(tmp_path, Status="Working", LastModifiedDate=LATER)
     assert (answer["updated"], found.status) == (1, Status.WORKING_TO_ENGAGE)
@@ -171,18 +153,15 @@ def test_no_file_takes_a_lead_out_of_do_not_contact(alice: User, tmp_path: Path)
     assert only(report, "status_left").message.endswith("which no file changes.")
 
 
-def test_a_lead_that_is_converted_there_is_converted_here(tmp_path: Path) -> None:
+def test_a_lead_that_is_converted_there_is_converted_here_by_a_person(tmp_path: Path) -> None:
     again(tmp_path, Status="Working")
+    write(tmp_path, "Account", account(1))
     converted = {"IsConverted": "1", "Status": "Qualified", "ConvertedDate": "2025-07-01", "LastModifiedDate": LATER}
     write(tmp_path, "Lead", lead(1, ConvertedAccountId=id_of("Account", 1), **converted))
     report = bring_in(tmp_path)
-    assert codes(report) == ["status_left", "unresolved_link"]
-    write(tmp_path, "Account", account(1))
-    assert counts(bring_in(tmp_path), "Lead") == {"read": 1, "updated": 1}
+    assert codes(report) == ["status_not_moved"]
     found = Lead.objects.get()
-    assert (found.status, str(found.converted_account)) == (Status.SAO_CONVERTED, "Acme 1")
-    assert found.converted_at == found.status_since
-    assert [step.to_state for step in Move.objects.of(found)] == ["working_to_engage", "sao_converted"]
+    assert (found.status, found.converted_account, found.converted_at) == (Status.WORKING_TO_ENGAGE, None, None)
 
 
 def test_what_it_was_converted_into_here_stays(ann: User, alice: User, tmp_path: Path) -> None:
@@ -201,16 +180,6 @@ def test_what_it_was_converted_into_here_stays(ann: User, alice: User, tmp_path:
     answer, found = again(tmp_path, Status="Qualified", ConvertedAccountId=id_of("Account", 1), **converted)
     assert (found.status, found.converted_account) == (Status.SAO_CONVERTED, ours)
     assert answer["read"] == 1
-
-
-def test_a_changed_stage_is_placed(tmp_path: Path) -> None:
-    write(tmp_path, "Account", account(1))
-    write(tmp_path, "Opportunity", opportunity(1))
-    bring_in(tmp_path)
-    write(tmp_path, "Opportunity", opportunity(1, StageName="Closed Won", Amount="2000", LastModifiedDate=LATER))
-    assert counts(bring_in(tmp_path), "Opportunity") == {"read": 1, "updated": 1}
-    steps = Move.objects.filter(object="opportunity").order_by("version").values_list("from_state", "to_state")
-    assert list(steps) == [("", "qualification"), ("qualification", "closed_won")]
 
 
 # --- what is gone -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The import as a door: it places, for whom the door's `place` is open, and leaves what no file may change."""
+"""The import as a door: a status that changed in a file is a move with the guards of every other door, or is left."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
+from crm.core.door import move
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.history.models import Move
@@ -56,6 +57,32 @@ def known_lead(status: Status) -> Lead:
     return lead
 
 
+def verb_between(status: Status, target: Status) -> str:
+    """The move that the table of moves has between these two, apart from those that only people make."""
+    for transition in Lead.transitions():
+        name = str(transition.custom["verb"].name)
+        if name in ("place", "take_back", "return_lead", "lift", "convert") or transition.source != status:
+            continue
+        # Nothing is known of where its work began: it goes back to New.
+        if transition.target == target != status or (name == "release" and target == Status.NEW):
+            return name
+    return ""
+
+
+def door_allows(lead: Lead, verb: str, actor: User, at: datetime) -> bool:
+    """Whether the door makes this move without any facts."""
+    if not verb:
+        return False
+    with transaction.atomic():
+        try:
+            move(Lead.objects.get(pk=lead.pk), verb, actor=actor, at=at, via="test")
+        except Refused:
+            return False
+        finally:
+            transaction.set_rollback(True)
+    return True
+
+
 @pytest.fixture
 def everybody(alice: User, bob: User, charlie: User, ann: User, mona: User, root: User, robot: User) -> list[User]:
     """One of each role, and somebody who left."""
@@ -64,7 +91,7 @@ def everybody(alice: User, bob: User, charlie: User, ann: User, mona: User, root
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_a_file_moves_a_lead_for_whom_placing_is_open(
+def test_a_file_moves_a_lead_as_every_door_does(
     status: Status, everybody: list[User], now: datetime, tmp_path: Path
 ) -> None:
     lead = known_lead(status)
@@ -82,17 +109,20 @@ def test_a_file_moves_a_lead_for_whom_placing_is_open(
                 steps = list(Move.objects.of(lead).filter(version__gt=1))
                 transaction.set_rollback(True)
             assert codes == (() if may(actor, "place", lead) else ("forbidden",)), actor
-            moved = not codes and status not in PROTECTED and target != status
+            allowed = door_allows(lead, verb_between(status, target), actor, now)
+            moved = not codes and allowed
             seen["moved" if moved else codes[0] if codes else "left"] += 1
             assert stored.status == (target if moved else status), (target, actor)
             assert len(steps) == moved
             if moved:
                 (step,) = steps
-                assert (step.verb, step.via, step.from_state, step.to_state) == ("place", "import", status, target)
+                verb = verb_between(status, target)
+                assert (step.verb, step.via, step.from_state, step.to_state) == (verb, "import", status, target)
                 assert (step.actor_id, step.version) == (actor.pk, stored.version)
-                assert step.at == stored.status_since
+                assert step.at == stored.status_since == now
     assert seen["forbidden"] == 6 * len(TOLD)
-    assert seen["moved"] == (0 if status in PROTECTED else 2 * (len(TOLD) - 1))
+    if status in PROTECTED:
+        assert seen["moved"] == 0
 
 
 @pytest.mark.parametrize("status", PROTECTED)
@@ -103,8 +133,6 @@ def test_what_a_file_may_not_change_is_flagged(status: Status, root: User, now: 
 
 
 def test_what_was_moved_here_later_is_left_and_flagged(root: User, now: datetime, tmp_path: Path) -> None:
-    from crm.core.door import move
-
     lead = known_lead(Status.NEW)
     write_file(tmp_path, lead, Status.ENGAGED)
     move(lead, "work", actor=root, at=now, via="test", owner=root)

@@ -11,12 +11,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.moving import follow_statuses
 from crm.imports.salesforce.objects import Need
 from crm.imports.salesforce.planning import CHANGED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
 from crm.imports.store import lock_records, update_records
-
-# Why and until when a lead was put aside is over when the file has it elsewhere (as with any move).
-NURTURE = {"nurture_reason": "''", "come_back_on": "NULL::date"}
 
 
 def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
@@ -39,14 +37,12 @@ def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
     merge = Merge(layout)
     merge.run(cursor, header)
     update_records(cursor, model, MERGED, merge.columns, changed=CHANGED)
-    # A status that only waits for its account is asked for again by the next import.
-    flow = layout.flow
-    waits = f"(k.seen - '{flow}') || jsonb_strip_nulls(jsonb_build_object('{flow}', k.was->'{flow}'))" if flow else ""
-    remembered = f"CASE WHEN m.refused = 'no_link' THEN {waits} ELSE k.seen END" if flow else "k.seen"
     cursor.execute(
-        f"UPDATE sync_externalid e SET seen = {remembered}"
+        f"UPDATE sync_externalid e SET seen = k.seen"
         f" FROM {KNOWN} k JOIN {MERGED} m USING (n) WHERE e.id = k.external_pk"
     )
+    if layout.flow:
+        follow_statuses(cursor, layout)
     _flag(cursor, layout)
 
 
@@ -55,7 +51,7 @@ class Merge:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        kind, flow = layout.kind, layout.flow
+        kind = layout.kind
         of_phone = {key: phone for phone, key in layout.keys.items()}
         links = {link.column: link for link in layout.links}
         self.values: dict[str, str] = {}
@@ -68,9 +64,6 @@ class Merge:
         self.lost = "false"
         for need in kind.needs:
             self._never_all_empty(need)
-        if flow:
-            self.values[flow] = f'CASE WHEN d.refused IS NULL AND d.wants THEN s."{flow}" ELSE r."{flow}" END'
-            self.values[f"{flow}_since"] = f's."{flow}_since"'
         self._come_with_status()
         self.columns = [*self.values, "kept", "updated_at"]
 
@@ -90,7 +83,7 @@ class Merge:
                 self.values[column] = f'CASE WHEN {self.lost} THEN r."{column}" ELSE {value} END'
 
     def _come_with_status(self) -> None:
-        """When and into what a lead was converted comes with that status, and follows a file that placed it there."""
+        """When and into what a lead was converted follows the file that placed it there, while it stays there."""
         flow = self.layout.flow
         for state, columns in self.layout.kind.come_with.items():
             for column in columns:
@@ -100,27 +93,22 @@ class Merge:
                     continue
                 later = self.values.get(column) or self._choose(column, theirs, column, f"{theirs} IS NOT NULL")
                 self.values[column] = (
-                    f"CASE WHEN d.refused IS NULL AND d.wants AND s.\"{flow}\" = '{state}' THEN {theirs}"
-                    f" WHEN r.\"{flow}\" = '{state}' AND k.was ? 'converted_at' THEN {later} ELSE r.\"{column}\" END"
+                    f"CASE WHEN r.\"{flow}\" = '{state}' AND k.was ? 'converted_at' THEN {later}"
+                    f' ELSE r."{column}" END'
                 )
-        if self.layout.kind.come_with:
-            for column, empty in NURTURE.items():
-                leaves = f"d.refused IS NULL AND d.wants AND s.\"{flow}\" <> 'closed_nurture'"
-                self.values[column] = f'CASE WHEN {leaves} THEN {empty} ELSE r."{column}" END'
 
     def _state(self) -> str:
         """Whether the file says of another status than the last time and than ours, and why it is left if it is."""
-        layout, kind, flow = self.layout, self.layout.kind, self.layout.flow
+        kind, flow = self.layout.kind, self.layout.flow
         if not flow:
             return "SELECT false AS wants, NULL AS refused"
         wants = f's.state_known AND {self._changed(flow)} AND s."{flow}" <> r."{flow}"'
         whens = [f"WHEN r.\"{flow}\" = '{state}' THEN 'protected'" for state in kind.protected]
-        needed = kind.needed_link
-        for state, columns in kind.come_with.items():
-            if needed and needed.column in columns:
-                found = f'p."{needed.column}"' if f"x_{needed.column}" in layout.at else "NULL"
-                whens.append(f"WHEN s.\"{flow}\" = '{state}' AND {found} IS NULL THEN 'no_link'")
-        whens.append(f'WHEN r."{flow}_since" > s."{flow}_since" THEN \'later\'')
+        # Moves of earlier imports have the import's time, which is no sign of a person's later word.
+        whens.append(
+            f"WHEN {wants} AND EXISTS (SELECT FROM history_move h WHERE h.object = '{kind.object}'"
+            f" AND h.record_id = r.id AND h.via <> 'import' AND h.at > s.\"{flow}_since\") THEN 'later'"
+        )
         return f"SELECT {wants} AS wants, CASE {' '.join(whens)} END AS refused"
 
     def run(self, cursor: Any, header: list[str]) -> None:
@@ -129,7 +117,7 @@ class Merge:
         cursor.execute(
             f"""
             CREATE TEMP TABLE {MERGED} ON COMMIT DROP AS
-            SELECT DISTINCT ON (k.record_id) k.n, k.record_id, CASE WHEN d.wants THEN d.refused END AS refused,
+            SELECT DISTINCT ON (k.record_id) k.n, k.record_id, CASE WHEN d.wants THEN d.refused END AS refused, d.wants,
                    {self.lost} AS left_needed, {values},
                    CASE WHEN {self._changed("kept")} OR {self._links_changed()}
                         THEN (r.kept - %s::text[]) || {kept(self.layout)} ELSE r.kept END AS kept,
@@ -155,11 +143,10 @@ def _flag(cursor: Any, layout: Layout) -> None:
             f"""
             INSERT INTO {FLAGS}
             SELECT m.n, '{flow}_left', 'The {flow} is ' || COALESCE(%s::jsonb->>s."{flow}", s."{flow}")
-                || ' in the file now; it was left as ' || COALESCE(%s::jsonb->>m."{flow}", m."{flow}")
-                || CASE m.refused WHEN 'later' THEN ', where it was moved later.'
-                                  WHEN 'protected' THEN ', which no file changes.'
-                                  ELSE ': what it was converted into is not known here.' END
-            FROM {MERGED} m JOIN {STAGED} s USING (n) WHERE m.refused IS NOT NULL
+                || ' in the file now; it was left as ' || COALESCE(%s::jsonb->>r."{flow}", r."{flow}")
+                || CASE m.refused WHEN 'later' THEN ', where it was moved later.' ELSE ', which no file changes.' END
+            FROM {MERGED} m JOIN {STAGED} s USING (n) JOIN {model._meta.db_table} r ON r.id = m.record_id
+            WHERE m.refused IS NOT NULL
             """,
             [Jsonb(labels)] * 2,
         )
