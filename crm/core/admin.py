@@ -25,20 +25,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 
 from crm.core.admin_edit import RecordForm
+from crm.core.admin_fields import RecordSelect, possible_values
 from crm.core.admin_list import PickFilter, RecordChangeList, TooShort
 from crm.core.admin_rights import moment, refusal_words, user_of, writing
 from crm.core.admin_write import WritingAdmin
 from crm.core.edit import edit_of
 from crm.core.labels import page_label
 from crm.core.paging import CappedPaginator
+from crm.core.text import tidy
 
 __all__ = ["RecordAdmin", "moment", "refusal_words", "user_of", "writing"]
 
@@ -86,7 +90,23 @@ class RecordAdmin(WritingAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only declared filters: any other column would be a scan, and an unknown one must not mean "everything"."""
-        return lookup in {one.parameter_name for one in self.filters}
+        known = lookup in {one.parameter_name for one in self.filters}
+        if not known and request is not None:
+            request.unknown_filter = lookup  # type: ignore[attr-defined]
+        return known
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list; of a filter it does not have, the name."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except DisallowedModelAdminLookup:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": self.list_title or str(capfirst(self.opts.verbose_name_plural)),
+                "unknown": getattr(request, "unknown_filter", ""),
+                "list_url": request.path,
+            }
+            return TemplateResponse(request, "admin/plumb/unknown_filter.html", context, status=400)
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
         """The rows this term (lower case, trimmed) finds, by an index; overriding it gives the list a search box.
@@ -97,7 +117,7 @@ class RecordAdmin(WritingAdmin):
         return queryset
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term.strip().lower()
+        term = tidy(search_term).lower()
         try:
             return (self.search(queryset, term) if term else queryset), False
         except TooShort as short:
@@ -133,7 +153,13 @@ class RecordAdmin(WritingAdmin):
         if db_field.remote_field.model._meta.label == "people.User" and "queryset" not in kwargs:
             people: Any = db_field.remote_field.model._default_manager
             kwargs["queryset"] = people.active_people()
+        if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = RecordSelect(db_field, self.admin_site, using=kwargs.get("using"))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a link fills in; a value that its field could not hold is let be."""
+        return possible_values(self.model, super().get_changeform_initial_data(request))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -8,6 +8,7 @@ that writes (crm.core.records), so there is no gap between looking and writing.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -17,6 +18,7 @@ from django.db import models
 from django.utils.functional import cached_property
 
 from crm.core.constraints import field_of
+from crm.core.days import check_day
 from crm.core.display import names_of, shown
 from crm.core.edit import MINE, THEIRS, Edit, Meanwhile
 from crm.core.labels import field_label
@@ -76,7 +78,7 @@ class RecordForm(ModelForm):
 
     def _keep_what_is_stored(self) -> None:
         """A word that left the handbook and an owner who left the company stay choices where they are stored."""
-        for name, form_field in self.fields.items():
+        for name, form_field in self.fields.items() if self.editing else ():
             stored = self.initial.get(name)
             if stored in (None, ""):
                 continue
@@ -168,6 +170,7 @@ class RecordForm(ModelForm):
     def clean(self) -> dict[str, Any] | None:
         """Say what stands in the way: another's change, a choice not made, a refusal of the domain."""
         cleaned = super().clean()
+        self._check_days()
         if self.editing and self.edit.version is None:
             self.add_error(None, "This page was incomplete when it was sent: reload it and try again.")
         if self.edit.meanwhile:
@@ -182,6 +185,15 @@ class RecordForm(ModelForm):
         for name, message in self.edit.refusals:
             self.add_error(name if name in self.fields else None, message)
         return cleaned
+
+    def _check_days(self) -> None:
+        """A day that is typed lies within reason; one that is stored already may stand."""
+        for name, value in list(self.cleaned_data.items()):
+            if isinstance(value, date) and name in self.changed_data:
+                try:
+                    check_day(value)
+                except forms.ValidationError as error:
+                    self.add_error(name, error)
 
     def _post_clean(self) -> None:
         everything = self.cleaned_data

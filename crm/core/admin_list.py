@@ -48,17 +48,23 @@ class RecordChangeList(BaseChangeList):
         self.may_add = self.model_admin.has_add_permission(request)
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fetch the page; beyond the deepest one, nothing but the advice to narrow the filter."""
-        asked, self.too_deep = self.page_num, self.page_num > DEEPEST_PAGE
-        if self.too_deep:
-            self.page_num = 1
+        """Fetch the page, or the last one; beyond the deepest one, nothing but the advice to narrow the filter."""
+        asked = self.page_num
         if self.query:
             self.queryset = found_once(self.queryset, self.apply_select_related(self.root_queryset))
         super().get_results(request)
-        self.page_num = asked
+        self.too_deep = asked > DEEPEST_PAGE and self.result_count > COUNT_LIMIT
+        # The rows were not fetched yet.
         if self.too_deep:
             self.result_list = self.root_queryset.none()
+        else:
+            self.page_num = min(asked, self.paginator.num_pages)
         self.list_before_rows(request)
+
+    def get_filters_params(self, params: Any = None) -> Any:
+        """The filters in the address; where its link was found is none."""
+        found = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if not name.startswith("utm_")}
 
     def list_before_rows(self, request: HttpRequest) -> None:
         """Let the admin fetch, for the ids of this page only, what its columns show beside the rows."""

@@ -58,6 +58,10 @@ class CappedPaginator(Base):
         """Never more than somebody would turn; what lies deeper is found by a filter."""
         return min(super().num_pages, DEEPEST_PAGE)
 
+    def page(self, number: Any) -> Any:
+        """The page of that number, or the last one: a list may have become shorter since its link was made."""
+        return super().page(min(number, self.num_pages) if isinstance(number, int) else number)
+
     @property
     def count_words(self) -> str:
         """The count as the page says it."""

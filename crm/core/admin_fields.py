@@ -1,0 +1,42 @@
+"""Fields of admin forms that hold whatever is sent to them, so that a form is shown again with its error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import models
+
+from crm.core.text import whole_number
+
+
+class RecordSelect(AutocompleteSelect):
+    """A choice of a related record by search; what is no id is not looked for."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        """The chosen record, if there is one."""
+        return super().optgroups(name, [one for one in value if whole_number(str(one)) is not None], attr)
+
+
+def possible_values(kind: type[models.Model], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the values that a link gives a new record, those that their fields can hold."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            field: Any = kind._meta.get_field(name)
+        except FieldDoesNotExist:
+            found[name] = value
+            continue
+        if not field.concrete or field.many_to_many:
+            found[name] = value
+        elif isinstance(field, models.ForeignKey):
+            if whole_number(value) is not None:
+                found[name] = value
+        else:
+            try:
+                found[name] = field.to_python(value)
+            except ValidationError:
+                continue
+    return found
