@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.test import Client, override_settings
 from django.urls import path
 
@@ -82,8 +83,8 @@ def test_every_response_says_what_a_page_may_load(client: Client, address: str) 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_stands_alone(page: Path) -> None:
-    text = page.read_text()
-    assert not re.search(r"https?://|//\w+\.|\{%|\{\{|<script|<img|<link", text)
+    text = render_to_string(page.name)  # without a request, a context or a database
+    assert not re.search(r"https?://|//\w+\.|\{%|\{\{|\{#|<script|<img|<link", text)
     assert '<html lang="en">' in text
     assert 'name="viewport"' in text
 
