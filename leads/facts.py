@@ -8,6 +8,8 @@ from django import forms
 from django.utils import timezone
 
 from crm import handbook
+from crm.core import phones
+from crm.core.days import Day, Moment
 from crm.core.flow import Facts
 from crm.people.models import User
 
@@ -32,14 +34,14 @@ class DateInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-def moment(label: str, **kwargs: Any) -> forms.DateTimeField:
+def moment(label: str, **kwargs: Any) -> Moment:
     """A field for a day and a time, in the reader's zone."""
-    return forms.DateTimeField(label=label, required=False, widget=DateTimeInput(), **kwargs)
+    return Moment(label=label, required=False, widget=DateTimeInput(), **kwargs)
 
 
-def day(label: str, **kwargs: Any) -> forms.DateField:
+def day(label: str, **kwargs: Any) -> Day:
     """A field for a day in the company's calendar."""
-    return forms.DateField(label=label, required=False, widget=DateInput(), **kwargs)
+    return Day(label=label, required=False, widget=DateInput(), **kwargs)
 
 
 def word(label: str, **kwargs: Any) -> forms.ChoiceField:
@@ -60,6 +62,28 @@ class EnrichFacts(Facts):
     phone = forms.CharField(label="Phone", required=False, max_length=60)
     mobile = forms.CharField(label="Mobile", required=False, max_length=60)
     linkedin_url = forms.URLField(label="LinkedIn profile URL", required=False, max_length=500, assume_scheme="https")
+
+    def clean_email(self) -> str:
+        """What is found besides an address that is known does not replace it."""
+        known, found = getattr(self.record, "email", ""), self.cleaned_data["email"]
+        if known and found and found.casefold() != known.casefold():
+            raise forms.ValidationError("The lead has an email already: use second email.")
+        return str(known) if known and found else str(found)
+
+    def clean_phone(self) -> str:
+        """A number that can be called."""
+        return self._number("phone")
+
+    def clean_mobile(self) -> str:
+        """A number that can be called."""
+        return self._number("mobile")
+
+    def _number(self, name: str) -> str:
+        """What the record has already, whatever it is, or a possible number."""
+        found = str(self.cleaned_data[name])
+        if found and found != getattr(self.record, name, "") and not phones.e164(found, phones.default_region()):
+            raise forms.ValidationError(f"“{found}” is not a phone number.")
+        return found
 
 
 class QualifyFacts(Facts):

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from crm import handbook
 from crm.activities.models import Activity, kind_choices
+from crm.core.days import Day, Moment, ask_at
 from leads.facts import DateInput, DateTimeInput
 from leads.guards import BANT
 from leads.models import Known, Lead
@@ -43,12 +44,13 @@ class TouchForm(forms.Form):
         label="Direction", choices=Activity.Direction.choices, initial=Activity.Direction.OUTBOUND
     )
     outcome = forms.ChoiceField(label="Outcome", widget=OutcomeSelect(attrs={"data-outcome": ""}))
-    happened_at = forms.DateTimeField(label="When", widget=DateTimeInput())
+    happened_at = Moment(label="When", widget=DateTimeInput())
     text = forms.CharField(label="What was said", required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "touch_%s", **kwargs})
         self.at = at
+        ask_at(self, at)
         book = handbook.current()
         self.fields["outcome"].choices = [("", "Choose one"), *book.choices("touch.outcomes")]  # type: ignore[attr-defined]
         self.fields["happened_at"].initial = timezone.localtime(at)
@@ -75,12 +77,13 @@ class TouchForm(forms.Form):
 class NextTouchForm(forms.Form):
     """The one next thing to do with the lead."""
 
-    due_on = forms.DateField(label="Due", widget=DateInput())
+    due_on = Day(label="Due", widget=DateInput(), back=1)
     next_kind = forms.ChoiceField(label="Kind", choices=kind_choices)
     what = forms.CharField(label="What to do", required=False, max_length=255)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "next_%s", **kwargs})
+        ask_at(self, at)
 
 
 class BantForm(LeadForm):

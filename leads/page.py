@@ -152,11 +152,13 @@ def held_verb(lead: Lead) -> str:
 def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | None = None) -> dict[str, Any]:
     """What is to happen next, and the form that changes it."""
     planned = NextTouch.objects.filter(lead=lead).first()
-    today = timezone.now().astimezone(handbook.current().zone).date()
+    at = timezone.now()
+    today = at.astimezone(handbook.current().zone).date()
     if form is None:
         first = {"due_on": today}
         form = NextTouchForm(
-            initial={"due_on": planned.due_on, "next_kind": planned.kind, "what": planned.text} if planned else first
+            at=at,
+            initial={"due_on": planned.due_on, "next_kind": planned.kind, "what": planned.text} if planned else first,
         )
     return {
         "lead": lead,

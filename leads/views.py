@@ -151,10 +151,10 @@ def touch(request: HttpRequest, lead: Lead) -> HttpResponse:
 def next_touch(request: HttpRequest, lead: Lead) -> HttpResponse:
     """Plan the next touch, or clear it."""
     at, refusal = timezone.now(), None
-    form = NextTouchForm(request.POST)
+    form = NextTouchForm(request.POST, at=at)
     try:
         if request.POST.get("clear"):
-            form = NextTouchForm()
+            form = NextTouchForm(at=at)
             clear_touch(lead, actor=request.user, at=at, via=VIA)  # type: ignore[arg-type]
         elif form.is_valid():
             values = form.cleaned_data

@@ -14,7 +14,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -76,7 +75,9 @@ class MoveDialog(View):
         self.actor: User = request.user  # type: ignore[assignment]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.record: Any = get_object_or_404(self.kind._base_manager, pk=kwargs["pk"])
+        self.record: Any = self.kind._base_manager.filter(pk=kwargs["pk"]).first()
+        if self.record is None:
+            return self.gone()
         if not may(self.actor, "view", self.record):
             raise PermissionDenied
         try:
@@ -108,6 +109,8 @@ class MoveDialog(View):
                 **facts,
             )
         except Refused as refusal:
+            if refusal.code == "not_found":
+                return self.gone()
             self.record.refresh_from_db()
             return self.answer(self.form(request.POST), refusal=refusal)
         self.tell(made)
@@ -209,6 +212,18 @@ class MoveDialog(View):
         if refusal:
             response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
         return response
+
+    def gone(self) -> TemplateResponse:
+        """The record was deleted, perhaps while its dialog was open: there is only the list to go to."""
+        if not self.request.htmx:  # type: ignore[attr-defined]
+            raise Http404("There is no such record.")
+        meta = self.kind._meta
+        context = {
+            "kind_name": str(meta.verbose_name),
+            "plural": str(meta.verbose_name_plural),
+            "list_url": reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"),
+        }
+        return TemplateResponse(self.request, "core/gone.html", context, status=404)
 
     def meanwhile(self) -> Sequence[Meanwhile]:
         """What others did to the record since it was opened."""

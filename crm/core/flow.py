@@ -15,6 +15,7 @@ from django import forms
 from django.db import models
 from django_fsm import Transition, transition
 
+from crm.core.days import ask_at
 from crm.core.errors import Missing
 from crm.core.permissions import may
 from crm.core.records import Record
@@ -44,6 +45,7 @@ class Facts(forms.Form):
         self.record = record
         self.at = at
         super().__init__(*args, **kwargs)
+        ask_at(self, at)
 
 
 Guard = Callable[[Any, Ask], Iterable[Missing]]

@@ -67,8 +67,7 @@ MEETING = Status.MEETING_SCHEDULED
 CONVERT = {"next_step": "Call them", "next_step_due": "2026-03-07"}
 CASES = [
     Case("needs_new_channel", "enrich"),
-    Case("needs_new_channel", "enrich", facts={"email": "other@globex.example"}),
-    Case("needs_new_channel", "enrich", fields={"phone": "1", "city": "Oslo"}, facts={"phone": "2"}),
+    Case("needs_new_channel", "enrich", fields={"phone": "1", "city": "Oslo"}, facts={"phone": "415 555 2671"}),
     Case("employees_unknown", "qualify"),
     Case("too_few_employees", "qualify", fields={"employees": 499}),
     Case("too_few_employees", "qualify", fields={"employees": 600}, facts={"employees": 1}),
@@ -311,6 +310,8 @@ def test_invalid_unknown_and_missing_facts_are_named_at_once(mona: User, now: da
     ("verb", "facts", "code"),
     [
         ("enrich", {"second_email": "not an address"}, "invalid_second_email needs_new_channel"),
+        ("enrich", {"email": "other@globex.example"}, "invalid_email needs_new_channel"),
+        ("enrich", {"phone": "12", "mobile": "+1"}, "invalid_phone invalid_mobile"),
         ("enrich", {"linkedin_url": "nonsense nonsense"}, "invalid_linkedin_url needs_new_channel"),
         ("qualify", {"employees": 0}, "invalid_employees"),
         ("qualify", {"employees": 10**12}, "invalid_employees"),
