@@ -118,6 +118,7 @@ class HeldRowAdmin(RecordAdmin):
         return {
             "row": obj.row.items(),
             "waits": obj.state == HeldRow.State.HELD,
+            "releasable": obj.state == HeldRow.State.HELD and not obj.mended_in_file,
             "release_form": views.ReleaseForm(held=obj),
             "released_as": address_of(kind(pk=obj.record_id)) if kind and obj.record_id else "",
         }

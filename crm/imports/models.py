@@ -11,6 +11,9 @@ from crm.core.records import Record
 from crm.core.text import Line
 from crm.core.triggers import tracked
 
+# What is wrong with the file and not with one of its values: mended there, and gone with the next import.
+FILE_CODES = ("ragged_row", "cell_too_long", "broken_row", "no_id", "duplicate_id", "deleted_there")
+
 
 class ImportRun(models.Model):
     """One import: who, from where, when, and its report (counts by file, problems by line)."""
@@ -70,3 +73,8 @@ class HeldRow(Record):
 
     def __str__(self) -> str:
         return f"{self.object} {self.external_id}"
+
+    @property
+    def mended_in_file(self) -> bool:
+        """Whether no value that a person supplies could mend it."""
+        return self.code in FILE_CODES

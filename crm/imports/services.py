@@ -18,9 +18,10 @@ from crm.imports.report import Counts, Report
 from crm.imports.salesforce import SYSTEM, users
 from crm.imports.salesforce.objects import KINDS, LINKEDIN, Kind
 from crm.imports.salesforce.planning import STAGED
-from crm.imports.salesforce.reading import Advance, Table, Unreadable, long_cells
+from crm.imports.salesforce.reading import Advance, Complain, Table, Unreadable, long_cells
+from crm.imports.salesforce.rejects import Rejects
 from crm.imports.salesforce.rows import RowMapper
-from crm.imports.salesforce.storing import store_staged
+from crm.imports.salesforce.storing import Twice, store_staged
 from crm.imports.store import stage
 from crm.people.models import User
 from leads.models import Lead
@@ -98,9 +99,14 @@ def _import_file(
     name, counts = path.name, report.files[path.name]
     told = len(report.problems)
 
-    def complain(line: int, id: str, code: str, message: str) -> None:
-        counts.rejected += 1
-        report.cannot_read(name, line, id, code, message)
+    rejects = Rejects(kind.object if kind else "user", name)
+
+    def complain(line: int, id: str, code: str, message: str, row: dict[str, str]) -> None:
+        report.files[name].rejected += 1
+        # That something was deleted is no fault of the file's.
+        tell = report.add if code == "deleted_there" else report.cannot_read
+        tell(name, line, id, code, message)
+        rejects.add(line, id, code, message, row)
 
     try:
         with transaction.atomic(), path.open("rb") as file, long_cells():
@@ -113,7 +119,11 @@ def _import_file(
                 with connection.cursor() as cursor:
                     stage(cursor, STAGED, mapper.layout.types, mapper.rows(table))
                     progress(f"{name}: storing", 0)
-                    store_staged(cursor, mapper.layout, table.header, name, report, run)
+                    twice = store_staged(cursor, mapper.layout, table.header, name, report, run)
+                if twice:
+                    _complain_of_twice(path, twice, complain)
+            with connection.cursor() as cursor:
+                rejects.store(cursor, run)
             counts.read = table.read
     except Unreadable as broken:
         del report.problems[told:]
@@ -121,6 +131,17 @@ def _import_file(
         report.cannot_read(name, broken.line, "", broken.code, f"{broken.message} Nothing of this file was brought in.")
     except OSError as error:
         report.cannot_read(name, 0, "", "cannot_open", f"The file cannot be opened: {error.strerror}.")
+
+
+def _complain_of_twice(path: Path, twice: Twice, complain: Complain) -> None:
+    """Rows whose Id came before, with their cells: the file is read again for them, because they are few."""
+    with path.open("rb") as file:
+        again = Table(path, file, lambda size: None, lambda *known: None)
+        for line, cells in again.rows():
+            if line in twice:
+                external_id, first = twice[line]
+                said = f"Line {first} has this Id already."
+                complain(line, external_id, "duplicate_id", said, again.named(cells))
 
 
 def _advance(progress: Progress, name: str) -> Advance:
@@ -134,8 +155,8 @@ def release_held_row(held: HeldRow, *, values: Mapping[str, str], actor: User, a
     import of the same row leaves the record alone: it compares the row with how it came, not with how it was mended.
 
     Raises:
-        Refused: `forbidden`, `not_held`, `import_running`, `unknown_column`, or the code for which it is held still;
-            `missing` then names every value that will not do.
+        Refused: `forbidden`, `not_held`, `mended_in_file`, `import_running`, `unknown_column`, or the code for which it
+            is held still; `missing` then names every value that will not do.
     """
     if not may(actor, "change", held):
         raise Refused("forbidden", "Held rows are released by managers and administrators.")
@@ -148,6 +169,8 @@ def release_held_row(held: HeldRow, *, values: Mapping[str, str], actor: User, a
         locked = HeldRow.objects.select_for_update(of=("self",)).select_related("run").get(pk=held.pk)
         if locked.state != HeldRow.State.HELD:
             raise Refused("not_held", "It was released already.")
+        if locked.mended_in_file:
+            raise Refused("mended_in_file", f"{locked.message} It cannot be released here.")
         report = Report(files={locked.file: Counts()})
         kind = next((kind for kind in KINDS if kind.object == locked.object), None)
         mended = _mend(locked, kind, values)

@@ -12,7 +12,9 @@ from typing import BinaryIO
 LONGEST_CELL = 131_072
 # What is read at once to find out: a cell between the two limits costs its row, a line beyond this costs the file.
 LONGEST_LINE = 8 * 1024 * 1024
-Complain = Callable[[int, str, str, str], None]
+# Told of a row that is passed over: its line, its id if it has one, a code, a sentence, and its cells.
+Complain = Callable[[int, str, str, str, dict[str, str]], None]
+CHUNK = 1024 * 1024
 Advance = Callable[[int], None]
 
 
@@ -36,15 +38,32 @@ def long_cells() -> Iterator[None]:
         csv.field_size_limit(usual)
 
 
+def physical_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines as they end in this file: with a line feed, or, from old Macs, with a carriage return alone."""
+    head = file.read(CHUNK)
+    file.seek(0)
+    first = head.find(b"\r")
+    if first < 0 or first + 1 == len(head) == CHUNK or b"\n" in head[: first + 2]:
+        while raw := file.readline(LONGEST_LINE):
+            yield raw
+        return
+    rest = b""
+    while chunk := file.read(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\r")
+        yield from (line + b"\n" for line in lines)
+        if len(rest) >= LONGEST_LINE:
+            break
+    if rest:
+        yield rest
+
+
 def decoded_lines(file: BinaryIO, advance: Advance) -> Iterator[str]:
     """The physical lines of a UTF-8 file, with or without its byte order mark.
 
     Raises:
         Unreadable: `wrong_encoding` or `not_csv`, with the line.
     """
-    number = 0
-    while raw := file.readline(LONGEST_LINE):
-        number += 1
+    for number, raw in enumerate(physical_lines(file), 1):
         if number == 1:
             if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise Unreadable(1, "wrong_encoding", "The file is UTF-16: export it as UTF-8.")
@@ -74,7 +93,8 @@ class Table:
         self.path = path
         self.complain = complain
         self.read = 0
-        self._reader = csv.reader(decoded_lines(file, advance), strict=True)
+        self._taken: list[str] = []
+        self._reader = csv.reader(self._noted(decoded_lines(file, advance)), strict=True)
         try:
             self.header = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
@@ -86,6 +106,17 @@ class Table:
         if twice:
             raise Unreadable(1, "duplicate_column", f"The header names a column twice: {', '.join(twice)}.")
         self.header = [name or f"Column {place}" for place, name in enumerate(self.header, 1)]
+
+    def _noted(self, lines: Iterator[str]) -> Iterator[str]:
+        """The same lines; those of the present row are remembered, should it turn out to be none."""
+        for line in lines:
+            self._taken.append(line)
+            yield line
+
+    def named(self, cells: list[str]) -> dict[str, str]:
+        """Cells by their column; surplus ones by their place."""
+        names = [*self.header, *(f"Column {place}" for place in range(len(self.header) + 1, len(cells) + 1))]
+        return dict(zip(names, cells, strict=False))
 
     def require(self, names: tuple[str, ...]) -> None:
         """Refuse the file if a column is not there.
@@ -108,12 +139,14 @@ class Table:
         width, reader = len(self.header), self._reader
         while True:
             line = reader.line_num + 1
+            self._taken.clear()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                self._pass_over(line, "", "broken_row", f"The row cannot be read: {error}.")
+                text = {"The row as it came": "".join(self._taken)}
+                self._pass_over(line, "", "broken_row", f"The row cannot be read: {error}.", text)
                 continue
             if not cells:
                 continue
@@ -121,15 +154,17 @@ class Table:
             if len(cells) != width:
                 self.read -= 1
                 known = cells[0] if len(cells[0]) <= 18 else ""
-                self._pass_over(line, known, "ragged_row", f"The row has {len(cells)} cells, the header {width}.")
+                self._pass_over(
+                    line, known, "ragged_row", f"The row has {len(cells)} cells, the header {width}.", self.named(cells)
+                )
             elif max(map(len, cells)) > LONGEST_CELL:
                 self.read -= 1
                 place = next(i for i, cell in enumerate(cells) if len(cell) > LONGEST_CELL)
                 said = f"{self.header[place]} is {len(cells[place]):,} characters long; {LONGEST_CELL:,} are allowed."
-                self._pass_over(line, cells[0] if place else "", "cell_too_long", said)
+                self._pass_over(line, cells[0] if place else "", "cell_too_long", said, self.named(cells))
             else:
                 yield line, cells
 
-    def _pass_over(self, line: int, id: str, code: str, message: str) -> None:
+    def _pass_over(self, line: int, id: str, code: str, message: str, row: dict[str, str]) -> None:
         self.read += 1
-        self.complain(line, id, code, message)
+        self.complain(line, id, code, message, row)

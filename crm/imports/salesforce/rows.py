@@ -48,17 +48,15 @@ class RowMapper:
 
     def rows(self, table: Table) -> Iterator[list[Any]]:
         """Every row of the file that can be staged; the others are told of, and counted as rejected."""
-        place, counts = self.layout.place, self.report.files[self.file]
+        place = self.layout.place
         ids, deleted = place["Id"], place.get("IsDeleted")
         for line, cells in table.rows():
             external_id = read_id(cells[ids])
             if not external_id or len(external_id) > 255:
-                counts.rejected += 1
-                self.report.cannot_read(self.file, line, "", "no_id", "The row has no Id.")
+                table.complain(line, "", "no_id", "The row has no Id.", table.named(cells))
             elif deleted is not None and is_true(cells[deleted]):
-                counts.rejected += 1
                 said = "Deleted in Salesforce: not brought in; a record that is here already is left as it is."
-                self.report.add(self.file, line, external_id, "deleted_there", said)
+                table.complain(line, external_id, "deleted_there", said, table.named(cells))
             else:
                 yield self.map(line, external_id, cells)
 

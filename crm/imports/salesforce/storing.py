@@ -14,13 +14,15 @@ from crm.imports.salesforce.planning import ALL, CHANGED, FLAGS, PLAN, STAGED, k
 from crm.imports.store import drop, insert_records
 
 BATCH = 5000
+# By line: the id, and the line that has it first.
+Twice = dict[int, tuple[str, int]]
 # No company has as many levels of subsidiaries or superiors; a circle of more is not looked for.
 HIGHEST = 20
 
 
-def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, report: Report, run: ImportRun) -> None:
-    """Store what was staged of one file, and complete the report of it."""
-    _refuse_second_ids(cursor, file, report)
+def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, report: Report, run: ImportRun) -> Twice:
+    """Store what was staged of one file, and complete the report of it. Returns rows whose id an earlier one has."""
+    twice = _take_out_second_ids(cursor)
     _hold_without_profile(cursor, layout)
     make_plan(cursor, layout)
     _make_new(cursor, layout, file)
@@ -32,9 +34,10 @@ def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, repo
     _tell(cursor, layout, file, report)
     _count(cursor, file, report)
     drop(cursor, *ALL)
+    return twice
 
 
-def _refuse_second_ids(cursor: Any, file: str, report: Report) -> None:
+def _take_out_second_ids(cursor: Any) -> Twice:
     """An id names one row of a file: the first."""
     cursor.execute(
         f"""
@@ -44,9 +47,7 @@ def _refuse_second_ids(cursor: Any, file: str, report: Report) -> None:
         WHERE s.n = d.n AND d.n <> d.first_n RETURNING s.n, s.external_id, d.first_n
         """
     )
-    for line, external_id, first in cursor.fetchall():
-        report.files[file].rejected += 1
-        report.cannot_read(file, line, external_id, "duplicate_id", f"Line {first} has this Id already.")
+    return {line: (external_id, first) for line, external_id, first in cursor.fetchall()}
 
 
 def _hold_without_profile(cursor: Any, layout: Layout) -> None:

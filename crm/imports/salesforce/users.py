@@ -47,12 +47,10 @@ class UserImport:
             external_id = read_id(row["Id"])
             before = len(self.report.problems)
             if not external_id:
-                self.report.cannot_read(self.file, line, "", "no_id", "The row has no Id.")
-                counts.rejected += 1
+                table.complain(line, "", "no_id", "The row has no Id.", row)
             elif external_id in self.came:
                 said = f"Line {self.came[external_id]} has this Id already."
-                self.report.cannot_read(self.file, line, external_id, "duplicate_id", said)
-                counts.rejected += 1
+                table.complain(line, external_id, "duplicate_id", said, row)
             else:
                 self.came[external_id] = line
                 outcome = self._store_or_hold(line, external_id, row)

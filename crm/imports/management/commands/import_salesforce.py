@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
 Everything is stored in one transaction: a crash leaves nothing, and running it again changes nothing. A row that
 cannot be the record it says it is (a lead with neither email nor LinkedIn URL) is kept whole as a held row, to be
-mended and released in the admin. Rows deleted in Salesforce are not brought in; they count as rejected.
+mended and released in the admin. A row that only the file can mend (too few cells, an Id twice, deleted there) is
+held as well, until the mended file is imported. A status that changed in the file is moved as at every other door;
+what no move allows stays as it is here, and is flagged.
 
 Every row read counts once: created, updated, unchanged or rejected. Flagged are those of the stored rows that
 somebody should look at; the problems say why.
