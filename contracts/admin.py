@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.urls import URLPattern, path
-from django.utils import timezone
 from unfold.decorators import display
 
 from accounts.admin import show_with_accounts
@@ -86,7 +85,7 @@ class OpportunityAdmin(RecordAdmin):
         """Who enters an opportunity most likely works it; it is expected to close when the handbook says."""
         book = handbook.current()
         days = timedelta(days=book.opportunity.close_days)
-        close_on = timezone.localdate(moment(request), book.zone) + days
+        close_on = book.today(moment(request)) + days
         mine = {"owner": str(user_of(request).pk), "close_on": close_on}
         return mine | super().get_changeform_initial_data(request)
 

@@ -38,7 +38,7 @@ RATING_TONES = {"hot": "danger", "warm": "warning", "cold": "info"}
 
 def company_today(request: HttpRequest) -> date:
     """Today where the company is: due dates are its calendar's."""
-    return timezone.localdate(moment(request), handbook.current().zone)
+    return handbook.current().today(moment(request))
 
 
 class NextTouchFilter(OneFilter):

@@ -277,7 +277,7 @@ def _make_contact(lead: Lead, account: Account, ask: Ask, copied: dict[str, Any]
 
 def _make_opportunity(lead: Lead, account: Account, contact: Contact, ask: Ask) -> Opportunity:
     book, facts = handbook.current(), ask.facts
-    today = ask.at.astimezone(book.zone).date()
+    today = book.today(ask.at)
     return create(
         Opportunity(
             stage=next(iter(Opportunity.entry_states())),

@@ -60,7 +60,7 @@ class ConvertDialog(LeadMove):
 
     def initial(self) -> dict[str, Any]:
         """The handbook's close date; next step and owner are for people to say."""
-        today = self.at.astimezone(handbook.current().zone).date()
+        today = handbook.current().today(self.at)
         return super().initial() | {"close_on": today + timedelta(days=handbook.current().opportunity.close_days)}
 
     def tell(self, made: Move) -> None:

@@ -336,4 +336,4 @@ class LeadFlow(Stateful):
         """The day to come back on: so many days after today, as the handbook says for the reason."""
         book = handbook.current()
         days = next(item.come_back_days for item in book.lead.nurture_reasons if item.key == reason)
-        return (at.astimezone(book.zone) + timedelta(days=days)).date()
+        return book.today(at) + timedelta(days=days)

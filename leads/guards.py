@@ -119,7 +119,7 @@ def nurture(lead: Lead, ask: Ask) -> Iterable[Missing]:
     if not ask.facts.get("nurture_reason"):
         yield Missing("needs_nurture_reason", "Say why not now.", "nurture_reason")
     day = ask.facts.get("come_back_on")
-    if day is not None and day <= ask.at.astimezone(handbook.current().zone).date():
+    if day is not None and day <= handbook.current().today(ask.at):
         yield Missing("come_back_not_in_future", "The come-back date must lie in the future.", "come_back_on")
 
 

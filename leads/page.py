@@ -153,7 +153,7 @@ def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | Non
     """What is to happen next, and the form that changes it."""
     planned = NextTouch.objects.filter(lead=lead).first()
     at = timezone.now()
-    today = at.astimezone(handbook.current().zone).date()
+    today = handbook.current().today(at)
     if form is None:
         first = {"due_on": today}
         form = NextTouchForm(

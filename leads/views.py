@@ -53,7 +53,7 @@ class LeadMove(MoveDialog):
         """Beside each reason for nurture, the day that it leads back on."""
         form = super().form(data)
         if "nurture_reason" in form.fields:
-            today = self.at.astimezone(handbook.current().zone).date()
+            today = handbook.current().today(self.at)
             back = {
                 reason.key: date_format(today + timedelta(days=reason.come_back_days), "DATE_FORMAT")
                 for reason in handbook.current().lead.nurture_reasons

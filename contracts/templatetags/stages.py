@@ -56,5 +56,5 @@ def stage_path(opportunity: Opportunity) -> dict[str, Any]:
 @register.filter
 def overdue(opportunity: Opportunity) -> bool:
     """Whether an open opportunity's next step should have been taken."""
-    today = timezone.localdate(timezone=handbook.current().zone)
+    today = handbook.current().today(timezone.now())
     return bool(opportunity.is_open and opportunity.next_step_due and opportunity.next_step_due < today)

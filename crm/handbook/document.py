@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -69,6 +70,10 @@ class Handbook(Section):
     def zone(self) -> ZoneInfo:
         """The company's zone: of "today", weeks and due dates."""
         return ZoneInfo(self.company.zone)
+
+    def today(self, at: datetime) -> date:
+        """The day it is at a moment, in the company's calendar: due dates and come-back dates are its days."""
+        return at.astimezone(self.zone).date()
 
     @property
     def hours_zone(self) -> ZoneInfo:

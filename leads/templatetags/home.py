@@ -25,7 +25,7 @@ def home(context: Mapping[str, Any]) -> dict[str, Any]:
         "csrf_token": context.get("csrf_token"),
         "user": request.user,
         "at": at,
-        "today": at.astimezone(handbook.current().zone).date(),
+        "today": handbook.current().today(at),
         "parts": home_parts(request.user, at=at),
         "here": request.path,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from crm.core.door import move
+from crm.history.models import Move
 from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
@@ -129,3 +131,9 @@ def ready_lead(status: str, verb: str = "", **fields: Any) -> Lead:
     if status == Status.CLOSED_NURTURE:
         fields = {"nurture_reason": "no_budget", "come_back_on": START.date()} | fields
     return make_lead(status=status, **fields)
+
+
+def make_full_move(lead: Lead, verb: str, status: Status, *, actor: User, at: datetime) -> Move:
+    """Ask for the move with every fact that it could ask for in that status."""
+    facts = facts_for(verb, status, owner=actor, at=at)
+    return move(lead, verb, actor=actor, at=at, via="test", reason=reason_for(verb), **facts)

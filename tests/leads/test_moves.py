@@ -20,7 +20,7 @@ from leads.models import Lead
 from leads.moves_table import moves_table
 from leads.statuses import OPEN, Status
 from tests.factories import START, make_lead
-from tests.leads.moves import ALLOWED, POSSIBLE, VERBS, facts_for, ready_lead, reason_for
+from tests.leads.moves import ALLOWED, POSSIBLE, VERBS, facts_for, make_full_move, ready_lead, reason_for
 
 pytestmark = pytest.mark.django_db
 REFUSED = [(status, verb) for status in Status for verb in VERBS if (status, verb) not in POSSIBLE]
@@ -75,15 +75,7 @@ def test_it_refuses_a_move_the_page_does_not_have(status: Status, verb: str, mon
     lead = ready_lead(status, verb, owner=mona)
     moves = Move.objects.count()
     with pytest.raises(Refused) as refused:
-        move(
-            lead,
-            verb,
-            actor=mona,
-            at=now,
-            via="test",
-            reason=reason_for(verb),
-            **facts_for(verb, status, owner=mona, at=now),
-        )
+        make_full_move(lead, verb, status, actor=mona, at=now)
     assert refused.value.codes == ("not_from_here",)
     assert status.label in refused.value.message
     lead.refresh_from_db()

@@ -15,7 +15,7 @@ from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
 from tests.factories import make_account, make_lead
-from tests.leads.moves import ALLOWED, facts_for, ready_lead, reason_for
+from tests.leads.moves import ALLOWED, make_full_move, ready_lead
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -50,15 +50,7 @@ def test_it_puts_everything_back_that_the_move_set(
 ) -> None:
     lead = ready_lead(status, verb, owner=mona)
     before = values(lead)
-    move(
-        lead,
-        verb,
-        actor=mona,
-        at=now,
-        via="test",
-        reason=reason_for(verb),
-        **facts_for(verb, status, owner=mona, at=now),
-    )
+    make_full_move(lead, verb, status, actor=mona, at=now)
     assert values(lead) != before
     step = take_back(lead, mona, now + HOUR / 2)
     assert values(lead) == before
@@ -71,15 +63,7 @@ def test_a_conversion_a_return_and_a_lift_are_not_taken_back(
     status: Status, verb: str, target: Status, mona: User, now: datetime
 ) -> None:
     lead = ready_lead(status, verb, owner=mona)
-    move(
-        lead,
-        verb,
-        actor=mona,
-        at=now,
-        via="test",
-        reason=reason_for(verb),
-        **facts_for(verb, status, owner=mona, at=now),
-    )
+    make_full_move(lead, verb, status, actor=mona, at=now)
     assert refusal(lead, mona, now, "A slip") == ("cannot_be_taken_back",)
     assert Lead.objects.get().status == target
 
