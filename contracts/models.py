@@ -30,6 +30,11 @@ def lost_reason_choices() -> list[tuple[str, str]]:
     return handbook.current().choices("opportunity.lost_reasons")
 
 
+def contact_role_choices() -> list[tuple[str, str]]:
+    """What a contact can be to an opportunity, as the handbook names it."""
+    return handbook.current().choices("opportunity.contact_roles")
+
+
 def company_currency() -> str:
     """The currency a new amount is in."""
     return handbook.current().company.currency
@@ -97,6 +102,30 @@ class Opportunity(OpportunityFlow):
         models.prefetch_related_objects(records, "owner")
 
 
+class ContactRole(Record):
+    """What somebody is to an opportunity: who champions it, who pays, who signs."""
+
+    opportunity = models.ForeignKey(Opportunity, models.CASCADE, related_name="contact_roles")
+    contact = models.ForeignKey(Contact, models.PROTECT, related_name="opportunity_roles")
+    role = Line(max_length=50, choices=contact_role_choices)
+    is_primary = models.BooleanField("primary", default=False)
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["opportunity", "contact", "role"],
+                name="contracts_contact_role_once",
+                violation_error_message="This contact has this role already.",
+            )
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        role = dict(contact_role_choices()).get(self.role, self.role)
+        return f"{self.contact}{f', {role.lower()}' if role else ''}"
+
+
 class ContractQuerySet(models.QuerySet["Contract"]):
     """Reads of contracts."""
 
@@ -123,6 +152,7 @@ class Contract(Record):
     )
     currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
     description = Paragraphs()
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
     objects = ContractQuerySet.as_manager()
 

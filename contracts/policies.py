@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from contracts.models import Contract, Opportunity
+from contracts.models import ContactRole, Contract, Opportunity
 from crm.core.permissions import policy
 from crm.people.models import User
 from crm.people.policies import record_rights
@@ -26,3 +26,13 @@ def opportunities(user: User, verb: str, record: models.Model | None) -> bool:
 def contracts(user: User, verb: str, record: models.Model | None) -> bool:
     """As every record."""
     return record_rights(user, verb, record)
+
+
+@policy(ContactRole)
+def contact_roles(user: User, verb: str, record: models.Model | None) -> bool:
+    """Who may change the opportunity says who is what to it."""
+    if verb == "view":
+        return bool(user.rights)
+    if verb not in ("add", "change", "delete"):
+        return False
+    return record_rights(user, "change", record.opportunity if isinstance(record, ContactRole) else None)

@@ -22,6 +22,7 @@ from crm.core.records import Record
 from crm.core.text import Email, Line, Link, Paragraphs
 from crm.core.triggers import guarded, tracked
 from crm.history.models import Change, Move
+from crm.people.models import Team
 from leads import guards
 from leads.flow import LeadFlow
 from leads.statuses import CLOSED, MEANING, OPEN, Status
@@ -118,6 +119,10 @@ class Lead(LeadFlow):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False, related_name="owned_leads"
     )
+    # Where it waits while nobody owns it.
+    queue = models.ForeignKey(
+        Team, models.PROTECT, null=True, blank=True, editable=False, db_index=False, related_name="queued_leads"
+    )
     description = Paragraphs()
     meeting_at = models.DateTimeField("meeting", null=True, blank=True, editable=False)
     meeting_outcome = Line("outcome of the meeting", max_length=20, editable=False)
@@ -178,6 +183,7 @@ class Lead(LeadFlow):
             models.Index(fields=["status", "-id"], name="leads_lead_by_status"),
             models.Index(fields=["owner", "-id"], name="leads_lead_by_owner"),
             models.Index(fields=["owner", "status", "-id"], name="leads_lead_by_owner_status"),
+            models.Index(fields=["queue", "-id"], name="leads_lead_in_queue", condition=Q(owner__isnull=True)),
             models.Index(fields=["lead_source", "-id"], name="leads_lead_by_source"),
             models.Index(fields=["rating", "-id"], name="leads_lead_by_rating"),
             models.Index(fields=["email_key"], name="leads_lead_by_email"),

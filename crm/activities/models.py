@@ -1,4 +1,4 @@
-"""What happened between us and people (touches), and what is to happen next."""
+"""What happened between us and people (touches), what is to happen next, and who is not to be contacted."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ class Activity(Record):
     opportunity = models.ForeignKey(
         "contracts.Opportunity", models.CASCADE, null=True, blank=True, related_name="touches"
     )
+    # Set by the database on every way of writing (D4): an outreach to somebody who was not to be contacted then.
+    violation_of = models.ForeignKey(
+        "activities.Suppression", models.SET_NULL, null=True, blank=True, editable=False, related_name="violations"
+    )
+    violation_told_at = models.DateTimeField(null=True, editable=False)
 
     objects = ActivityQuerySet.as_manager()
 
@@ -77,8 +82,13 @@ class Activity(Record):
         indexes = [
             models.Index(fields=["lead", "-happened_at"], name="activities_touch_of_lead"),
             models.Index(fields=["opportunity", "-happened_at"], name="activities_touch_of_opp"),
+            models.Index(
+                fields=["id"],
+                name="activities_touch_untold",
+                condition=Q(violation_of__isnull=False, violation_told_at=None),
+            ),
         ]
-        triggers = tracked()
+        triggers = tracked(unlogged=("violation_told_at",))
 
     def __str__(self) -> str:
         return f"{self.kind_label}{f', {self.outcome_label.lower()}' if self.outcome else ''}"
@@ -121,3 +131,93 @@ class NextTouch(Record):
 
     def __str__(self) -> str:
         return f"{dict(kind_choices()).get(self.kind, self.kind)} on {self.due_on}"
+
+
+def reason_choices() -> list[tuple[str, str]]:
+    """Reasons not to contact somebody as the handbook names them."""
+    return handbook.current().choices("lead.do_not_contact_reasons")
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    """Reads of suppressions."""
+
+    def in_force(self) -> Self:
+        """Those that nobody has lifted."""
+        return self.filter(lifted_at=None)
+
+
+class Suppression(Record):
+    """Somebody who is not to be contacted (D1): why, since when, who said so, and who lifted it (D5).
+
+    It holds for everybody whom one of its keys names, with or without a record here, now and in future.
+    """
+
+    class Scope(models.TextChoices):
+        """What it covers, as the handbook says for the reason."""
+
+        PERSON = "person", "The person"
+        DOMAIN = "domain", "Everybody at the domain"
+        ADDRESS = "address", "That address"
+        EMAIL = "email", "Email only"
+        CALLS = "calls", "Calls only"
+
+    reason = Line(max_length=50, blank=False, choices=reason_choices)
+    scope = Line(max_length=10, blank=False, choices=Scope, editable=False)
+    note = Paragraphs()
+    since = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="suppressions")
+    came_from = Line("where it came from", editable=False)
+    lifted_at = models.DateTimeField("lifted", null=True, blank=True, editable=False)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="lifted_suppressions",
+    )
+    lifted_reason = Paragraphs("why it was lifted", editable=False)
+
+    objects = SuppressionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lifted_at=None) | (Q(lifted_by__isnull=False) & ~Q(lifted_reason="")),
+                name="activities_suppression_lifted_by_somebody",
+                violation_error_message="Who lifts a suppression says why.",
+            )
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"{dict(reason_choices()).get(self.reason, self.reason)}, since {self.since:%Y-%m-%d}"
+
+
+class SuppressedKey(models.Model):
+    """One thing that names the suppressed: an email, a LinkedIn URL, a phone number or a domain.
+
+    `key` is the normalised form in which records are matched; of an erased person it is a keyed hash, `value` empty.
+    """
+
+    class Kind(models.TextChoices):
+        """What it is."""
+
+        EMAIL = "email", "Email"
+        LINKEDIN = "linkedin", "LinkedIn URL"
+        PHONE = "phone", "Phone"
+        DOMAIN = "domain", "Domain"
+
+    suppression = models.ForeignKey(Suppression, models.CASCADE, related_name="keys")
+    kind = Line(max_length=10, blank=False, choices=Kind)
+    value = Line(max_length=500)
+    key = Line(max_length=500, blank=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "key", "suppression"], name="activities_suppressed_key_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.value or "(erased)"

@@ -1,10 +1,10 @@
-"""Who may log and change touches."""
+"""Who may log and change touches, and who may lift a do not contact."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from crm.activities.models import Activity, NextTouch
+from crm.activities.models import Activity, NextTouch, SuppressedKey, Suppression
 from crm.core.permissions import may, policy
 from crm.people.models import User
 
@@ -27,3 +27,11 @@ def next_touches(user: User, verb: str, record: models.Model | None) -> bool:
     if verb not in ("add", "change", "delete"):
         return False
     return may(user, "change", record.lead) if isinstance(record, NextTouch) else bool(user.rights)
+
+
+@policy(Suppression, SuppressedKey)
+def suppressions(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody sees them and may add one: withdrawal is easy. Lifting takes a manager (D5); nobody edits."""
+    if verb in ("view", "add"):
+        return bool(user.rights)
+    return verb == "lift" and user.is_manager

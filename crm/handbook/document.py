@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 from crm.handbook.problems import Place, written_place
 from crm.handbook.schema import (
     Account,
+    Assignment,
     Company,
     Entry,
     Hours,
@@ -47,6 +48,7 @@ class Handbook(Section):
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     tabs: Annotated[tuple[Tab, ...], Field(min_length=1)]
     lead: Lead
+    assignment: Assignment
     touch: Touch
     opportunity: Opportunity
     industries: Annotated[tuple[Entry, ...], Field(min_length=1)]

@@ -29,7 +29,8 @@ LISTS_OF_MAPS: dict[str, tuple[Place, ...]] = {
 
 def broken(raw: Raw) -> Iterator[Found]:
     """Every rule's findings on a parsed file."""
-    for rule in (_once_in_a_list, _labels, _hours, _roles, _stages, _returned, _outcome_kinds, _salesforce_values):
+    whole = (_once_in_a_list, _labels, _hours, _roles, _stages, _returned)
+    for rule in (*whole, _outcome_kinds, _assignment, _salesforce_values):
         yield from rule(raw)
 
 
@@ -168,6 +169,25 @@ def _outcome_kinds(raw: Raw) -> Iterator[Found]:
                 yield (*place, "kinds", m), found, one_of(known, kind)
         if outcome.get("two_way") is True and outcome.get("response") is False:
             yield (*place, "response"), "false in an outcome with two_way = true", "allowed: true"
+
+
+def _assignment(raw: Raw) -> Iterator[Found]:
+    """Roles and sources are those of the file; a rule that could never fit, or names nobody, is a slip."""
+    roles, sources = keys(raw, "roles"), keys(raw, "lead", "sources")
+    for n, role in texts(at(raw, "assignment", "roles")):
+        if role not in roles:
+            yield ("assignment", "roles", n), f"{written_value(role)}, which is not under roles", one_of(roles, role)
+    for n, rule in tables(raw, "assignment", "rules"):
+        place: Place = ("assignment", "rules", n)
+        for m, source in texts(rule.get("sources")):
+            if source not in sources:
+                found = f"{written_value(source)}, which is not under lead.sources"
+                yield (*place, "sources", m), found, one_of(sources, source)
+        least, most = rule.get("employees_from"), rule.get("employees_to")
+        if isinstance(least, int) and isinstance(most, int) and most < least:
+            yield (*place, "employees_to"), written_value(most), f"allowed: employees_from, {least}, or more"
+        if bool(rule.get("team")) == bool(rule.get("people")):
+            yield place, "a rule for nobody or for both", "allowed: either team or people"
 
 
 def _salesforce_values(raw: Raw) -> Iterator[Found]:

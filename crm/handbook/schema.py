@@ -113,10 +113,12 @@ class DoNotContactReason(Entry):
 
 
 class Lead(Section):
-    """Leads: from how many employees one is an MQL (L5), how long a move can be taken back, and its picklists."""
+    """Leads: from how many employees one is an MQL (L5), how long a move can be taken back, how many may be
+    closed as do not contact at once without a manager (D5), and the picklists."""
 
     mql_employees: Annotated[int, Field(gt=0)]
     take_back_minutes: Annotated[int, Field(gt=0, le=1440)]
+    do_not_contact_at_once: Annotated[int, Field(gt=0)]
     sources: Annotated[tuple[Entry, ...], Field(min_length=1)]
     ratings: Annotated[tuple[Entry, ...], Field(min_length=1)]
     nurture_reasons: Annotated[tuple[NurtureReason, ...], Field(min_length=1)]
@@ -157,7 +159,30 @@ class Opportunity(Section):
     returned_reason: Key
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     types: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    contact_roles: Annotated[tuple[Entry, ...], Field(min_length=1)]
     lost_reasons: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+
+class AssignmentRule(Section):
+    """Which leads go where: every condition that is given has to hold; `team` or `people` (their emails) get them."""
+
+    label: Label
+    countries: tuple[Label, ...] = ()
+    employees_from: Annotated[int, Field(gt=0)] | None = None
+    employees_to: Annotated[int, Field(gt=0)] | None = None
+    sources: tuple[Key, ...] = ()
+    team: Label | None = None
+    people: tuple[Label, ...] = ()
+
+
+class Assignment(Section):
+    """Who gets a lead that comes without an owner: the account's owner, then the first rule that fits, then everybody
+    of the roles in turn; only people who are present and own fewer open leads than the cap."""
+
+    account_owner_first: bool
+    roles: Annotated[tuple[Key, ...], Field(min_length=1)]
+    most_open_leads: Annotated[int, Field(gt=0)]
+    rules: tuple[AssignmentRule, ...] = ()
 
 
 class Account(Section):

@@ -40,6 +40,10 @@ class Transaction(models.Model):
         indexes = [
             models.Index(fields=["id"], name="history_txn_unnumbered", condition=models.Q(pos__isnull=True)),
             models.Index(fields=["actor_id", "-id"], name="history_txn_by_actor"),
+            # Those of a job, which may be many; of a web request there is one or two.
+            models.Index(
+                fields=["request", "id"], name="history_txn_of_job", condition=models.Q(request__startswith="job-")
+            ),
         ]
         # All but `pos`, which is given after commit.
         triggers = append_only("id", "actor_id", "actor_name", "via", "request", "reason", "recorded_at", "token")

@@ -10,6 +10,7 @@ from django.db import models
 from crm.core.records import Record
 from crm.core.text import Line
 from crm.core.triggers import tracked
+from crm.jobs.models import Job
 
 # What is wrong with the file and not with one of its values: mended there, and gone with the next import.
 FILE_CODES = ("ragged_row", "cell_too_long", "broken_row", "no_id", "duplicate_id", "deleted_there")
@@ -22,6 +23,7 @@ class ImportRun(models.Model):
     source = Line("from", max_length=500)
     started_at = models.DateTimeField("started")
     finished_at = models.DateTimeField("finished")
+    job = models.OneToOneField(Job, models.PROTECT, null=True, blank=True, related_name="import_run")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="import_runs")
     report = models.JSONField(default=dict)
 
@@ -48,6 +50,7 @@ class HeldRow(Record):
 
         HELD = "held", "Held"
         RELEASED = "released", "Released"
+        DISCARDED = "discarded", "Discarded"
 
     run = models.ForeignKey(ImportRun, models.PROTECT, related_name="held_rows", editable=False)
     system = Line(max_length=50, blank=False, editable=False)
@@ -60,6 +63,7 @@ class HeldRow(Record):
     message = Line("what is wrong", max_length=1000, editable=False)
     state = Line(max_length=20, choices=State, default=State.HELD, blank=False, editable=False)
     record_id = models.BigIntegerField(null=True, editable=False)
+    discarded_because = Line("why it was discarded", max_length=500, editable=False)
 
     objects = HeldRowQuerySet.as_manager()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from datetime import date
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -163,3 +164,59 @@ class User(AbstractBaseUser, Record):  # type: ignore[django-manager-missing]
     def get_all_permissions(self, obj: models.Model | None = None) -> set[str]:
         """Asked for by templates; rights are not a list here, they are answers."""
         return set()
+
+
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    """Reads of absences."""
+
+    def on(self, day: date) -> Self:
+        """Those that cover a day of the company's calendar."""
+        return self.filter(first_day__lte=day, last_day__gte=day)
+
+
+class Absence(Record):
+    """Days on which somebody is not at work: they get no new leads, and who stands in for them is told instead."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="absences")
+    first_day = models.DateField("first day")
+    last_day = models.DateField("last day", help_text="The last day away, not the first day back.")
+    stand_in = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="stands_in", help_text="Empty: the team's manager."
+    )
+    note = Line()
+
+    objects = AbsenceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-first_day", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(last_day__gte=models.F("first_day")),
+                name="people_absence_ends_after_it_starts",
+                violation_error_message="The last day away is not before the first.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(stand_in__isnull=True) | ~models.Q(stand_in=models.F("user")),
+                name="people_absence_has_another_stand_in",
+                violation_error_message="Somebody else stands in.",
+            ),
+        ]
+        indexes = [models.Index(fields=["last_day", "first_day"], name="people_absence_by_day")]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.first_day} to {self.last_day}"
+
+
+class Turn(models.Model):
+    """Whose turn it is to get a lead: everybody's last one in a pool, as a number that only rises."""
+
+    pool = Line(max_length=100, blank=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="turns")
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "user"], name="people_turn_once")]
+
+    def __str__(self) -> str:
+        return f"{self.pool}: {self.user}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from crm.core.permissions import policy
-from crm.people.models import Team, User
+from crm.people.models import Absence, Team, Turn, User
 
 
 @policy(User, Team)
@@ -14,6 +14,20 @@ def people(user: User, verb: str, record: models.Model | None) -> bool:
     if verb == "view":
         return True
     return verb in ("add", "change") and user.is_administrator
+
+
+@policy(Absence)
+def absences(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody sees who is away and enters their own days; managers everybody's."""
+    if verb not in ("view", "add", "change", "delete") or not user.rights:
+        return False
+    return verb == "view" or record is None or user.is_manager or getattr(record, "user_id", None) == user.pk
+
+
+@policy(Turn)
+def turns(user: User, verb: str, record: models.Model | None) -> bool:
+    """Kept by the assignment of leads; nobody edits them."""
+    return verb == "view" and user.is_administrator
 
 
 def works_on(user: User, owner: User | None) -> bool:

@@ -1,12 +1,18 @@
-"""Ids that our records have in other systems."""
+"""What other systems have here: ids of our records, and keys of programs."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
+from crm.core.records import Record
 from crm.core.text import Line
+from crm.core.triggers import tracked
 
 
 class ExternalIdQuerySet(models.QuerySet["ExternalId"]):
@@ -38,3 +44,39 @@ class ExternalId(models.Model):
 
     def __str__(self) -> str:
         return f"{self.system}: {self.value}"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Reads of API keys."""
+
+    def usable(self, *, at: datetime) -> Self:
+        """Neither revoked nor expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None)
+
+
+class ApiKey(Record):
+    """A program's way in: it acts as a user, within its scopes. Only a hash of it is stored; it is shown once.
+
+    A key can do no more than its user may (crm.core.permissions) and no more than its scopes (`leads:read`) say.
+    """
+
+    name = Line(blank=False, help_text="What uses it.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="api_keys")
+    prefix = Line(max_length=16, blank=False, unique=True, editable=False)
+    hash = models.CharField(max_length=64, editable=False)
+    scopes = ArrayField(models.CharField(max_length=50), default=list)
+    per_minute = models.PositiveIntegerField("requests per minute", default=600)
+    expires_at = models.DateTimeField("expires", null=True, blank=True)
+    revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField("last used", null=True, editable=False)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, editable=False, related_name="made_api_keys")
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API key"
+        ordering = ["-id"]
+        triggers = tracked(unlogged=("hash", "last_used_at"))
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -1,4 +1,4 @@
-"""Who may see and change ids elsewhere."""
+"""Who may see and change ids elsewhere, and give keys to programs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from django.db import models
 
 from crm.core.permissions import policy
 from crm.people.models import User
-from crm.sync.models import ExternalId
+from crm.sync.models import ApiKey, ExternalId
 
 
 @policy(ExternalId)
 def external_ids(user: User, verb: str, record: models.Model | None) -> bool:
     """Everybody sees them; imports write them."""
     return verb == "view" and bool(user.rights)
+
+
+@policy(ApiKey)
+def api_keys(user: User, verb: str, record: models.Model | None) -> bool:
+    """Administrators give and revoke keys; nobody deletes one: the change log names it."""
+    return verb in ("view", "add", "change") and user.is_administrator
