@@ -62,6 +62,7 @@ class Activity(Record):
         "activities.Suppression", models.SET_NULL, null=True, blank=True, editable=False, related_name="violations"
     )
     violation_told_at = models.DateTimeField(null=True, editable=False)
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
     objects = ActivityQuerySet.as_manager()
 

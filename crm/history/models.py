@@ -98,11 +98,20 @@ class MoveQuerySet(models.QuerySet["Move"]):
         """The moves of one record, oldest first."""
         return self.filter(object=record._meta.model_name, record_id=record.pk).order_by("version")
 
+    def made_before(self) -> Self:
+        """Those another system recorded before the record came here."""
+        return self.filter(version__lte=0)
+
+    def made_here(self) -> Self:
+        """Those made here, the one that placed the record among them."""
+        return self.filter(version__gt=0)
+
 
 class Move(models.Model):
     """One move of one record through its flow (L13): from, to, verb, who, when, by which door, with which facts.
 
-    `version` is the record's version after it, which ties the row to the very update it explains.
+    `version` is the record's version after it, which ties the row to the very update it explains. Moves that another
+    system recorded before the record came here count up to zero in the order of their times: they come first.
     """
 
     transaction = models.ForeignKey(
@@ -135,3 +144,43 @@ class Move(models.Model):
     def age(self, at: datetime) -> float:
         """Seconds since the move, seen from `at`."""
         return (at - self.at).total_seconds()
+
+
+class PriorChangeQuerySet(models.QuerySet["PriorChange"]):
+    """Reads of what changed before."""
+
+    def of(self, record: models.Model) -> Self:
+        """The changes of one record, newest first."""
+        return self.filter(object=record._meta.model_name, record_id=record.pk).order_by("-at", "-id")
+
+
+class PriorChange(models.Model):
+    """A change that another system recorded of a record before it came here, in that system's words.
+
+    Those of the status or stage are moves as well (`MoveQuerySet.made_before`). `more` has what else the row said.
+    """
+
+    object = Line(max_length=50, blank=False)
+    record_id = models.BigIntegerField()
+    system = Line(max_length=50, blank=False)
+    source = Line(max_length=50, blank=False)
+    external_id = Line(blank=False)
+    at = models.DateTimeField()
+    field = Line()
+    old = Paragraphs()
+    new = Paragraphs()
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = Line()
+    more = models.JSONField(default=dict)
+
+    objects = PriorChangeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["system", "source", "external_id"], name="history_prior_change_once")
+        ]
+        indexes = [models.Index(fields=["object", "record_id", "at"], name="history_prior_change_of_record")]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.object} {self.record_id}, {self.at:%Y-%m-%d %H:%M}"
