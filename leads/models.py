@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -26,6 +26,9 @@ from crm.people.models import Team
 from leads import guards
 from leads.flow import LeadFlow
 from leads.statuses import CLOSED, MEANING, OPEN, Status
+
+if TYPE_CHECKING:
+    from leads.assignment import Given
 
 
 def rating_choices() -> list[tuple[str, str]]:
@@ -63,8 +66,12 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         return self.filter(status__in=OPEN)
 
     def unowned(self) -> Self:
-        """Those anybody may claim."""
+        """Those nobody has claimed yet."""
         return self.filter(owner__isnull=True)
+
+    def waiting(self, queue: Team | None) -> Self:
+        """Open ones that nobody owns, in the queue of this team; None: in no queue, for anybody to claim."""
+        return self.open().unowned().filter(queue=queue)
 
     def meetings_between(self, start: Any, end: Any) -> Self:
         """Those whose meeting lies in this span of time."""
@@ -154,6 +161,9 @@ class Lead(LeadFlow):
         db_persist=True,
         editable=False,
     )
+
+    # Who got it and why, on an instance that has just been created (leads.assignment).
+    given: Given | None = None
 
     objects = LeadQuerySet.as_manager()
 

@@ -28,8 +28,8 @@ MOVES = (
 @policy(Lead)
 def leads(user: User, verb: str, record: models.Model | None) -> bool:
     """As every record; moves need what changing it needs; lifting a do not contact, a manager."""
-    if verb in MOVES:
-        return record_rights(user, "change", record)
+    if verb in MOVES or verb == "change":
+        return record_rights(user, "change", record) and _within_reach(user, record)
     if verb == "lift":
         return user.is_manager
     if verb == "return_lead":
@@ -39,6 +39,15 @@ def leads(user: User, verb: str, record: models.Model | None) -> bool:
         # Whose move it was and how long ago is the guard's question: it has the clock.
         return user.rights in ("standard", "manager", "administrator")
     return record_rights(user, verb, record)
+
+
+def _within_reach(user: User, lead: models.Model | None) -> bool:
+    """Whether nobody's lead is not in another team's queue: there it is for that team's people and for managers."""
+    if not isinstance(lead, Lead) or lead.owner_id is not None or lead.queue_id is None or user.is_manager:
+        return True
+    if user.rights == "service" or user.team_id == lead.queue_id:
+        return True
+    return lead.queue is not None and lead.queue.manager_id == user.pk
 
 
 @policy(Conversion)

@@ -11,16 +11,17 @@ from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
 from crm.people.models import User
+from crm.people.owners import refuse_owner
 from leads.guards import BANT
 from leads.models import Lead
 
 
 @retry_deadlocks
 def claim_lead(lead: Lead, *, actor: User, at: datetime, via: str) -> None:
-    """Make an unowned lead the actor's.
+    """Make an unowned lead the actor's: one in no queue, or in their own team's; managers from any.
 
     Raises:
-        Refused: `already_owned`, naming who was first, or `forbidden`.
+        Refused: `already_owned`, naming who was first, or `forbidden`, naming whose queue it is in.
     """
     with acting(actor=actor, via=via, at=at):
         # Without a join to the owner: who waited for the lock would see the new row beside nobody, as it was before.
@@ -28,7 +29,11 @@ def claim_lead(lead: Lead, *, actor: User, at: datetime, via: str) -> None:
         if locked.owner_id is not None:
             raise Refused("already_owned", f"{locked.owner} owns this lead already.")
         if not may(actor, "change", locked):
+            if locked.queue is not None and may(actor, "change", Lead):
+                whose = f"This lead waits in the queue of {locked.queue}: its people or a manager claim it."
+                raise Refused("forbidden", whose)
             raise Refused("forbidden", "A lead is claimed by those who work leads.")
+        refuse_owner(actor)
         locked.owner = actor
         locked.save(update_fields=["owner"])
     lead.refresh_from_db()

@@ -72,6 +72,28 @@ def acting(*, actor: User, via: str, at: datetime, reason: str = "") -> Iterator
         _current.reset(token)
 
 
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Give what is written inside a reason of its own in the change log: what was decided, and why.
+
+    It has a row there by itself if the domain call wrote something before, or does after.
+    """
+    frame = _current.get()
+    before = frame.reason if frame else ""
+    if not reason or tidy(reason) == before:
+        yield
+        return
+    _tell_reason(tidy(reason))
+    yield
+    # Not when it failed: whatever is rolled back takes the setting with it.
+    _tell_reason(before)
+
+
+def _tell_reason(reason: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('crm.reason', %s, true), set_config('crm.transaction', '', true)", [reason])
+
+
 def _tell_database(frame: Acting | None) -> None:
     """Hand the frame to the triggers in settings that end with the transaction (pgbouncer-safe)."""
     request = structlog.contextvars.get_contextvars().get("request_id", "") if frame else ""

@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
@@ -65,6 +67,15 @@ class UserManager(BaseUserManager["User"]):
     def active_people(self) -> models.QuerySet[User]:
         """Those a record can be given to."""
         return self.filter(is_active=True, is_service=False)
+
+    def to_choose(self, day: date) -> models.QuerySet[User]:
+        """Those a record can be given to; `away_until` is the last day away of who is away on that day."""
+        away = Absence.objects.on(day).filter(user=models.OuterRef("pk")).values("last_day")[:1]
+        return self.active_people().annotate(away_until=models.Subquery(away))
+
+    def present(self, day: date) -> models.QuerySet[User]:
+        """Active people who are not away on that day of the company's calendar."""
+        return self.active_people().exclude(pk__in=Absence.objects.on(day).values("user"))
 
 
 class User(AbstractBaseUser, Record):  # type: ignore[django-manager-missing]
@@ -199,6 +210,25 @@ class Absence(Record):
                 condition=models.Q(stand_in__isnull=True) | ~models.Q(stand_in=models.F("user")),
                 name="people_absence_has_another_stand_in",
                 violation_error_message="Somebody else stands in.",
+            ),
+            ExclusionConstraint(
+                name="people_absence_does_not_overlap",
+                expressions=[
+                    (models.F("user"), RangeOperators.EQUAL),
+                    (
+                        models.Func(
+                            "first_day",
+                            "last_day",
+                            models.Value("[]"),
+                            function="daterange",
+                            output_field=DateRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                # Without it the range itself would fail, in other words.
+                condition=models.Q(last_day__gte=models.F("first_day")),
+                violation_error_message="They are away on some of these days already: change that absence instead.",
             ),
         ]
         indexes = [models.Index(fields=["last_day", "first_day"], name="people_absence_by_day")]
