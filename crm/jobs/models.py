@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from crm.core.text import Line
+
+if TYPE_CHECKING:
+    from crm.people.models import User
 
 
 class Heartbeat(models.Model):
@@ -25,7 +30,15 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def unfinished(self) -> Self:
         """Those that have work left and may be worked."""
-        return self.filter(state__in=(Job.State.PREVIEWING, Job.State.WAITING, Job.State.RUNNING))
+        return self.filter(state__in=UNFINISHED)
+
+    def claimable(self) -> Self:
+        """Those that wait for a worker: nobody's lease runs, by the database's clock, which all workers share."""
+        return self.unfinished().filter(Q(leased_until=None) | Q(leased_until__lte=Now()))
+
+    def visible_to(self, user: User) -> Self:
+        """A person's own; managers see everybody's."""
+        return self if user.is_manager else self.filter(by=user)
 
 
 class Job(models.Model):
@@ -60,6 +73,7 @@ class Job(models.Model):
     failures = models.PositiveSmallIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
     lease = models.UUIDField(null=True)
+    confirmed_at = models.DateTimeField("confirmed", null=True)
     started_at = models.DateTimeField("started", null=True)
     finished_at = models.DateTimeField("finished", null=True)
     undone_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="undoes")
@@ -85,6 +99,19 @@ class Job(models.Model):
         """What its transactions have as their request in the change log."""
         return f"job-{self.pk}"
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a worker has something to do for it."""
+        return self.state in UNFINISHED
+
+    @property
+    def percent(self) -> int:
+        """How far it is, in whole percent; 100 only when all rows are done."""
+        return min(100, self.done * 100 // self.total) if self.total else 0
+
+
+UNFINISHED = (Job.State.PREVIEWING, Job.State.WAITING, Job.State.RUNNING)
+
 
 class JobSlice(models.Model):
     """One part of a job: its input (as the ids of records), and, once it is done, what became of each row."""
@@ -98,7 +125,9 @@ class JobSlice(models.Model):
     class Meta:
         ordering = ["job", "number"]
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="jobs_slice_once")]
-        indexes = [models.Index(fields=["job", "number"], name="jobs_slice_to_do", condition=models.Q(output=None))]
+        indexes = [
+            models.Index(fields=["job", "number"], name="jobs_slice_to_do", condition=models.Q(output__isnull=True))
+        ]
 
     def __str__(self) -> str:
         return f"{self.job}, part {self.number}"

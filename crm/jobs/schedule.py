@@ -10,6 +10,7 @@ from typing import Any
 
 HEARTBEAT_SECONDS = 20
 FEED_SECONDS = 10
+JOBS_SECONDS = 10
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -20,4 +21,5 @@ def every(task: str, seconds: int) -> dict[str, Any]:
 SCHEDULE = {
     "heartbeat": every("crm.jobs.tasks.heartbeat", HEARTBEAT_SECONDS),
     "number the feed": every("crm.jobs.tasks.number_feed", FEED_SECONDS),
+    "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }

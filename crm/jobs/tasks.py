@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
 from crm.history.feed import number_transactions
-from crm.jobs import heartbeats
+from crm.jobs import heartbeats, wake, work
+
+TURN = timedelta(seconds=30)  # no task takes longer: a worker that is told to stop ends soon
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,3 +23,10 @@ def heartbeat() -> None:
 def number_feed() -> None:
     """Give committed transactions their place in the feed, so that a reader seldom has many to number."""
     number_transactions()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def work_jobs() -> None:
+    """Work jobs for half a minute; when some are left, wake the next."""
+    if work.work_jobs(until=timezone.now() + TURN):
+        wake.send()

@@ -1,0 +1,23 @@
+"""Telling the workers that there is work. The message may get lost: beat sends the same every ten seconds."""
+
+from __future__ import annotations
+
+import structlog
+from celery import current_app
+from django.db import transaction
+
+TASK = "crm.jobs.tasks.work_jobs"
+log = structlog.get_logger(__name__)
+
+
+def on_commit() -> None:
+    """Wake a worker once this transaction is committed."""
+    transaction.on_commit(send)
+
+
+def send() -> None:
+    """Wake a worker now. A broker that is away must not keep anybody from asking for work."""
+    try:
+        current_app.send_task(TASK, retry=False)
+    except Exception as error:  # each transport raises errors of its own
+        log.warning("no_wake", error=type(error).__name__)
