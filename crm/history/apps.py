@@ -9,4 +9,8 @@ class HistoryConfig(AppConfig):
     verbose_name = "History"
 
     def ready(self) -> None:
+        from django.utils.module_loading import autodiscover_modules
+
         from crm.history import policies  # noqa: F401 - registers who may do what
+
+        autodiscover_modules("undoing")

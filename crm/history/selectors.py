@@ -24,6 +24,8 @@ HOW = {
     "database": "outside Plumb",
     "": "outside Plumb",
 }
+REVERT = "revert"
+ENTERED = {"place": "Placed", REVERT: "Brought back"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,10 @@ class Words:
         came, went = self.state(move.from_state), self.state(move.to_state)
         entry.moved, entry.at, entry.why = True, move.at, move.reason or entry.why
         if not move.from_state:
-            entry.title = f"{'Placed' if move.verb == 'place' else 'Created'} in {went}"
+            entry.title = f"{ENTERED.get(move.verb, 'Created')} in {went}"
         else:
             entry.title = f"{came} → {went}" if came != went else f"Still {went}"
-            entry.title += f" ({verb.label})" if verb else ""
+            entry.title += f" ({verb.label})" if verb else " (Undo)" if move.verb == REVERT else ""
         entry.facts = [self.fact(verb, name, value) for name, value in move.facts.items()]
 
     def state(self, key: str) -> str:
@@ -183,7 +185,10 @@ def time_in_states(record: Stateful, *, at: datetime) -> list[TimeInState]:
     stays: list[tuple[str, datetime, datetime]] = []
     since: datetime = record.created_at
     for move in moves:
-        if move.from_state:
+        if move.verb == REVERT and move.from_state:
+            # What was undone took no time: the status goes on from when it was first entered.
+            stays = [stay for stay in stays if stay[1] < move.at]
+        elif move.from_state:
             stays.append((state, since, move.at))
         state, since = move.to_state, move.at
     stays.append((state, since, at))

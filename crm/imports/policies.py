@@ -17,5 +17,7 @@ def import_runs(user: User, verb: str, record: models.Model | None) -> bool:
 
 @policy(HeldRow)
 def held_rows(user: User, verb: str, record: models.Model | None) -> bool:
-    """Managers and administrators mend and release."""
+    """Managers and administrators mend and release; administrators undo the import that held them."""
+    if verb == "undo":
+        return user.is_administrator
     return verb in ("view", "change") and user.is_manager

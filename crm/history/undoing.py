@@ -1,0 +1,124 @@
+"""What other apps say about undoing: what is never undone, what is undone in another way, and what has to follow.
+
+Each app may have a module `undoing` that registers itself here; it is found when Plumb starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.apps import apps
+from django.db import models
+
+from crm.core.errors import Refused
+
+if TYPE_CHECKING:
+    from crm.history.models import Move, Transaction
+    from crm.people.models import User
+
+REMOVE, RESTORE, CHANGE = "remove", "restore", "change"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One asked-for undo: of which transaction, by whom, when, by which door, and why."""
+
+    transaction: Transaction
+    actor: User
+    at: datetime
+    via: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What undoing asks of one record: to be removed, restored with `values` (its image), or changed back to them.
+
+    `last_change` and `version` are those that the transaction left behind; `moves` are those that it made.
+    """
+
+    kind: type[models.Model]
+    record_id: int
+    version: int
+    last_change: int
+    action: str
+    values: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    record: models.Model | None = None
+    refusal: tuple[str, str, str] | None = None
+
+    @property
+    def object(self) -> str:
+        """What the change log calls the kind of record."""
+        return str(self.kind._meta.model_name)
+
+    def refuse(self, outcome: str, code: str, message: str) -> None:
+        """Leave it as it is, and say why; the first reason stands."""
+        self.refusal = self.refusal or (outcome, code, message)
+
+
+# Looks at all records of its kind at once, and calls `refuse` on those that are not undone.
+Bar = Callable[[list[Wanted], Asked], None]
+# Refuses a whole transaction, or lets it pass.
+TransactionBar = Callable[["Transaction"], Refused | None]
+# What an inserted record is changed to instead of being removed.
+Instead = Callable[[Wanted, Asked], Mapping[str, Any]]
+# Told what was done to which records, within the same transaction.
+Follower = Callable[[Iterable[Wanted], Asked], None]
+B = TypeVar("B", bound=Bar)
+T = TypeVar("T", bound=TransactionBar)
+I = TypeVar("I", bound=Instead)  # noqa: E741
+F = TypeVar("F", bound=Follower)
+
+bars: dict[str, list[Bar]] = {}
+transaction_bars: list[TransactionBar] = []
+instead: dict[str, Instead] = {}
+followers: list[Follower] = []
+
+
+def bars_undo(*kinds: type[models.Model]) -> Callable[[B], B]:
+    """Register what may stand against undoing what was done to these kinds of records."""
+
+    def register(function: B) -> B:
+        for kind in kinds:
+            bars.setdefault(str(kind._meta.model_name), []).append(function)
+        return function
+
+    return register
+
+
+def bars_transaction(function: T) -> T:
+    """Register what may stand against undoing a whole transaction."""
+    transaction_bars.append(function)
+    return function
+
+
+def instead_of_removing(kind: type[models.Model]) -> Callable[[I], I]:
+    """Register how a record of this kind is undone that is not removed: the columns that are set."""
+
+    def register(function: I) -> I:
+        instead[str(kind._meta.model_name)] = function
+        return function
+
+    return register
+
+
+def follows_undo(function: F) -> F:
+    """Register what keeps up with records that were put back."""
+    followers.append(function)
+    return function
+
+
+def is_import(transaction: Transaction) -> bool:
+    """Whether it brought records in from another system, by a command or as a job."""
+    if transaction.via == "import":
+        return True
+    number = transaction.request.removeprefix("job-")
+    if number == transaction.request or not number.isdecimal():
+        return False
+    jobs: Any = apps.get_model("jobs", "Job")
+    return bool(jobs.objects.filter(pk=number, kind__startswith="import").exists())
