@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from unfold.decorators import action
@@ -16,6 +16,7 @@ from crm.core.permissions import may
 from crm.site import site
 from leads import page, views
 from leads.admin_list import LeadListMixin
+from leads.assignment import create_lead
 from leads.convert import ConvertDialog
 from leads.forms import BantForm, TouchForm
 from leads.models import Lead
@@ -80,8 +81,24 @@ class LeadAdmin(LeadListMixin, RecordAdmin):  # type: ignore[misc]
         return own + super().get_urls()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Who enters a lead most likely works it."""
-        return {"owner": str(user_of(request).pk)} | super().get_changeform_initial_data(request)
+        """Who works leads most likely enters one to work it; anybody else's goes by the rules."""
+        own = user_of(request).role in handbook.current().assignment.roles
+        first = {"owner": str(user_of(request).pk)} if own else {}
+        return first | super().get_changeform_initial_data(request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Of a new lead: what an empty owner means."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None and "owner" in form.base_fields:
+            form.base_fields["owner"].help_text = "Empty: whose turn it is by the handbook's rules."
+        return form
+
+    def create_record(self, request: HttpRequest, obj: Any) -> None:
+        """Store a new lead; one without an owner is given to somebody, and the page says to whom and why."""
+        create_lead(obj, actor=user_of(request), at=moment(request), via="admin")
+        if obj.given is not None:
+            who = f"{obj.owner} got this lead. " if obj.owner else ""
+            messages.info(request, f"{who}{obj.given.why}")
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Everything around the form."""

@@ -106,9 +106,8 @@ class Pools:
                 return None
             members = [u.pk for u in self._people.values() if u.team_id == team.pk and u.role in self.assignment.roles]
             if not members:
-                self.unknown.append(
-                    f"Rule “{rule.label}”: nobody in the team {team} has a role that gets leads; they wait in its queue."
-                )
+                why = f"nobody in the team {team} has a role that gets leads: they wait in its queue."
+                self.unknown.append(f"Rule “{rule.label}”: {why}")
             return Pool(f"team:{team.pk}", rule.label, tuple(members), team, team.name)
         known, teams = [], set[Team]()
         for address in rule.people:
