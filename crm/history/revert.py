@@ -119,15 +119,25 @@ def preview_revert(transaction: Transaction, *, actor: User, at: datetime, via: 
 
 
 @retry_deadlocks
-def revert(transaction: Transaction, *, actor: User, at: datetime, via: str, reason: str = "") -> Reverted:
+def revert(
+    transaction: Transaction,
+    *,
+    actor: User,
+    at: datetime,
+    via: str,
+    reason: str = "",
+    beside: frozenset[int] = frozenset(),
+) -> Reverted:
     """Put back what one transaction did to each record that is still as it left it; name the others.
+
+    `beside`: transactions that are undone together with it (of one job), newest first, and those that undo them.
 
     Raises:
         Refused: `forbidden`, or the code for which the transaction as a whole is never undone; nothing was written.
     """
     if refusal := can_revert(transaction, actor):
         raise refusal
-    asked = Asked(transaction, actor, at, via, tidy(reason))
+    asked = Asked(transaction, actor, at, via, tidy(reason), beside)
     try:
         with acting(actor=actor, via=via, at=at, reason=reason):
             hold(("undo", str(transaction.pk)))
@@ -276,7 +286,7 @@ def _write_moves(kind: type[Stateful], batch: Iterable[Wanted], asked: Asked) ->
             Move(
                 object=one.object,
                 record_id=one.record_id,
-                version=one.version + 1,
+                version=(record.version if record is not None else one.version) + 1,
                 from_state=came_from,
                 to_state=one.values[kind.FLOW],
                 verb=REVERT,

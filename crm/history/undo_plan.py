@@ -108,7 +108,7 @@ def by_kind(wanted: Iterable[Wanted]) -> dict[type[models.Model], list[Wanted]]:
 def judge(wanted: list[Wanted], asked: Asked) -> None:
     """Mark each record that is not put back, with the reason: touched, gone, forbidden, barred, held, or left alone."""
     for kind, group in by_kind(wanted).items():
-        _look(kind, group)
+        _look(kind, group, asked)
         for bar in bars.get(str(kind._meta.model_name), ()):
             bar([one for one in group if one.refusal is None], asked)
         for one in group:
@@ -120,13 +120,13 @@ def judge(wanted: list[Wanted], asked: Asked) -> None:
     find_lost_links(wanted)
 
 
-def _look(kind: type[models.Model], group: list[Wanted]) -> None:
+def _look(kind: type[models.Model], group: list[Wanted], asked: Asked) -> None:
     """Read the records, and name those that somebody changed since."""
     records: dict[int, models.Model] = kind._base_manager.in_bulk([one.record_id for one in group])
     names = [f.name for f in links_of(kind) if f.name in LOOKED_AT]
     deeper = [f"{name}__owner" for name in names if any(f.name == "owner" for f in _fields_at(kind, name))]
     models.prefetch_related_objects(list(records.values()), *names, *deeper)
-    since = _changed_since(kind, group)
+    since = _changed_since(kind, group, asked)
     for one in group:
         one.record = records.get(one.record_id)
         if one.record_id in since:
@@ -145,7 +145,7 @@ def _fields_at(kind: type[models.Model], name: str) -> list[Any]:
     return list(kind._meta.get_field(name).related_model._meta.concrete_fields)  # type: ignore[union-attr]
 
 
-def _changed_since(kind: type[models.Model], group: list[Wanted]) -> dict[int, tuple[str, bool]]:
+def _changed_since(kind: type[models.Model], group: list[Wanted], asked: Asked) -> dict[int, tuple[str, bool]]:
     """Who changed a record after the transaction did, and whether the last thing done to it was its deletion."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -153,10 +153,16 @@ def _changed_since(kind: type[models.Model], group: list[Wanted]) -> dict[int, t
             SELECT w.id, t.actor_name, l.op = 'D'
             FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, last)
             CROSS JOIN LATERAL (SELECT c.transaction_id, c.op FROM history_change c
-                WHERE c.object = %s AND c.record_id = w.id AND c.id > w.last ORDER BY c.id DESC LIMIT 1) l
+                WHERE c.object = %s AND c.record_id = w.id AND c.id > w.last AND c.transaction_id <> ALL(%s::bigint[])
+                ORDER BY c.id DESC LIMIT 1) l
             LEFT JOIN history_transaction t ON t.id = l.transaction_id
             """,
-            [[one.record_id for one in group], [one.last_change for one in group], kind._meta.model_name],
+            [
+                [one.record_id for one in group],
+                [one.last_change for one in group],
+                kind._meta.model_name,
+                list(asked.beside),
+            ],
         )
         return {pk: (who or "somebody outside Plumb", deleted) for pk, who, deleted in cursor.fetchall()}
 

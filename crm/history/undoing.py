@@ -24,13 +24,18 @@ REMOVE, RESTORE, CHANGE = "remove", "restore", "change"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One asked-for undo: of which transaction, by whom, when, by which door, and why."""
+    """One asked-for undo: of which transaction, by whom, when, by which door, and why.
+
+    `beside` are transactions that are undone together with this one: what they did to a record is no touch of
+    somebody's, because they are undone before it, or were themselves the undoing.
+    """
 
     transaction: Transaction
     actor: User
     at: datetime
     via: str
     reason: str
+    beside: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
