@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import URLPattern, path
 
 from crm.core.admin_list import OwnerFilter, PickFilter
 from crm.core.admin_read import ReadAdmin
 from crm.core.display import plain_text
 from crm.history.models import Change, Move, Transaction
 from crm.history.selectors import HOW, Entry, Words
+from crm.history.views import undo, undo_offer
+from crm.history.words import address_of, kind_name, kind_of
 from crm.site import site
 
 SHOWN = 100
@@ -80,7 +81,13 @@ class TransactionAdmin(ReadAdmin):
             "how": HOW.get(obj.via, obj.via),
             "shown": SHOWN,
             "more": Change.objects.filter(transaction=obj.pk).count() if len(changes) == SHOWN else 0,
+            **undo_offer(obj, request),
         }
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page that undoes it, before the admin's catch-all."""
+        own = [path("<int:pk>/undo/", self.admin_site.admin_view(undo), name="history_transaction_undo")]
+        return own + super().get_urls()
 
     @admin.display(description="when")
     def shown_when(self, log: Any) -> str:
@@ -103,17 +110,6 @@ class TransactionAdmin(ReadAdmin):
         return str(log.what)
 
 
-def kind_of(name: str) -> type[models.Model] | None:
-    """The model that the change log calls by this name; None once it is gone from the code."""
-    return next((kind for kind in apps.get_models() if kind._meta.model_name == name), None)
-
-
-def kind_name(name: str) -> str:
-    """A kind of record in a person's words."""
-    kind = kind_of(name)
-    return str(kind._meta.verbose_name) if kind else name
-
-
 def told(changes: list[Change]) -> list[tuple[str, str, Entry]]:
     """Each change as (record, address of its page, entry): names are read once for each kind of record."""
     by_kind: dict[str, list[Change]] = defaultdict(list)
@@ -133,13 +129,3 @@ def told(changes: list[Change]) -> list[tuple[str, str, Entry]]:
             if entry is not None:
                 told_by_id[change.pk] = (title, address_of(record), entry)
     return [told_by_id[change.pk] for change in changes if change.pk in told_by_id]
-
-
-def address_of(record: models.Model | None) -> str:
-    """Where the record's page is, if it has one."""
-    if record is None:
-        return ""
-    try:
-        return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=[record.pk])
-    except NoReverseMatch:
-        return ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+from psycopg.types.json import Jsonb
 
 from crm.core.permissions import may
 from crm.core.records import Record
@@ -87,6 +88,7 @@ def read_wanted(transaction: Transaction) -> list[Wanted]:
             one.action = REMOVE
         elif one.action == CHANGE:
             columns = {f.column for f in one.kind._meta.concrete_fields if not isinstance(f, models.GeneratedField)}
+            one.after = {name: new for name, new in one.after.items() if name in columns}
             one.values = {
                 name: old for name, old in one.values.items() if name in columns and old != one.after.get(name)
             }
@@ -129,8 +131,8 @@ def _look(kind: type[models.Model], group: list[Wanted], asked: Asked) -> None:
     since = _changed_since(kind, group, asked)
     for one in group:
         one.record = records.get(one.record_id)
-        if one.record_id in since:
-            who, deleted = since[one.record_id]
+        who, deleted, one.version = since[one.record_id]
+        if who:
             if deleted and one.record is None:
                 one.refuse("gone", "deleted_since", f"It was deleted by {who} since.")
             else:
@@ -139,32 +141,54 @@ def _look(kind: type[models.Model], group: list[Wanted], asked: Asked) -> None:
             one.refuse("touched", "changed_since", "It is here again.")
         elif one.action != RESTORE and one.record is None:
             one.refuse("gone", "deleted_since", "It was deleted since.")
+    if asked.beside:
+        for one in _unlike(kind, [one for one in group if one.action == CHANGE and one.refusal is None]):
+            one.refuse("touched", "changed_since", "It is not as that left it: a later change of the same stays.")
 
 
 def _fields_at(kind: type[models.Model], name: str) -> list[Any]:
     return list(kind._meta.get_field(name).related_model._meta.concrete_fields)  # type: ignore[union-attr]
 
 
-def _changed_since(kind: type[models.Model], group: list[Wanted], asked: Asked) -> dict[int, tuple[str, bool]]:
-    """Who changed a record after the transaction did, and whether the last thing done to it was its deletion."""
+def _changed_since(kind: type[models.Model], group: list[Wanted], asked: Asked) -> dict[int, tuple[str, bool, int]]:
+    """Who changed a record after the transaction did (nobody: ""), whether that deleted it, and its newest version."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT w.id, t.actor_name, l.op = 'D'
+            SELECT w.id, CASE WHEN l.op IS NULL THEN '' ELSE COALESCE(NULLIF(t.actor_name, ''), %s) END,
+                   COALESCE(l.op = 'D', false), n.version
             FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, last)
-            CROSS JOIN LATERAL (SELECT c.transaction_id, c.op FROM history_change c
+            CROSS JOIN LATERAL (SELECT c.version FROM history_change c
+                WHERE c.object = %s AND c.record_id = w.id ORDER BY c.id DESC LIMIT 1) n
+            LEFT JOIN LATERAL (SELECT c.transaction_id, c.op FROM history_change c
                 WHERE c.object = %s AND c.record_id = w.id AND c.id > w.last AND c.transaction_id <> ALL(%s::bigint[])
-                ORDER BY c.id DESC LIMIT 1) l
+                ORDER BY c.id DESC LIMIT 1) l ON true
             LEFT JOIN history_transaction t ON t.id = l.transaction_id
             """,
             [
+                "somebody outside Plumb",
                 [one.record_id for one in group],
                 [one.last_change for one in group],
-                kind._meta.model_name,
-                list(asked.beside),
+                *[kind._meta.model_name] * 2,
+                sorted(asked.beside),
             ],
         )
-        return {pk: (who or "somebody outside Plumb", deleted) for pk, who, deleted in cursor.fetchall()}
+        return {pk: (who, deleted, version) for pk, who, deleted, version in cursor.fetchall()}
+
+
+def _unlike(kind: type[models.Model], group: list[Wanted]) -> list[Wanted]:
+    """Those that are not what the transaction made of them: what came after it was not undone for them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT w.id FROM unnest(%s::bigint[], %s::jsonb[]) AS w (id, after)
+            JOIN {kind._meta.db_table} r ON r.id = w.id WHERE EXISTS (
+                SELECT FROM jsonb_each(w.after) a WHERE to_jsonb(r) -> a.key IS DISTINCT FROM a.value)
+            """,
+            [[one.record_id for one in group], [Jsonb(one.after) for one in group]],
+        )
+        unlike = {pk for (pk,) in cursor.fetchall()}
+    return [one for one in group if one.record_id in unlike]
 
 
 def _ask_rights(one: Wanted, asked: Asked) -> None:

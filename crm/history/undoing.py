@@ -42,7 +42,7 @@ class Asked:
 class Wanted:
     """What undoing asks of one record: to be removed, restored with `values` (its image), or changed back to them.
 
-    `last_change` and `version` are those that the transaction left behind; `moves` are those that it made.
+    `last_change` is the last one of the transaction, `moves` are those that it made; `version` is the newest there was.
     """
 
     kind: type[models.Model]

@@ -13,7 +13,7 @@ from crm.core.admin_list import OneFilter
 from crm.core.admin_read import ReadAdmin
 from crm.core.display import plain_text
 from crm.core.related import of_record
-from crm.history.admin import address_of, kind_of
+from crm.history.words import address_of, kind_of
 from crm.imports import views
 from crm.imports.models import HeldRow, ImportRun
 from crm.site import site

@@ -12,7 +12,7 @@ from accounts.models import Account, Contact
 from crm.activities.models import Activity, NextTouch
 from crm.core.door import move
 from crm.history.models import Change, Move
-from crm.history.revert import preview_revert
+from crm.history.revert import preview_revert, revert
 from crm.history.selectors import history_of, time_in_states
 from crm.people.models import User
 from leads.models import Lead
@@ -246,3 +246,33 @@ def test_it_asks_no_more_for_thousands_of_records_than_for_a_few(mona: User, now
         return len(queries)
 
     assert asked(900) == asked(3)
+
+
+def test_transactions_of_one_job_are_undone_newest_first(mona: User, alice: User, now: datetime) -> None:
+    leads = [make_lead(), make_lead()]
+    transactions = []
+    for company in ("Initech", "Hooli"):
+        with writing(mona):
+            Lead.objects.update(company=company)
+        transactions.append(newest())
+    with writing(alice):
+        Lead.objects.filter(pk=leads[0].pk).update(title="Buyer")
+    beside: set[int] = set()
+    for transaction in reversed(transactions):
+        result = revert(transaction, actor=mona, at=now, via="test", beside=frozenset(beside))
+        assert [row.outcome for row in result.rows] == ["touched", "put_back"]
+        beside |= {transaction.pk, result.transaction_id or 0}
+    assert list(Lead.objects.order_by("pk").values_list("company", flat=True)) == ["Hooli", "Globex"]
+
+
+def test_a_later_change_of_the_same_job_that_stays_holds_the_earlier_one(mona: User, now: datetime) -> None:
+    lead = make_lead()
+    transactions = []
+    for company in ("Initech", "Hooli"):
+        with writing(mona):
+            lead.company = company
+            lead.save()
+        transactions.append(newest())
+    result = revert(transactions[0], actor=mona, at=now, via="test", beside=frozenset({transactions[1].pk}))
+    assert said(result) == [("lead", "touched", "changed_since")]
+    assert Lead.objects.get().company == "Hooli"
