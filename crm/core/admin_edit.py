@@ -12,7 +12,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import models
 from django.utils.functional import cached_property
@@ -22,6 +21,7 @@ from crm.core.days import check_day
 from crm.core.display import names_of, shown
 from crm.core.edit import MINE, THEIRS, Edit, Meanwhile
 from crm.core.labels import field_label
+from crm.core.later import by_column, changes_after
 from crm.core.text import tidy
 
 if TYPE_CHECKING:
@@ -116,12 +116,7 @@ class RecordForm(ModelForm):
         if opened is None or opened >= stored:
             return
         columns = {f.column: f for f in self.instance._meta.concrete_fields}
-        found: dict[str, Any] = {}
-        log = apps.get_model("history", "Change").objects.of(self.instance).after_version(opened)
-        for change in log.filter(version__lte=stored, op="U").select_related("transaction").order_by("id"):
-            for column, (old, new) in (change.what or {}).items():
-                first = found.setdefault(column, (old, None, None))[0]
-                found[column] = (first, new, change.transaction)
+        found = by_column(change for change in changes_after(self.instance, opened) if change.version <= stored)
         known = {column: values for column, values in found.items() if column in columns}
         names = names_of(
             [

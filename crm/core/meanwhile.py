@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.apps import apps
 from django.db import models
 
+from crm.core import later
 from crm.core.display import names_of, shown
 from crm.core.labels import field_label
 
@@ -25,19 +25,18 @@ class Meanwhile:
 
 def changes_after(record: models.Model, version: int) -> Sequence[Meanwhile]:
     """The changes that made a later version than this one, oldest first."""
-    log: Any = apps.get_model("history", "Change")
-    rows = list(log.objects.of(record).after_version(version).select_related("transaction").order_by("id"))
+    rows = [row for row in later.changes_after(record, version) if row.op == "U"]
     columns: dict[str, Any] = {str(field.column): field for field in record._meta.concrete_fields}
     names = names_of(
         (columns[column], value)
         for row in rows
         for column, pair in (row.what or {}).items()
         for value in pair
-        if row.op == "U" and column in columns
+        if column in columns
     )
     return [
         Meanwhile(
-            row.transaction.actor_name or "Somebody outside Plumb",
+            later.who_made(row, nobody="Somebody outside Plumb"),
             row.transaction.recorded_at,
             tuple(
                 (field_label(columns[column]), shown(columns[column], old, names), shown(columns[column], new, names))
@@ -46,5 +45,4 @@ def changes_after(record: models.Model, version: int) -> Sequence[Meanwhile]:
             ),
         )
         for row in rows
-        if row.op == "U"
     ]
