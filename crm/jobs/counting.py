@@ -18,7 +18,8 @@ def counted(before: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
     outcomes = Counter[str](before.get("outcomes", {}))
     reasons = Counter[tuple[str, str]]({(code, message): n for code, message, n in before.get("reasons", [])})
     for row in rows:
-        outcomes[row["outcome"]] += 1
+        if many := row.get("count", 1):
+            outcomes[row["outcome"]] += many
         reason = (row.get("code", ""), row.get("message", ""))
         if not any(reason):
             continue
@@ -28,3 +29,8 @@ def counted(before: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
         "outcomes": dict(outcomes),
         "reasons": [[code, message, n] for (code, message), n in reasons.most_common()],
     }
+
+
+def how_many(rows: Iterable[Row]) -> int:
+    """The rows that an output tells of; one entry may stand for many."""
+    return sum(row.get("count", 1) for row in rows)

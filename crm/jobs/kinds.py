@@ -11,7 +11,7 @@ from crm.core.errors import Refused
 from crm.jobs.models import Job, JobSlice
 
 # One row of a slice's output: `id` and `label` of what it was about, `outcome` in a word, and where it was refused
-# the `code` and the `message` of the refusal.
+# the `code` and the `message` of the refusal. One entry may stand for `count` rows that went alike.
 Row = dict[str, Any]
 Work = Callable[[Job, JobSlice, datetime], list[Row]]
 

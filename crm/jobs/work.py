@@ -22,7 +22,7 @@ from structlog.contextvars import bound_contextvars
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
-from crm.jobs.counting import counted
+from crm.jobs.counting import counted, how_many
 from crm.jobs.kinds import JobKind, Row, Work, kind_of
 from crm.jobs.models import UNFINISHED, Job, JobSlice
 
@@ -145,7 +145,7 @@ def do(job: Job, part: JobSlice, kind: JobKind, *, clock: Clock, via: str) -> No
         rows = call(job, part, at)
         locked = hold_lease(job)
         locked.total += job.total - before
-        locked.done, locked.failures = locked.done + len(rows), 0
+        locked.done, locked.failures = locked.done + how_many(rows), 0
         if previews:
             locked.preview = counted(locked.preview, rows)
             part.previewed = True
