@@ -293,8 +293,8 @@ def next_ids(kind: type[models.Model], count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models.Model], list[str]] | Refused:
-    """Decide and change the instance in memory: its `Move`, rows to store with it, and the changed fields."""
+def judge(record: Stateful, info: Verb, ask: Ask) -> tuple[Ask, Refused | None]:
+    """What the move would be answered with these facts, without making it; and the ask with its facts converted."""
     facts, wrong = read_facts(record, info, ask.facts, ask.at)
     if len(ask.reason) > LONGEST_REASON:
         wrong.append(Missing("invalid_reason", f"Note: {LONGEST_REASON:,} characters at most.", "reason"))
@@ -305,6 +305,12 @@ def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models
         named = {item.field for item in wrong}
         wrong += [item for item in (refusal.missing if refusal else ()) if item.field not in named]
         refusal = Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
+    return ask, refusal
+
+
+def _make(record: Stateful, info: Verb, ask: Ask) -> tuple[Move, Sequence[models.Model], list[str]] | Refused:
+    """Decide and change the instance in memory: its `Move`, rows to store with it, and the changed fields."""
+    ask, refusal = judge(record, info, ask)
     if refusal is not None:
         return refusal
     before = _values(record)
