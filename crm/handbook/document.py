@@ -32,7 +32,21 @@ from crm.handbook.schema import (
 )
 from crm.handbook.wording import Wording
 
-SalesforceMap = Literal["lead_status", "stage", "lead_source", "rating", "opportunity_type", "account_type", "industry"]
+SalesforceMap = Literal[
+    "lead_status",
+    "stage",
+    "lead_source",
+    "rating",
+    "opportunity_type",
+    "account_type",
+    "industry",
+    "task_type",
+    "task_outcome",
+    "task_status",
+    "call_type",
+    "contact_role",
+    "contract_status",
+]
 Keyed = TypeVar("Keyed", Role, Tab, Stage, Outcome)
 
 

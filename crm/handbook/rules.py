@@ -24,6 +24,9 @@ LISTS_OF_MAPS: dict[str, tuple[Place, ...]] = {
     "opportunity_type": (("opportunity", "types"),),
     "account_type": (("account", "types"),),
     "industry": (("industries",),),
+    "task_type": (("touch", "kinds"),),
+    "task_outcome": (("touch", "outcomes"),),
+    "contact_role": (("opportunity", "contact_roles"),),
 }
 
 

@@ -28,10 +28,13 @@ TabKey = Literal[
     "leads",
     "contracts",
     "activities",
+    "suppressions",
     "held_rows",
     "imports",
     "users",
     "teams",
+    "absences",
+    "assignment",
     "transactions",
     "handbook",
 ]
@@ -134,10 +137,17 @@ class Outcome(Entry):
     two_way: bool
 
 
+class TouchKind(Entry):
+    """A way of being in touch. `channel`: what somebody who is not to be contacted by it is spared; without one it is
+    no outreach (a meeting both agreed to, a note)."""
+
+    channel: Literal["email", "call", "text", "linkedin", "chat"] | None = None
+
+
 class Touch(Section):
     """The ways of being in touch and what can come of each."""
 
-    kinds: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    kinds: Annotated[tuple[TouchKind, ...], Field(min_length=1)]
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
 
 
@@ -193,7 +203,10 @@ class Account(Section):
 
 
 class Salesforce(Section):
-    """What a value of a Salesforce export becomes here: their label on the left, our key on the right."""
+    """What a value of a Salesforce export becomes here: their label on the left, our key on the right.
+
+    The maps of activities, contracts and roles may be left out: their words are then kept with the records and told.
+    """
 
     lead_status: dict[str, ImportableStatus]
     stage: dict[str, Key]
@@ -202,6 +215,12 @@ class Salesforce(Section):
     opportunity_type: dict[str, Key]
     account_type: dict[str, Key]
     industry: dict[str, Key]
+    task_type: dict[str, Key] = Field(default_factory=dict)
+    task_outcome: dict[str, Key] = Field(default_factory=dict)
+    task_status: dict[str, Literal["open", "done"]] = Field(default_factory=dict)
+    call_type: dict[str, Literal["out", "in"]] = Field(default_factory=dict)
+    contact_role: dict[str, Key] = Field(default_factory=dict)
+    contract_status: dict[str, Literal["draft", "signed"]] = Field(default_factory=dict)
 
 
 class Words(Section):

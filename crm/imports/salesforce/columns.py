@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, models
 
 from crm.core.phones import PhoneKey
-from crm.imports.salesforce.objects import LINKEDIN, Kind, Link, Words
+from crm.imports.salesforce.kinds import LINKEDIN, Kind, Link, Words
 from crm.imports.salesforce.values import Reader, reader_of
 
 # Columns of every object that are read for what they say about the row itself.
@@ -59,15 +59,18 @@ class Layout:
         self.place = {name: place for place, name in enumerate(header)}
         self.fields = {f.attname: f for f in kind.model._meta.concrete_fields}
         named = self._named()
-        self.links: list[Link] = [link for link in kind.links if link.source in self.place]
-        self.targets = [*named, *(w.column for name, w in kind.words.items() if name in self.place)]
+        self.links = self._linked()
+        self.derived = kind.derived
+        derived = kind.derived.columns if kind.derived else ()
+        self.targets = [*named, *(w.column for name, w in kind.words.items() if name in self.place), *derived]
         self.keys = {f.of: f.attname for f in self.fields.values() if isinstance(f, PhoneKey) and f.of in named}
         self.flow = str(getattr(kind.model, "FLOW", "")) if kind.flow else ""
         self.come_with = [c for columns in kind.come_with.values() for c in columns]
         own = [c for c in self.come_with if c not in {link.column for link in kind.links}]
         state = [self.flow, f"{self.flow}_since", "state_known"] if self.flow else []
         links = [f"x_{link.column}" for link in self.links]
-        self.columns = [*BESIDE, *state, *links, *self.targets, *self.keys.values(), *own]
+        beside = kind.derived.beside if kind.derived else {}
+        self.columns = [*BESIDE, *beside, *state, *links, *self.targets, *self.keys.values(), *own]
         self.at = {column: place for place, column in enumerate(self.columns)}
         self.plain = [
             Plain(name, self.place[name], column, self.at[column], reader_of(self.fields[column]), self._key(column))
@@ -80,6 +83,7 @@ class Layout:
         ]
         taken = {*named.values(), *kind.words, *(link.source for link in self.links), *TIMES, "Id", "IsDeleted"}
         taken |= set(STATE) if self.flow else set()
+        taken |= set(kind.derived.sources) if kind.derived else set()
         self.keep = [(place, name) for place, name in enumerate(header) if name not in taken]
         self.blank = [self._empty(column) for column in self.columns]
 
@@ -93,6 +97,20 @@ class Layout:
                 named.setdefault(column, name)
         return named
 
+    def _linked(self) -> list[Link]:
+        """The links of this file. Of several columns for one of our links the first is taken, the others kept."""
+        found: dict[str, Link] = {}
+        for link in self.kind.links:
+            if link.source in self.place:
+                found.setdefault(link.column, link)
+        return list(found.values())
+
+    @property
+    def sources(self) -> list[tuple[str, list[Link]]]:
+        """The columns that lead elsewhere, each with the links that it may be."""
+        names = dict.fromkeys(link.source for link in self.links)
+        return [(name, [link for link in self.links if link.source == name]) for name in names]
+
     def _key(self, column: str) -> int:
         return self.at[self.keys[column]] if column in self.keys else -1
 
@@ -103,8 +121,8 @@ class Layout:
     @property
     def types(self) -> dict[str, str]:
         """The SQL type of each staged column."""
-        types = dict(BESIDE)
-        for column in self.columns[len(BESIDE) :]:
+        types = dict(BESIDE) | dict(self.derived.beside if self.derived else {})
+        for column in self.columns[len(types) :]:
             field: models.Field[Any, Any] | None = self.fields.get(column)
             types[column] = str(field.db_type(connection)).split(" CHECK")[0] if field else "text"
         if self.flow:

@@ -11,10 +11,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.kinds import TWICE, Need
 from crm.imports.salesforce.moving import follow_statuses
-from crm.imports.salesforce.objects import Need
 from crm.imports.salesforce.planning import CHANGED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
-from crm.imports.store import lock_records, update_records
+from crm.imports.store import listed, lock_records, update_records
 
 
 def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
@@ -36,6 +36,8 @@ def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
     lock_records(cursor, model, f"(SELECT record_id FROM {KNOWN})")
     merge = Merge(layout)
     merge.run(cursor, header)
+    if layout.kind.unique:
+        _leave_second_ones(cursor, layout)
     update_records(cursor, model, MERGED, merge.columns, changed=CHANGED)
     cursor.execute(
         f"UPDATE sync_externalid e SET seen = k.seen"
@@ -59,11 +61,14 @@ class Merge:
             self.values[column] = self._choose(of_phone.get(column, column), f's."{column}"', column)
         for column, link in links.items():
             # A link that leads nowhere changes nothing; one that the file cleared is cleared, if it may be.
-            says = f'p."{column}" IS NOT NULL' + ("" if link.required else f' OR s."x_{column}" IS NULL')
+            fixed = link.required or link.else_importer
+            says = f'p."{column}" IS NOT NULL' + ("" if fixed else f' OR s."x_{column}" IS NULL')
             self.values[column] = self._choose(column, f'p."{column}"', column, says)
-        self.lost = "false"
+        self.lost, self.broken = "false", "false"
         for need in kind.needs:
             self._never_all_empty(need)
+        self._never_alone()
+        self._in_order()
         self._come_with_status()
         self.columns = [*self.values, "kept", "updated_at"]
 
@@ -81,6 +86,22 @@ class Merge:
         for column, value in merged.items():
             if column in self.values:
                 self.values[column] = f'CASE WHEN {self.lost} THEN r."{column}" ELSE {value} END'
+
+    def _never_alone(self) -> None:
+        """Of these links one stays: a file that clears or loses them all leaves them as they are."""
+        links = [column for column in self.layout.kind.together if column in self.values]
+        none = " AND ".join(f"({self.values[column]}) IS NULL" for column in links)
+        for column in links:
+            self.values[column] = f'CASE WHEN {none} THEN r."{column}" ELSE {self.values[column]} END'
+
+    def _in_order(self) -> None:
+        """Two dates that would change places, one of them changed here, stay as they are."""
+        if self.layout.kind.in_order is None:
+            return
+        first, second = (self.values[column] for column in self.layout.kind.in_order)
+        self.broken = f"COALESCE(({second}) <= ({first}), false)"
+        for column in self.layout.kind.in_order:
+            self.values[column] = f'CASE WHEN {self.broken} THEN r."{column}" ELSE {self.values[column]} END'
 
     def _come_with_status(self) -> None:
         """When and into what a lead was converted follows the file that placed it there, while it stays there."""
@@ -118,7 +139,7 @@ class Merge:
             f"""
             CREATE TEMP TABLE {MERGED} ON COMMIT DROP AS
             SELECT DISTINCT ON (k.record_id) k.n, k.record_id, CASE WHEN d.wants THEN d.refused END AS refused, d.wants,
-                   {self.lost} AS left_needed, {values},
+                   {self.lost} AS left_needed, {self.broken} AS out_of_order, {values},
                    CASE WHEN {self._changed("kept")} OR {self._links_changed()}
                         THEN (r.kept - %s::text[]) || {kept(self.layout)} ELSE r.kept END AS kept,
                    GREATEST(s.updated_at, r.updated_at) AS updated_at
@@ -132,6 +153,24 @@ class Merge:
 
     def _links_changed(self) -> str:
         return " OR ".join(["false", *(self._changed(link.column) for link in self.layout.links)])
+
+
+def _leave_second_ones(cursor: Any, layout: Layout) -> None:
+    """A record that would become the same as another is left as it is."""
+    columns = listed(layout.kind.unique, "m"), listed(layout.kind.unique, "r")
+    cursor.execute(
+        f"""
+        WITH twice AS (
+            DELETE FROM {MERGED} WHERE n IN (
+                SELECT m.n FROM {MERGED} m
+                WHERE EXISTS (SELECT FROM {layout.kind.model._meta.db_table} r
+                              WHERE r.id <> m.record_id AND ROW({columns[1]}) = ROW({columns[0]}))
+                   OR EXISTS (SELECT FROM {MERGED} r WHERE r.n < m.n AND ROW({columns[1]}) = ROW({columns[0]})))
+            RETURNING n)
+        INSERT INTO {FLAGS}
+        SELECT n, '{TWICE}', 'The same is here already, from another row: left as it was.' FROM twice
+        """
+    )
 
 
 def _flag(cursor: Any, layout: Layout) -> None:
@@ -154,6 +193,9 @@ def _flag(cursor: Any, layout: Layout) -> None:
         f"INSERT INTO {FLAGS} SELECT m.n, s.hold_code, s.hold_message || ' What is here was left as it was.'"
         f" FROM {MERGED} m JOIN {STAGED} s USING (n) WHERE m.left_needed AND s.hold_code IS NOT NULL"
     )
+    if layout.kind.in_order:
+        said = "With the dates here it would end before it starts: both dates were left as they are."
+        cursor.execute(f"INSERT INTO {FLAGS} SELECT n, 'dates_left', '{said}' FROM {MERGED} WHERE out_of_order")
     cursor.execute(
         f"INSERT INTO {FLAGS} SELECT k.n, 'deleted_here', 'It changed there, but was deleted here: left so.'"
         f" FROM {KNOWN} k LEFT JOIN {model._meta.db_table} r ON r.id = k.record_id WHERE r.id IS NULL"

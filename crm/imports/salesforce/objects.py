@@ -2,90 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-
 from accounts.models import Account, Contact
 from contracts.models import Opportunity
-from crm.core.records import Record
-from crm.handbook.document import SalesforceMap
-from crm.imports.salesforce.states import Placing, place_lead, place_opportunity
-from leads.models import LINKEDIN_PROFILE, Lead
+from crm.imports.salesforce.agreements import CONTACT_ROLE, CONTRACT
+from crm.imports.salesforce.kinds import OWNER, Kind, Link, Need, Words
+from crm.imports.salesforce.past import LEAD_HISTORY, OPPORTUNITY_FIELD_HISTORY, OPPORTUNITY_HISTORY
+from crm.imports.salesforce.states import place_lead, place_opportunity
+from crm.imports.salesforce.touches import CAMPAIGN_MEMBER, EVENT, NOTE, TASK
+from leads.models import Lead
 from leads.statuses import Status
-
-# The standard objects have no column for it; these are the names that people give the one they add.
-LINKEDIN = re.compile(
-    r"(?:\w+__)?linked_?in(?:_?(?:profile|company|page|member))*(?:_?(?:url|link|address))?(?:__c)?", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A column that holds another record's id. `required`: a new record cannot be stored without it."""
-
-    source: str
-    column: str
-    object: str
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Columns of which one must be filled: what the database asks of every record.
-
-    `profile` is the one among them that counts only if it names a person on LinkedIn.
-    """
-
-    columns: tuple[str, ...]
-    code: str
-    message: str
-    profile: str = ""
-
-    def lacks(self, column: str, value: str) -> str:
-        """SQL: whether this value of the column is not enough."""
-        return f"linkedin_key({value}) !~ '{LINKEDIN_PROFILE}'" if column == self.profile else f"{value} = ''"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A picklist: the column it becomes, the handbook's map from their words, and the list ours are labelled in."""
-
-    column: str
-    map: SalesforceMap
-    labels: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One Salesforce object: `name` is also that of its file. `flow` says how its status is placed."""
-
-    name: str
-    model: type[Record]
-    required: tuple[str, ...]
-    fields: dict[str, str]
-    words: dict[str, Words]
-    links: tuple[Link, ...]
-    needs: tuple[Need, ...]
-    flow: Placing | None = None
-    # Statuses that no file moves a record out of, and those that come with columns of their own.
-    protected: tuple[str, ...] = ()
-    come_with: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    came_from: bool = False
-
-    @property
-    def object(self) -> str:
-        """Our name of it, as external ids and the change log have it."""
-        return str(self.model._meta.model_name)
-
-    @property
-    def needed_link(self) -> Link | None:
-        """The link that a record cannot be stored without (a lead: once it is converted)."""
-        return next((link for link in self.links if link.required), None)
-
-    def may_be_held(self, state: str) -> bool:
-        """Whether a row in this status waits for a person when its needed link leads nowhere."""
-        link = self.needed_link
-        return link is not None and (not self.come_with or link.column in self.come_with.get(state, ()))
 
 
 def _address(prefix: str, column: str) -> dict[str, str]:
@@ -93,7 +18,6 @@ def _address(prefix: str, column: str) -> dict[str, str]:
     return {f"{prefix}{theirs}": f"{column}{ours}" for theirs, ours in parts.items()}
 
 
-OWNER = Link("OwnerId", "owner_id", "user")
 SOURCE = Words("lead_source", "lead_source", "lead.sources")
 INDUSTRY = Words("industry", "industry", "industries")
 
@@ -210,4 +134,8 @@ LEAD = Kind(
 )
 
 # In the order in which they refer to each other; users, whom all refer to, come first (crm.imports.salesforce.users).
-KINDS = (ACCOUNT, CONTACT, OPPORTUNITY, LEAD)
+KINDS = (
+    *(ACCOUNT, CONTACT, OPPORTUNITY, LEAD, CONTRACT, CONTACT_ROLE),
+    *(LEAD_HISTORY, OPPORTUNITY_HISTORY, OPPORTUNITY_FIELD_HISTORY),
+    *(TASK, EVENT, NOTE, CAMPAIGN_MEMBER),
+)

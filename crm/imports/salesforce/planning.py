@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import Account, Contact
-from contracts.models import Opportunity
+from contracts.models import Contract, Opportunity
 from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.columns import Layout
-from crm.imports.salesforce.objects import Link
+from crm.imports.salesforce.kinds import NOBODY, Link
 from crm.people.models import User
+from leads.models import Lead
 
 TABLES = {
     "user": User._meta.db_table,
     "account": Account._meta.db_table,
     "contact": Contact._meta.db_table,
     "opportunity": Opportunity._meta.db_table,
+    "contract": Contract._meta.db_table,
+    "lead": Lead._meta.db_table,
 }
 STAGED, PLAN, KNOWN, MERGED = "import_staged", "import_plan", "import_known", "import_merged"
 CHANGED, FLAGS = "import_changed", "import_flags"
@@ -29,7 +32,7 @@ def make_plan(cursor: Any, layout: Layout) -> None:
     """
     kind = layout.kind
     outward = [link for link in layout.links if link.object != kind.object]
-    targets = "".join(f', t{i}.id AS "{link.column}"' for i, link in enumerate(outward))
+    targets = "".join(f', {_target(i, link)} AS "{link.column}"' for i, link in enumerate(outward))
     inward = "".join(f', NULL::bigint AS "{link.column}"' for link in layout.links if link.object == kind.object)
     cursor.execute(
         f"""
@@ -54,23 +57,53 @@ def make_plan(cursor: Any, layout: Layout) -> None:
     cursor.execute(f"ANALYZE {PLAN}")
 
 
+def _target(i: int, link: Link) -> str:
+    return f'COALESCE(t{i}.id, v{i}."{link.through[1]}")' if link.through else f"t{i}.id"
+
+
 def _joins(links: list[Link]) -> str:
-    return "\n".join(
-        f"LEFT JOIN sync_externalid x{i} ON x{i}.object = '{link.object}' AND x{i}.system = '{SYSTEM}'"
-        f' AND x{i}.value = s."x_{link.column}" LEFT JOIN {TABLES[link.object]} t{i} ON t{i}.id = x{i}.record_id'
-        for i, link in enumerate(links)
+    """The record that each link names; also the one through which it leads there."""
+    parts = []
+    for i, link in enumerate(links):
+        parts.append(_join(f"x{i}", f"t{i}", link.object, link))
+        if link.through:
+            parts.append(_join(f"y{i}", f"v{i}", link.through[0], link))
+    return "\n".join(parts)
+
+
+def _join(by_id: str, record: str, object: str, link: Link) -> str:
+    value = f's."x_{link.column}"'
+    return (
+        f"LEFT JOIN sync_externalid {by_id} ON {by_id}.object = '{object}' AND {by_id}.system = '{SYSTEM}'"
+        f" AND {by_id}.value = {value} LEFT JOIN {TABLES[object]} {record} ON {record}.id = {by_id}.record_id"
     )
 
 
 def _hold(layout: Layout, outward: list[Link]) -> str:
     """Why a new row cannot be stored, else NULL."""
-    needed, kind = layout.kind.needed_link, layout.kind
-    if needed is None:
-        return "s.hold_code"
-    found = next((f"t{i}.id" for i, link in enumerate(outward) if link.column == needed.column), "NULL::bigint")
-    states = ", ".join(f"'{state}'" for state, columns in kind.come_with.items() if needed.column in columns)
-    when = f's."{layout.flow}" IN ({states}) AND ' if states else ""
-    return f"COALESCE(s.hold_code, CASE WHEN {when}{found} IS NULL THEN '{needed.object}_not_found' END)"
+    kind, whens = layout.kind, []
+    found = {link.column: _target(i, link) for i, link in enumerate(outward)}
+    for needed in kind.needed_links:
+        states = ", ".join(f"'{state}'" for state, columns in kind.come_with.items() if needed.column in columns)
+        when = f's."{layout.flow}" IN ({states}) AND ' if states else ""
+        whens.append(f"WHEN {when}{found.get(needed.column, 'NULL::bigint')} IS NULL THEN '{needed.object}_not_found'")
+    if kind.together:
+        nobody = " AND ".join(f"{found[column]} IS NULL" for column in kind.together if column in found)
+        whens.append(f"WHEN {nobody or 'true'} THEN '{NOBODY}'")
+    return f"COALESCE(s.hold_code, CASE {' '.join(whens)} END)" if whens else "s.hold_code"
+
+
+def lost(links: list[Link]) -> str:
+    """SQL: whether a column of the file has an id that leads to none of the objects it may lead to."""
+    theirs, ours = leads_to(links)
+    return f"({theirs} IS NOT NULL AND {ours} IS NULL)"
+
+
+def leads_to(links: list[Link]) -> tuple[str, str]:
+    """SQL: the id that a column of the file has, and ours for it."""
+    theirs = ", ".join(f's."x_{link.column}"' for link in links)
+    ours = ", ".join(f'p."{link.column}"' for link in links)
+    return f"COALESCE({theirs})", f"COALESCE({ours})"
 
 
 def _link_among_themselves(cursor: Any, link: Link) -> None:
@@ -93,9 +126,7 @@ def _link_among_themselves(cursor: Any, link: Link) -> None:
 
 def unresolved(layout: Layout) -> str:
     """SQL: the ids of links that lead nowhere, by their column in the file, as JSON."""
-    parts = [
-        f'\'{link.source}\', CASE WHEN p."{link.column}" IS NULL THEN s."x_{link.column}" END' for link in layout.links
-    ]
+    parts = [f"'{source}', CASE WHEN {lost(links)} THEN {leads_to(links)[0]} END" for source, links in layout.sources]
     return f"jsonb_strip_nulls(jsonb_build_object({', '.join(parts)}))"
 
 
@@ -103,8 +134,8 @@ def kept(layout: Layout) -> str:
     """SQL: what is kept with the record, links that lead nowhere among it."""
     if not layout.links:
         return "s.kept"
-    lost = " OR ".join(f'(s."x_{link.column}" IS NOT NULL AND p."{link.column}" IS NULL)' for link in layout.links)
-    return f"CASE WHEN {lost} THEN s.kept || {unresolved(layout)} ELSE s.kept END"
+    any_lost = " OR ".join(lost(links) for _, links in layout.sources)
+    return f"CASE WHEN {any_lost} THEN s.kept || {unresolved(layout)} ELSE s.kept END"
 
 
 def seen(layout: Layout) -> str:

@@ -13,6 +13,7 @@ from crm.imports.salesforce import SYSTEM
 from crm.imports.store import drop, stage
 
 REJECTS = "import_rejects"
+LAST_LINE = 2_147_483_647
 TYPES = {"line": "integer", "id": "text", "code": "text", "message": "text", "raw": "jsonb"}
 # Beyond this they wait on disk: a file may be broken in every row.
 IN_MEMORY = 8 * 1024 * 1024
@@ -33,8 +34,8 @@ class Rejects:
         said = f"{message} {MEND.get(code, MEND_FILE)}"[:1000]
         self._spool.write(orjson.dumps([line, id, code, said, dict(row)]) + b"\n")
 
-    def store(self, cursor: Any, run: ImportRun) -> None:
-        """Hold what was rejected, and let go what an earlier import of this file held and this one did not meet.
+    def store(self, cursor: Any, run: ImportRun, lines: tuple[int, int] = (0, LAST_LINE)) -> None:
+        """Hold what was rejected, and let go what an earlier import of these lines held and this one did not meet.
 
         A row that was deleted there has an id of its own; of the others the id is missing, taken, or not to be
         trusted, so they are known by their line.
@@ -58,20 +59,23 @@ class Rejects:
         )
         cursor.execute(
             f"DELETE FROM imports_heldrow h WHERE {mine} AND h.file = %s AND h.state = 'held' AND h.code = ANY(%s)"
+            " AND h.line BETWEEN %s AND %s"
             f" AND NOT EXISTS (SELECT FROM {REJECTS} r WHERE r.external_id = h.external_id)",
-            [self.file, list(FILE_CODES)],
+            [self.file, list(FILE_CODES), *lines],
         )
         cursor.execute(
-            f"UPDATE imports_heldrow h SET row = r.raw, code = r.code, message = r.message, file = %s, line = r.line"
-            f" FROM {REJECTS} r WHERE {mine} AND h.external_id = r.external_id AND h.state = 'held'"
-            " AND (h.row, h.code, h.message, h.line) IS DISTINCT FROM (r.raw, r.code, r.message, r.line)",
+            "UPDATE imports_heldrow h SET row = r.raw, code = r.code, message = r.message, file = %s, line = r.line,"
+            f" state = 'held', discarded_because = '' FROM {REJECTS} r"
+            f" WHERE {mine} AND h.external_id = r.external_id AND CASE h.state"
+            " WHEN 'held' THEN (h.row, h.code, h.message, h.line) IS DISTINCT FROM (r.raw, r.code, r.message, r.line)"
+            " WHEN 'discarded' THEN h.row IS DISTINCT FROM r.raw ELSE false END",
             [self.file],
         )
         cursor.execute(
             f"""
             INSERT INTO imports_heldrow
-                (version, run_id, system, object, external_id, file, line, row, code, message, state)
-            SELECT 1, %s, '{SYSTEM}', %s, r.external_id, %s, r.line, r.raw, r.code, r.message, 'held'
+                (version, run_id, system, object, external_id, file, line, row, code, message, state, discarded_because)
+            SELECT 1, %s, '{SYSTEM}', %s, r.external_id, %s, r.line, r.raw, r.code, r.message, 'held', ''
             FROM {REJECTS} r
             WHERE NOT EXISTS (SELECT FROM imports_heldrow h WHERE {mine} AND h.external_id = r.external_id)
             ORDER BY r.line

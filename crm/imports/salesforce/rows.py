@@ -14,10 +14,10 @@ from crm import handbook
 from crm.core import phones
 from crm.imports.report import Report
 from crm.imports.salesforce.columns import TIMES, Layout, Picked
-from crm.imports.salesforce.objects import Kind
+from crm.imports.salesforce.kinds import Around, Kind, Link
 from crm.imports.salesforce.reading import Table
 from crm.imports.salesforce.states import Times
-from crm.imports.salesforce.values import Bad, is_true, read_id, read_time
+from crm.imports.salesforce.values import ID, Bad, is_true, read_id, read_time
 
 OPTED_OUT = ("HasOptedOutOfEmail", "DoNotCall")
 Kept = dict[str, str]
@@ -38,8 +38,20 @@ class RowMapper:
     alone what only changed here.
     """
 
-    def __init__(self, kind: Kind, header: list[str], file: str, report: Report, *, at: datetime) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        header: list[str],
+        file: str,
+        report: Report,
+        *,
+        at: datetime,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """`names` are those of records that have only a name here, by their id there (campaigns)."""
         self.kind, self.file, self.report, self.at = kind, file, report, at
+        self.names = names or {}
+        self._known: dict[tuple[str, str], str | None] = {}
         self.layout = Layout(kind, header)
         self.header = header
         self.book = handbook.current()
@@ -71,7 +83,8 @@ class RowMapper:
             self._read_word(picked, cells[picked.place].strip(), values, kept, flags, seen)
         times = self._read_times(cells, kept, flags)
         self._read_state(cells, times, values, kept, flags, seen)
-        self._read_links(cells, values, kept)
+        self._read_together(cells, times, values, kept, flags, seen)
+        self._read_links(cells, values, kept, flags)
         for name in OPTED_OUT:
             if name in kept and is_true(kept[name]):
                 flags.tell("opted_out", f"{name} is set there: kept with the record.")
@@ -164,23 +177,48 @@ class RowMapper:
         for code, message in placed.flags:
             flags.tell(code, message)
 
-    def _read_links(self, cells: Sequence[str], values: list[Any], kept: Kept) -> None:
+    def _read_together(
+        self, cells: Sequence[str], times: Times, values: list[Any], kept: Kept, flags: Flags, seen: dict[str, str]
+    ) -> None:
+        """The fields that several columns say together."""
+        derived = self.kind.derived
+        if derived is None:
+            return
+        place, at = self.layout.place, self.layout.at
+        around = Around(times, self.book, self.at, self.names, self._known)
+        read = derived.read(lambda name: cells[place[name]].strip() if name in place else "", around)
+        for column, value in read.values.items():
+            values[at[column]] = value
+            if value and column not in derived.beside:
+                seen[column] = value
+        kept.update(read.kept)
+        for code, message in read.flags:
+            flags.tell(code, message)
+        if read.hold:
+            values[at["hold_code"]], values[at["hold_message"]] = read.hold
+
+    def _read_links(self, cells: Sequence[str], values: list[Any], kept: Kept, flags: Flags) -> None:
         """Links that come with a status (Converted*) are links only in that status."""
         state = values[self.layout.at[self.layout.flow]] if self.layout.flow else ""
-        for link in self.layout.links:
-            theirs = read_id(cells[self.layout.place[link.source]])
+        for source, links in self.layout.sources:
+            theirs = read_id(cells[self.layout.place[source]])
             if not theirs:
                 continue
-            if link.column in self.layout.come_with and link.column not in self.kind.come_with.get(state, ()):
-                kept[link.source] = theirs
-            else:
-                values[self.layout.at[f"x_{link.column}"]] = theirs
+            leading = [link for link in links if _may_lead(link, theirs)]
+            if not leading:
+                kept[source] = theirs
+                flags.tell("unresolved_link", f"{source} {theirs} leads to what is not brought in: kept.")
+            for link in leading:
+                if link.column in self.layout.come_with and link.column not in self.kind.come_with.get(state, ()):
+                    kept[source] = theirs
+                else:
+                    values[self.layout.at[f"x_{link.column}"]] = theirs
 
     def _hold(self, cells: Sequence[str], values: list[Any]) -> None:
         """Say why a new record could not be stored, and keep the row whole if it might be held."""
         at = self.layout.at
         for need in self.kind.needs:
-            if not any(values[at[column]] for column in need.columns if column in at):
+            if not values[at["hold_code"]] and not any(values[at[column]] for column in need.columns if column in at):
                 values[at["hold_code"]], values[at["hold_message"]] = need.code, need.message
                 break
         # Whether a URL is a profile's is the database's to say (storing).
@@ -194,6 +232,11 @@ class RowMapper:
             or self.kind.may_be_held(values[at[self.layout.flow]] if self.kind.flow else "")
         ):
             values[at["raw"]] = orjson.dumps(dict(zip(self.header, cells, strict=True))).decode()
+
+
+def _may_lead(link: Link, theirs: str) -> bool:
+    """Whether an id may be one of this object: Salesforce's begin with the object's own three characters."""
+    return not link.prefixes or not ID.fullmatch(theirs) or theirs.startswith(link.prefixes)
 
 
 def checksums(seen: Mapping[str, str]) -> str:

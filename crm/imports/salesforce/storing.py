@@ -8,10 +8,22 @@ from crm.imports.models import ImportRun
 from crm.imports.report import Report
 from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.columns import Layout
+from crm.imports.salesforce.kinds import NOBODY, TWICE, Kind, Link
 from crm.imports.salesforce.merging import bring_up_to_date
-from crm.imports.salesforce.objects import Link
-from crm.imports.salesforce.planning import ALL, CHANGED, FLAGS, PLAN, STAGED, kept, make_plan, seen
-from crm.imports.store import drop, insert_records
+from crm.imports.salesforce.past_storing import store_past
+from crm.imports.salesforce.planning import (
+    ALL,
+    CHANGED,
+    FLAGS,
+    PLAN,
+    STAGED,
+    kept,
+    leads_to,
+    lost,
+    make_plan,
+    seen,
+)
+from crm.imports.store import drop, frame, insert_records
 
 BATCH = 5000
 # By line: the id, and the line that has it first.
@@ -23,16 +35,29 @@ HIGHEST = 20
 def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, report: Report, run: ImportRun) -> Twice:
     """Store what was staged of one file, and complete the report of it. Returns rows whose id an earlier one has."""
     twice = _take_out_second_ids(cursor)
+    if layout.kind.past:
+        _leave_discarded(cursor, layout)
+        store_past(cursor, layout, layout.kind.past)
+        hold_back(cursor, layout.kind, _why_held(layout), file, run)
+        tell(cursor, file, report)
+        count(cursor, file, report)
+        drop(cursor, *ALL)
+        return twice
     _hold_without_profile(cursor, layout)
+    _leave_discarded(cursor, layout)
     make_plan(cursor, layout)
+    if layout.kind.unique:
+        _hold_second_ones(cursor, layout)
     _make_new(cursor, layout, file)
     bring_up_to_date(cursor, layout, header)
-    _hold_back(cursor, layout, file, run)
+    hold_back(cursor, layout.kind, _why_held(layout), file, run)
     _flag_links(cursor, layout, file, report)
     if layout.kind.object == "lead":
         _flag_duplicates(cursor)
-    _tell(cursor, layout, file, report)
-    _count(cursor, file, report)
+    if layout.kind.after:
+        layout.kind.after(cursor, layout, file, report)
+    tell(cursor, file, report)
+    count(cursor, file, report)
     drop(cursor, *ALL)
     return twice
 
@@ -63,6 +88,16 @@ def _hold_without_profile(cursor: Any, layout: Layout) -> None:
             )
 
 
+def _leave_discarded(cursor: Any, layout: Layout) -> None:
+    """What somebody discarded stays out as long as its row says the same; a row that changed is looked at anew."""
+    cursor.execute(
+        f"UPDATE {STAGED} s SET hold_code = 'discarded', hold_message = 'It was discarded here: left out.'"
+        f" FROM imports_heldrow h WHERE h.object = %s AND h.system = '{SYSTEM}' AND h.external_id = s.external_id"
+        " AND h.state = 'discarded' AND h.row = s.raw",
+        [layout.kind.key],
+    )
+
+
 def _make_new(cursor: Any, layout: Layout, file: str) -> None:
     """Ids first, because a link within the file may lead to any row of it; then the records."""
     kind = layout.kind
@@ -76,7 +111,11 @@ def _make_new(cursor: Any, layout: Layout, file: str) -> None:
     columns += [c for c in layout.come_with if c in layout.at]
     columns += [layout.flow, f"{layout.flow}_since"] if layout.flow else []
     picked = {column: f's."{column}"' for column in columns}
-    picked |= {link.column: f'p."{link.column}"' for link in layout.links}
+    for link in layout.links:
+        ours = f'p."{link.column}"'
+        picked[link.column] = f"COALESCE({ours}, {frame().actor.pk})" if link.else_importer else ours
+    # A file without the column still needs somebody.
+    picked |= {k.column: str(frame().actor.pk) for k in kind.links if k.else_importer and k.column not in picked}
     picked["kept"] = kept(layout)
     if kind.came_from:
         picked["came_from"] = f"'Salesforce export, {kind.name}.csv'"
@@ -88,39 +127,35 @@ def _make_new(cursor: Any, layout: Layout, file: str) -> None:
     insert_records(cursor, kind.model, source, list(picked))
 
 
-def _hold_back(cursor: Any, layout: Layout, file: str, run: ImportRun) -> None:
-    """Keep whole what cannot be stored; a row that was held and can be stored now is released by that."""
-    kind, needed = layout.kind, layout.kind.needed_link
-    mine = f"h.object = '{kind.object}' AND h.system = '{SYSTEM}' AND h.external_id = p.external_id"
+def hold_back(cursor: Any, kind: Kind, why: str, file: str, run: ImportRun) -> None:
+    """Keep whole what cannot be stored; a row that was held and can be stored now is released by that.
+
+    `why` is SQL: the sentence for a planned row `p` and its staged one `s`.
+    """
+    mine = f"h.object = '{kind.key}' AND h.system = '{SYSTEM}' AND h.external_id = p.external_id"
     cursor.execute(
         f"UPDATE imports_heldrow h SET state = 'released', record_id = p.record_id FROM {PLAN} p"
-        f" WHERE {mine} AND h.state = 'held' AND p.is_new AND p.record_id IS NOT NULL"
-    )
-    theirs = f's."x_{needed.column}"' if needed and f"x_{needed.column}" in layout.at else "NULL"
-    name = needed.source if needed else ""
-    said = (
-        f"COALESCE(s.hold_message, '{name} ' || {theirs} || ' is not known here.', 'It has no {name}.')"
-        if needed
-        else "s.hold_message"
+        f" WHERE {mine} AND h.state <> 'released' AND p.is_new AND p.record_id IS NOT NULL"
     )
     cursor.execute(
         f"""
         CREATE TEMP TABLE import_held ON COMMIT DROP AS
-        SELECT p.n, p.external_id, s.raw, p.hold, {said} AS said
+        SELECT p.n, p.external_id, s.raw, p.hold, {why} AS said
         FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE p.is_new AND p.record_id IS NULL
         """
     )
     cursor.execute(f"INSERT INTO {FLAGS} SELECT n, hold, said FROM import_held")
     cursor.execute(
-        f"UPDATE imports_heldrow h SET row = p.raw, code = p.hold, message = p.said, file = %s, line = p.n"
-        f" FROM import_held p WHERE {mine} AND h.state = 'held' AND (h.row, h.code) IS DISTINCT FROM (p.raw, p.hold)",
+        f"UPDATE imports_heldrow h SET row = p.raw, code = p.hold, message = p.said, file = %s, line = p.n,"
+        f" state = 'held', discarded_because = '' FROM import_held p WHERE {mine} AND h.state <> 'released'"
+        " AND p.hold <> 'discarded' AND (h.row, h.code) IS DISTINCT FROM (p.raw, p.hold)",
         [file],
     )
     cursor.execute(
         f"""
         INSERT INTO imports_heldrow
-            (version, run_id, system, object, external_id, file, line, row, code, message, state)
-        SELECT 1, %s, '{SYSTEM}', '{kind.object}', p.external_id, %s, p.n, p.raw, p.hold, p.said, 'held'
+            (version, run_id, system, object, external_id, file, line, row, code, message, state, discarded_because)
+        SELECT 1, %s, '{SYSTEM}', '{kind.key}', p.external_id, %s, p.n, p.raw, p.hold, p.said, 'held', ''
         FROM import_held p WHERE NOT EXISTS (SELECT FROM imports_heldrow h WHERE {mine}) ORDER BY p.n
         """,
         [run.pk, file],
@@ -128,26 +163,63 @@ def _hold_back(cursor: Any, layout: Layout, file: str, run: ImportRun) -> None:
     drop(cursor, "import_held")
 
 
+def _why_held(layout: Layout) -> str:
+    """SQL: the sentence about a row that cannot be stored."""
+    kind, whens = layout.kind, []
+    for needed in kind.needed_links:
+        theirs = f's."x_{needed.column}"' if f"x_{needed.column}" in layout.at else "NULL"
+        said = f"COALESCE('{needed.source} ' || {theirs} || ' is not known here.', 'It has no {needed.source}.')"
+        whens.append(f"WHEN '{needed.object}_not_found' THEN {said}")
+    if kind.together:
+        ids = [
+            f"'{source} ' || {leads_to(links)[0]}"
+            for source, links in layout.sources
+            if any(link.column in kind.together for link in links)
+        ]
+        listed = f"NULLIF(concat_ws(', ', {', '.join(ids)}), '')" if ids else "NULL"
+        nobody = f"COALESCE('Nobody it is with is known here: ' || {listed} || '.', 'It is with nobody.')"
+        whens.append(f"WHEN '{NOBODY}' THEN {nobody}")
+    if kind.unique:
+        whens.append(f"WHEN '{TWICE}' THEN 'The same is here already, from another row.'")
+    return f"COALESCE(s.hold_message, CASE p.hold {' '.join(whens)} END)" if whens else "s.hold_message"
+
+
+def _hold_second_ones(cursor: Any, layout: Layout) -> None:
+    """Hold a new row that would be the same as another: its columns name one record."""
+    table, columns = layout.kind.model._meta.db_table, layout.kind.unique
+    links = {link.column for link in layout.links}
+    mine = [f'p."{c}"' if c in links else f's."{c}"' for c in columns]
+    same = " AND ".join(f'r."{c}" = d."{c}"' for c in columns)
+    named = ", ".join(f'{value} AS "{c}"' for c, value in zip(columns, mine, strict=True))
+    cursor.execute(
+        f"""
+        UPDATE {PLAN} o SET record_id = NULL, hold = '{TWICE}'
+        FROM (SELECT p.n, {named}, row_number() OVER (PARTITION BY {", ".join(mine)} ORDER BY p.n) AS nth
+              FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE p.is_new AND p.hold IS NULL) d
+        WHERE o.n = d.n AND (d.nth > 1 OR EXISTS (SELECT FROM {table} r WHERE {same}))
+        """
+    )
+
+
 def _flag_links(cursor: Any, layout: Layout, file: str, report: Report) -> None:
     """Links that lead nowhere. Owners are told of once: an export without its users has one in every row."""
-    for link in layout.links:
-        lost = f's."x_{link.column}" IS NOT NULL AND p."{link.column}" IS NULL AND p.record_id IS NOT NULL'
-        joined = f"{PLAN} p JOIN {STAGED} s USING (n) WHERE {lost}"
-        if link.column == "owner_id":
+    for source, links in layout.sources:
+        link = links[0]
+        joined = f"{PLAN} p JOIN {STAGED} s USING (n) WHERE {lost(links)} AND p.record_id IS NOT NULL"
+        theirs = leads_to(links)[0]
+        if link.object == "user":
             cursor.execute(f"SELECT count(*) FROM {joined}")
-            (count,) = cursor.fetchone()
-            if count:
-                said = (
-                    f"{count:,} rows have an owner who is not known here: left unowned, OwnerId kept with the record."
-                )
+            (rows,) = cursor.fetchone()
+            if rows:
+                left = "theirs is who imports" if link.else_importer else "left unowned"
+                said = f"{rows:,} rows have an owner who is not known here: {left}, {source} kept with the record."
                 report.add(file, 0, "", "owner_not_found", said)
         else:
-            theirs = f's."x_{link.column}"'
             own = f"{theirs} = p.external_id" if link.object == layout.kind.object else "false"
             cursor.execute(
                 f"INSERT INTO {FLAGS} SELECT n, CASE WHEN {own} THEN 'own_parent' ELSE 'unresolved_link' END,"
-                f" CASE WHEN {own} THEN '{_itself(link)} ({link.source}): kept with the record.'"
-                f" ELSE '{link.source} ' || {theirs} || ' is not known here: kept with the record.' END FROM {joined}"
+                f" CASE WHEN {own} THEN '{_itself(link)} ({source}): kept with the record.'"
+                f" ELSE '{source} ' || {theirs} || ' is not known here: kept with the record.' END FROM {joined}"
             )
         if link.object == layout.kind.object:
             _flag_circles(cursor, layout, link)
@@ -210,7 +282,7 @@ def _flag_duplicates(cursor: Any) -> None:
     drop(cursor, "import_keys")
 
 
-def _tell(cursor: Any, layout: Layout, file: str, report: Report) -> None:
+def tell(cursor: Any, file: str, report: Report) -> None:
     """Put the flags into the report: one problem for each row and code."""
     cursor.execute(
         f"SELECT n, external_id, code, string_agg(message, ' ') FROM {FLAGS} JOIN {PLAN} USING (n)"
@@ -221,7 +293,8 @@ def _tell(cursor: Any, layout: Layout, file: str, report: Report) -> None:
             report.add(file, *row)
 
 
-def _count(cursor: Any, file: str, report: Report) -> None:
+def count(cursor: Any, file: str, report: Report) -> None:
+    """Count what became of each staged row."""
     cursor.execute(
         f"""
         SELECT count(*) FILTER (WHERE p.is_new AND p.record_id IS NOT NULL),

@@ -67,7 +67,8 @@ class UserImport:
             if held is None:
                 values |= {"file": self.file, "line": line, "run": self.run}
                 HeldRow.objects.create(system=SYSTEM, object="user", external_id=external_id, **values)
-            elif held.state == HeldRow.State.HELD and held.row != values["row"]:
+            elif held.state != HeldRow.State.RELEASED and held.row != values["row"]:
+                values |= {"state": HeldRow.State.HELD, "discarded_because": ""}
                 HeldRow.objects.filter(pk=held.pk).update(**values)
             return "rejected"
 
@@ -92,9 +93,8 @@ class UserImport:
         self.known[external_id] = ExternalId.objects.create(
             object="user", system=SYSTEM, value=external_id, record_id=user.pk, seen=seen
         )
-        HeldRow.objects.filter(system=SYSTEM, object="user", external_id=external_id, state=HeldRow.State.HELD).update(
-            state=HeldRow.State.RELEASED, record_id=user.pk
-        )
+        held = HeldRow.objects.filter(system=SYSTEM, object="user", external_id=external_id)
+        held.exclude(state=HeldRow.State.RELEASED).update(state=HeldRow.State.RELEASED, record_id=user.pk)
         return outcome
 
     def _email(self, row: Mapping[str, str]) -> str:

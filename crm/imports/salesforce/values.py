@@ -22,6 +22,7 @@ URL = re.compile(r"(?:(?:https?:)?//)?[^\s/?#@:\\]+\.[^\s/?#@:\\]+(?::\d{1,5})?(
 # What forms accept as an address, nearly: something before one @, and a domain with a dot in it.
 EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;.]+\.?")
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
+NO_ID = "0" * 15  # what exports write where there is none
 CASES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
@@ -46,6 +47,8 @@ def reader_of(field: models.Field[Any, Any]) -> Reader:
         return read_count
     if isinstance(field, models.DecimalField):
         return read_amount
+    if isinstance(field, models.BooleanField):
+        return read_bool
     if isinstance(field, models.DateField):
         return read_day
     if field.name == "currency":
@@ -150,6 +153,8 @@ def read_id(cell: str) -> str:
     The last three say which of the fifteen are capitals. What is no Salesforce id stays as it is.
     """
     cell = cell.strip()
+    if cell[:15] == NO_ID:
+        return ""
     if len(cell) != 15 or not ID.fullmatch(cell):
         return cell
     suffix = ""
@@ -157,6 +162,13 @@ def read_id(cell: str) -> str:
         bits = sum(1 << place for place in range(5) if cell[start + place].isupper())
         suffix += CASES[bits]
     return cell + suffix
+
+
+def read_bool(cell: str) -> str:
+    """Yes or no, as COPY takes it; what is neither is said to be."""
+    if cell.lower() not in ("1", "true", "yes", "0", "false", "no"):
+        raise Bad("bad_value", f"“{cell[:80]}” is neither true nor false")
+    return "t" if is_true(cell) else "f"
 
 
 def is_true(cell: str) -> bool:
