@@ -24,6 +24,8 @@ TABS = {
     "imports": ("imports_importrun_changelist", "upload_file"),
     "users": ("people_user_changelist", "badge"),
     "teams": ("people_team_changelist", "groups"),
+    "absences": ("people_absence_changelist", "beach_access"),
+    "assignment": ("assignment", "alt_route"),
     "transactions": ("history_transaction_changelist", "history"),
     "handbook": ("handbook_handbookversion_changelist", "menu_book"),
 }

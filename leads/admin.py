@@ -14,7 +14,7 @@ from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.bulk_moves import BulkMoves
 from crm.core.permissions import may
 from crm.site import site
-from leads import page, views
+from leads import assignment_page, page, views  # noqa: F401 - registers the page of the rules
 from leads.admin_list import LeadListMixin
 from leads.assignment import create_lead
 from leads.convert import ConvertDialog

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -14,7 +15,7 @@ from crm.core.acting import acting
 from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
 from crm.imports.models import HeldRow, ImportRun
-from crm.people.models import Team, User
+from crm.people.models import Absence, Team, User
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 
 _numbers = itertools.count(1)
@@ -71,6 +72,11 @@ def _transaction(owner: User) -> Transaction:
 SAMPLES: dict[str, Maker] = {
     "people.User": lambda owner: make_user(f"sample{next(_numbers)}", role="sdr"),
     "people.Team": lambda owner: Team.objects.create(name=f"Team {next(_numbers)}"),
+    "people.Absence": lambda owner: Absence.objects.create(
+        user=owner,
+        first_day=START.date() + timedelta(days=next(_numbers)),
+        last_day=START.date() + timedelta(days=next(_numbers)),
+    ),
     "handbook.HandbookVersion": lambda owner: HandbookVersion.objects.create(
         text="x", sha256="0" * 64, applied_at=START
     ),

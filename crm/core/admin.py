@@ -35,7 +35,7 @@ from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 
 from crm.core.admin_edit import RecordForm
-from crm.core.admin_fields import RecordSelect, possible_values
+from crm.core.admin_fields import PersonChoice, RecordSelect, possible_values
 from crm.core.admin_list import PickFilter, RecordChangeList, TooShort
 from crm.core.admin_rights import moment, refusal_words, user_of, writing
 from crm.core.admin_write import WritingAdmin
@@ -152,7 +152,8 @@ class RecordAdmin(WritingAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.remote_field.model._meta.label == "people.User" and "queryset" not in kwargs:
             people: Any = db_field.remote_field.model._default_manager
-            kwargs["queryset"] = people.active_people()
+            kwargs["queryset"] = people.to_choose(at=moment(request))
+            kwargs.setdefault("form_class", PersonChoice)
         if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):
             kwargs["widget"] = RecordSelect(db_field, self.admin_site, using=kwargs.get("using"))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

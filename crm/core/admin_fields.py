@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
+from django.utils.formats import date_format
 
 from crm.core.text import whole_number
+
+
+class PersonChoice(forms.ModelChoiceField):
+    """A choice of a colleague; who is away now says until when (`User.objects.to_choose`)."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """The name, and the last day away."""
+        until = getattr(obj, "away_until", None)
+        return f"{obj} (away until {date_format(until, 'MONTH_DAY_FORMAT')})" if until else str(obj)
 
 
 class RecordSelect(AutocompleteSelect):

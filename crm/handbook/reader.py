@@ -19,11 +19,41 @@ TOML_POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 def read(path: Path) -> Handbook:
     """The handbook in a file. Raises `HandbookError` with every problem if it cannot be worked by."""
-    text = _text(path)
+    return parse(_text(path), path)
+
+
+def parse(text: str, source: Path) -> Handbook:
+    """The handbook in a text; `source` is what its problems name. Raises `HandbookError`."""
+    return _checked(_parsed(text, source), text, source)
+
+
+def read_section(book: Handbook, path: Path, section: str) -> Handbook:
+    """As `with_section`, of a file."""
+    return with_section(book, _text(path), path, section)
+
+
+def with_section(book: Handbook, text: str, source: Path, section: str) -> Handbook:
+    """The handbook with one section as this text has it, to see what a change would do; or the whole one in the text.
+
+    Raises `HandbookError`, also for a text that has some other section alone.
+    """
+    raw = _parsed(text, source)
+    if set(raw) - {section}:
+        return _checked(raw, text, source)
+    if section not in raw:
+        allowed = f"a handbook, or its section [{section}]"
+        raise HandbookError([Problem(str(source), "", "nothing to try", f"allowed: {allowed}")])
+    return _checked({**tomllib.loads(book.text), **raw}, text, source)
+
+
+def _parsed(text: str, source: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise HandbookError([_syntax_problem(path, error)]) from None
+        raise HandbookError([_syntax_problem(source, error)]) from None
+
+
+def _checked(raw: dict[str, Any], text: str, source: Path) -> Handbook:
     found: dict[Place, tuple[str, str]] = {}
     handbook = None
     try:
@@ -33,7 +63,7 @@ def read(path: Path) -> Handbook:
     for place, what, allowed in broken(raw):
         found.setdefault(place, (what, allowed))
     if handbook is None or found:
-        problems = [Problem(str(path), written_place(place), *said) for place, said in found.items()]
+        problems = [Problem(str(source), written_place(place), *said) for place, said in found.items()]
         raise HandbookError(problems)
     handbook._text = text
     return handbook

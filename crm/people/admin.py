@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from crm.core.admin import RecordAdmin
 from crm.core.admin_list import OneFilter, pick
-from crm.people import views
+from crm.people import admin_absences, views  # noqa: F401 - registers the absences
 from crm.people.forms import NewUserForm, UserForm
 from crm.people.models import Team, User, role_choices
 from crm.site import site

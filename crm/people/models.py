@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -68,9 +68,11 @@ class UserManager(BaseUserManager["User"]):
         """Those a record can be given to."""
         return self.filter(is_active=True, is_service=False)
 
-    def to_choose(self, day: date) -> models.QuerySet[User]:
-        """Those a record can be given to; `away_until` is the last day away of who is away on that day."""
-        away = Absence.objects.on(day).filter(user=models.OuterRef("pk")).values("last_day")[:1]
+    def to_choose(self, *, at: datetime) -> models.QuerySet[User]:
+        """Those a record can be given to; `away_until` is the last day away of who is away at this moment."""
+        away = (
+            Absence.objects.on(handbook.current().today(at)).filter(user=models.OuterRef("pk")).values("last_day")[:1]
+        )
         return self.active_people().annotate(away_until=models.Subquery(away))
 
     def present(self, day: date) -> models.QuerySet[User]:

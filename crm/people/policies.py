@@ -26,8 +26,8 @@ def absences(user: User, verb: str, record: models.Model | None) -> bool:
 
 @policy(Turn)
 def turns(user: User, verb: str, record: models.Model | None) -> bool:
-    """Kept by the assignment of leads; nobody edits them."""
-    return verb == "view" and user.is_administrator
+    """Kept by the assignment of leads; nobody edits them, managers see who is next."""
+    return verb == "view" and user.is_manager
 
 
 def works_on(user: User, owner: User | None) -> bool:

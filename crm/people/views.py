@@ -14,10 +14,12 @@ from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from crm import handbook
 from crm.core.admin import moment, refusal_words, user_of
 from crm.core.edit import edit_of
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
+from crm.people.absences import absences_of
 from crm.people.forms import DeactivateForm, ProfileForm
 from crm.people.models import User
 from crm.people.services import deactivate_user, owned_by, password_link_parts, reactivate_user, save_profile
@@ -45,7 +47,15 @@ def profile(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Your profile is saved.")
             return HttpResponseRedirect(reverse("admin:profile"))
-    context = {"title": "Your profile", "form": form, "edit": form.edit, "opened_version": form.instance.version}
+    today = handbook.current().today(moment(request))
+    context = {
+        "title": "Your profile",
+        "form": form,
+        "edit": form.edit,
+        "opened_version": form.instance.version,
+        "absences": absences_of(form.instance, today=today),
+        "today": today,
+    }
     return TemplateResponse(request, "admin/people/profile.html", {**site.each_context(request), **context})
 
 
