@@ -20,18 +20,21 @@ TABS = {
     "leads": ("leads_lead_changelist", "person_search"),
     "contracts": ("contracts_contract_changelist", "contract"),
     "activities": ("activities_activity_changelist", "forum"),
+    "suppressions": ("activities_suppression_changelist", "do_not_disturb_on"),
     "held_rows": ("imports_heldrow_changelist", "front_hand"),
     "imports": ("imports_importrun_changelist", "upload_file"),
     "users": ("people_user_changelist", "badge"),
     "teams": ("people_team_changelist", "groups"),
     "absences": ("people_absence_changelist", "beach_access"),
     "assignment": ("assignment", "alt_route"),
+    "api_keys": ("sync_apikey_changelist", "key"),
     "transactions": ("history_transaction_changelist", "history"),
     "handbook": ("handbook_handbookversion_changelist", "menu_book"),
 }
 # Default filters that are more than a name for "all": tab and the handbook's words, to the list's own filter.
 FILTERS: dict[tuple[str, str], dict[str, str]] = {
     ("accounts", "Customers"): {"type": "customer"},
+    ("suppressions", "In force"): {"state": "in_force"},
     ("held_rows", "Waiting"): {"state": "held"},
 }
 

@@ -16,6 +16,7 @@ from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
 from crm.imports.models import HeldRow, ImportRun
 from crm.people.models import Absence, Team, User
+from crm.sync.models import ApiKey
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 
 _numbers = itertools.count(1)
@@ -63,6 +64,20 @@ def make_held_row(owner: User) -> HeldRow:
     )
 
 
+def make_key(owner: User) -> ApiKey:
+    """A key that acts as this person."""
+    number = next(_numbers)
+    with acting(actor=owner, via="test", at=START):
+        return ApiKey.objects.create(
+            name=f"Program {number}",
+            user=owner,
+            prefix=f"{number:08x}",
+            hash="0" * 64,
+            made_by=owner,
+            scopes=["leads:read"],
+        )
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -86,6 +101,7 @@ SAMPLES: dict[str, Maker] = {
     "accounts.Contact": lambda owner: make_contact(owner=owner, account=make_account(owner=owner)),
     "contracts.Opportunity": lambda owner: make_opportunity(owner=owner),
     "contracts.Contract": make_contract,
+    "sync.ApiKey": make_key,
     "leads.Lead": lambda owner: make_lead(owner=owner),
     "imports.ImportRun": make_run,
     "imports.HeldRow": make_held_row,

@@ -35,6 +35,7 @@ TabKey = Literal[
     "teams",
     "absences",
     "assignment",
+    "api_keys",
     "transactions",
     "handbook",
 ]

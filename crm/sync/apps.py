@@ -1,4 +1,4 @@
-"""What lies between Plumb and other systems: the ids records have elsewhere."""
+"""What lies between Plumb and other systems: the ids records have elsewhere, and the keys of programs."""
 
 from django.apps import AppConfig
 
@@ -8,4 +8,4 @@ class SyncConfig(AppConfig):
     label = "sync"
 
     def ready(self) -> None:
-        from crm.sync import policies  # noqa: F401 - registers who may do what
+        from crm.sync import checks, policies  # noqa: F401 - register who may do what, and what is checked

@@ -7,8 +7,10 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from crm.core.records import Record
 from crm.core.text import Line
@@ -49,6 +51,10 @@ class ExternalId(models.Model):
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """Reads of API keys."""
 
+    def of(self, user: models.Model) -> Self:
+        """Those that act as this user."""
+        return self.filter(user=user.pk)
+
     def usable(self, *, at: datetime) -> Self:
         """Neither revoked nor expired."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None)
@@ -65,7 +71,9 @@ class ApiKey(Record):
     prefix = Line(max_length=16, blank=False, unique=True, editable=False)
     hash = models.CharField(max_length=64, editable=False)
     scopes = ArrayField(models.CharField(max_length=50), default=list)
-    per_minute = models.PositiveIntegerField("requests per minute", default=600)
+    per_minute = models.PositiveIntegerField(
+        "requests per minute", default=600, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
     expires_at = models.DateTimeField("expires", null=True, blank=True)
     revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("last used", null=True, editable=False)
@@ -76,7 +84,43 @@ class ApiKey(Record):
     class Meta:
         verbose_name = "API key"
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                condition=Q(revoked_at=None),
+                name="sync_apikey_name_once",
+                violation_error_message="There is a key of this name: revoke it first, or choose another name.",
+            )
+        ]
         triggers = tracked(unlogged=("hash", "last_used_at"))
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
+        return self.name
+
+    @property
+    def start(self) -> str:
+        """How the key begins: enough to tell which one a program has, and no secret."""
+        return f"plumb_{self.prefix}_…"
+
+    def state(self, at: datetime) -> str:
+        """`active`, `expired`, `revoked`, or `stopped` while its user is deactivated."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= at:
+            return "expired"
+        return "active" if self.user.is_active else "stopped"
+
+
+class KeyUse(models.Model):
+    """How often a key, or failing attempts from one part of the network, asked in the present minute.
+
+    One row each, counted up by `sync_count_use()`. Its table is not logged: after a crash of the database the counts
+    begin again, which costs nobody more than a minute's patience and saves a disk write with each request.
+    """
+
+    subject = models.CharField(max_length=40, primary_key=True)
+    began_at = models.DateTimeField()
+    count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.count}"

@@ -6,7 +6,7 @@ from django.db import models
 
 from crm.core.permissions import policy
 from crm.people.models import User
-from crm.sync.models import ApiKey, ExternalId
+from crm.sync.models import ApiKey, ExternalId, KeyUse
 
 
 @policy(ExternalId)
@@ -19,3 +19,9 @@ def external_ids(user: User, verb: str, record: models.Model | None) -> bool:
 def api_keys(user: User, verb: str, record: models.Model | None) -> bool:
     """Administrators give and revoke keys; nobody deletes one: the change log names it."""
     return verb in ("view", "add", "change") and user.is_administrator
+
+
+@policy(KeyUse)
+def key_uses(user: User, verb: str, record: models.Model | None) -> bool:
+    """Counted by the database; nobody edits them."""
+    return verb == "view" and user.is_administrator

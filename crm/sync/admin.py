@@ -1,0 +1,163 @@
+"""Keys of programs in the admin: administrators give them and take them back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from unfold.decorators import display
+
+from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.admin_list import OneFilter
+from crm.core.display import plain_text
+from crm.core.related import of_record
+from crm.people.models import SYSTEM_EMAIL, User
+from crm.site import site
+from crm.sync import views
+from crm.sync.forms import KeyForm, NewKeyForm
+from crm.sync.models import ApiKey
+from crm.sync.scopes import grouped
+from crm.sync.services import make_api_key
+
+STATES = {"active": "Active", "stopped": "User deactivated", "expired": "Expired", "revoked": "Revoked"}
+TONES = {"active": "success", "stopped": "warning", "expired": "warning", "revoked": "danger"}
+FIRST_YEAR = timedelta(days=365)
+FEW = 3
+
+
+class StateFilter(OneFilter):
+    """Keys that work, or those that do not any more."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        return list(STATES.items())
+
+    def condition(self, request: HttpRequest, picked: list[str]) -> models.Q:
+        at = moment(request)
+        expired = models.Q(expires_at__lte=at)
+        usable = models.Q(revoked_at=None) & ~expired
+        known = {
+            "active": usable & models.Q(user__is_active=True),
+            "stopped": usable & models.Q(user__is_active=False),
+            "expired": expired & models.Q(revoked_at=None),
+            "revoked": models.Q(revoked_at__isnull=False),
+        }
+        return known.get(picked[0], models.Q()) if picked else models.Q()
+
+
+@admin.register(ApiKey, site=site)
+class ApiKeyAdmin(RecordAdmin):
+    """Keys. What one may do is settled when it is made: who needs more makes another."""
+
+    form = KeyForm
+    list_display = ("name", "shown_start", "user", "shown_state", "shown_scopes", "shown_used", "shown_expires")
+    list_select_related = ("user",)
+    list_title = "API keys"
+    sortable = {}
+    page_related = ("user", "made_by")
+    filters = (StateFilter, of_record("user", User))
+    fieldsets = ((None, {"fields": ("name", ("expires_at", "per_minute"))}),)
+    add_fieldsets = (
+        (None, {"fields": (("name", "user"), ("expires_at", "per_minute"))}),
+        (None, {"fields": ("scopes",)}),
+    )
+    empty_title = "No keys yet"
+    empty_hint = "A key lets a program in: it acts as a user, and does no more than its scopes say."
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """A new key also gets its user and its scopes."""
+        if obj is None:
+            kwargs["form"] = NewKeyForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Programs have keys as well as people; Plumb's own account has none."""
+        if db_field.name == "user":
+            kwargs["queryset"] = User.objects.filter(is_active=True).exclude(email=SYSTEM_EMAIL)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A key ends after a year unless somebody wants otherwise."""
+        return {"expires_at": moment(request) + FIRST_YEAR} | super().get_changeform_initial_data(request)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store a new key by its service, which tells it once."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        made, secret = make_api_key(
+            name=obj.name,
+            user=obj.user,
+            scopes=form.cleaned_data["scopes"],
+            expires_at=obj.expires_at,
+            per_minute=obj.per_minute,
+            actor=user_of(request),
+            at=moment(request),
+            via="admin",
+        )
+        obj.__dict__.update(made.__dict__)
+        request.told_once = secret  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """The one page that shows the key."""
+        return views.show_once(request, obj, request.told_once)  # type: ignore[attr-defined]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Revoking, beside the page."""
+        revoke = self.admin_site.admin_view(views.revoke)
+        return [path("<int:pk>/revoke/", revoke, name="sync_apikey_revoke"), *super().get_urls()]
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Who it acts as, what it may do, and whether it works."""
+        state = obj.state(moment(request))
+        return {
+            "key": obj,
+            "state": state,
+            "state_label": STATES[state],
+            "tone": TONES[state],
+            "scope_groups": [
+                (resource.replace("_", " ").capitalize(), found) for resource, found in grouped(obj.scopes).items()
+            ],
+        }
+
+    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """One way to save: a made key is shown on a page of its own, and what is revoked stays as it is."""
+        context.update(show_save_and_continue=False, show_save_and_add_another=False)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="begins with")
+    def shown_start(self, key: Any) -> str:
+        """How the key begins."""
+        return str(key.start)
+
+    @display(description="state", label=TONES)  # type: ignore[untyped-decorator]
+    def shown_state(self, key: Any) -> tuple[str, str]:
+        """Whether it works."""
+        return key.shown_state, STATES[key.shown_state]
+
+    @admin.display(description="scopes")
+    def shown_scopes(self, key: Any) -> str:
+        """What it may do, the first few."""
+        more = len(key.scopes) - FEW
+        return ", ".join(key.scopes[:FEW]) + (f" and {more} more" if more > 0 else "")
+
+    @admin.display(description="last used")
+    def shown_used(self, key: Any) -> str:
+        """When it was last used, to the minute."""
+        return plain_text(key.last_used_at) if key.last_used_at else "Never"
+
+    @admin.display(description="expires")
+    def shown_expires(self, key: Any) -> str:
+        """When it ends."""
+        return plain_text(key.expires_at) if key.expires_at else "Never"
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Whether each works at this moment."""
+        for row in rows:
+            row.shown_state = row.state(moment(request))
