@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from crm.handbook.document import Handbook
 from crm.handbook.problems import HandbookError, Problem
 from crm.handbook.reader import read
 
-__all__ = ["Handbook", "HandbookError", "Problem", "configured_path", "current", "read", "use"]
+__all__ = ["Handbook", "HandbookError", "Problem", "configured_path", "current", "read", "use", "use_here"]
 
 SHIPPED = Path(__file__).with_name("handbook.toml")
 # gunicorn stops when a worker ends with this status; with any other it would start the worker again, forever.
 CANNOT_START = 3
 _in_use: list[Handbook] = []
+_here: ContextVar[Handbook | None] = ContextVar("handbook", default=None)
 
 
 def configured_path() -> Path:
@@ -42,6 +44,8 @@ def current() -> Handbook:
     This is no exception that a caller could handle: pages, forms and models ask for their choices while they are
     imported, and without them nothing may run.
     """
+    if (here := _here.get()) is not None:
+        return here
     if _in_use:
         return _in_use[-1]
     try:
@@ -59,3 +63,13 @@ def use(handbook: Handbook) -> Iterator[Handbook]:
         yield handbook
     finally:
         _in_use.pop()
+
+
+@contextmanager
+def use_here(handbook: Handbook) -> Iterator[Handbook]:
+    """Work by another handbook inside the block, in this thread only: an import with words that were chosen for it."""
+    token = _here.set(handbook)
+    try:
+        yield handbook
+    finally:
+        _here.reset(token)

@@ -8,4 +8,4 @@ class ImportsConfig(AppConfig):
     label = "imports"
 
     def ready(self) -> None:
-        from crm.imports import policies  # noqa: F401 - registers who may do what
+        from crm.imports import policies, work  # noqa: F401 - register who may do what, and the jobs

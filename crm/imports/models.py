@@ -10,22 +10,60 @@ from django.db import models
 from crm.core.records import Record
 from crm.core.text import Line
 from crm.core.triggers import tracked
-from crm.jobs.models import Job
+from crm.jobs.models import UNFINISHED, Job
 
 # What is wrong with the file and not with one of its values: mended there, and gone with the next import.
 FILE_CODES = ("ragged_row", "cell_too_long", "broken_row", "no_id", "duplicate_id", "deleted_there")
 
 
+class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    """Reads of imports."""
+
+    def working(self) -> Self:
+        """Those that a job is writing, or putting back, between its slices too."""
+        at_work = (ImportRun.Stage.TRYING, ImportRun.Stage.RUNNING, ImportRun.Stage.UNDOING)
+        return self.filter(stage__in=at_work, job__state__in=UNFINISHED).select_related("by")
+
+
 class ImportRun(models.Model):
-    """One import: who, from where, when, and its report (counts by file, problems by line)."""
+    """One import: who, from where, when, and its report (counts by file, problems by line).
+
+    One that the command made is finished when it is there. One that somebody uploaded goes through the stages; the
+    job is that of its present stage. `found` is what was found in each file, `parts` what a job works at a time,
+    `choices` what was chosen here for words and owners that the handbook does not know, `trial` the dry run's report.
+    """
+
+    class Stage(models.TextChoices):
+        """How far it is."""
+
+        LOOKING = "looking", "Reading the files"
+        CHOOSING = "choosing", "Waits for your choices"
+        TRYING = "trying", "Dry run"
+        TRIED = "tried", "Dry run done"
+        RUNNING = "running", "Importing"
+        DONE = "done", "Imported"
+        UNDOING = "undoing", "Undoing"
+        UNDONE = "undone", "Undone"
+        DROPPED = "dropped", "Dropped"
 
     system = Line(max_length=50, blank=False)
     source = Line("from", max_length=500)
+    stage = Line(max_length=20, choices=Stage, default=Stage.DONE, blank=False)
     started_at = models.DateTimeField("started")
-    finished_at = models.DateTimeField("finished")
-    job = models.OneToOneField(Job, models.PROTECT, null=True, blank=True, related_name="import_run")
+    finished_at = models.DateTimeField("finished", null=True)
+    job = models.ForeignKey(Job, models.PROTECT, null=True, blank=True, related_name="import_runs")
+    import_job = models.OneToOneField(Job, models.PROTECT, null=True, blank=True, related_name="imported_by")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="import_runs")
     report = models.JSONField(default=dict)
+    trial = models.JSONField(default=dict)
+    found = models.JSONField(default=dict)
+    parts = models.JSONField(default=list)
+    choices = models.JSONField(default=dict)
+    folder = Line(max_length=200)
+    # What the form was given when it was opened: sent twice, it makes one run.
+    ticket = models.UUIDField(null=True, blank=True, unique=True)
+
+    objects = ImportRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -72,7 +110,10 @@ class HeldRow(Record):
         constraints = [
             models.UniqueConstraint(fields=["system", "object", "external_id"], name="imports_held_row_once")
         ]
-        indexes = [models.Index(fields=["state", "-id"], name="imports_held_row_by_state")]
+        indexes = [
+            models.Index(fields=["state", "-id"], name="imports_held_row_by_state"),
+            models.Index(fields=["run", "state"], name="imports_held_row_of_run"),
+        ]
         triggers = tracked()
 
     def __str__(self) -> str:
