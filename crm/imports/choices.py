@@ -121,6 +121,7 @@ def unknown_owners(run: ImportRun) -> list[tuple[str, int]]:
     known = set(
         ExternalId.objects.filter(object="user", system=SYSTEM, value__in=counts).values_list("value", flat=True)
     )
+    known |= {one for file in run.found.values() for one in file.get("people", ())}
     return sorted(((owner, rows) for owner, rows in counts.items() if owner not in known), key=lambda one: -one[1])
 
 

@@ -95,7 +95,8 @@ def refuse_beside_job(*, but: ImportRun | None = None) -> None:
     Raises:
         Refused: `import_running`, naming the one that is at work between its slices.
     """
-    other = ImportRun.objects.working().exclude(pk=but.pk if but else None).first()
+    others = ImportRun.objects.working()
+    other = (others.exclude(pk=but.pk) if but else others).first()
     if other is not None:
         raise Refused(
             "import_running", f"An import is running: {other}, by {other.by}. Wait for its end, or cancel it."

@@ -34,6 +34,7 @@ class Look:
     rows: int = 0
     words: dict[str, Counter[str]] = field(default_factory=dict)
     owners: Counter[str] = field(default_factory=Counter)
+    people: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     error: tuple[int, str, str] | None = None
 
@@ -44,6 +45,8 @@ class Look:
             found["words"] = {name: dict(counts.most_common(MOST_WORDS)) for name, counts in self.words.items()}
         if self.owners:
             found["owners"] = dict(self.owners.most_common(MOST_OWNERS))
+        if self.people:
+            found["people"] = self.people
         if self.error:
             found["error"] = list(self.error)
         return found
@@ -83,6 +86,8 @@ class _Looking:
         self.cuts: list[tuple[int, int, int]] = []
         self.watched: list[tuple[int, str]] = []
         self.owner_places: list[int] = []
+        # Who is in the export is no unknown owner.
+        self.of_users = kind_named(file) == (True, None)
 
     def _advance(self, size: int) -> None:
         self.consumed += size
@@ -115,6 +120,8 @@ class _Looking:
             if rows % rows_a_part == 0:
                 self.cuts.append((self.consumed, table.line_read, table.read))
             if external_id := read_id(cells[place]):
+                if self.of_users:
+                    self.look.people.append(external_id[:255])
                 yield line, external_id[:255]
 
 

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.files.base import File
@@ -165,7 +165,7 @@ def unpack(folder: str, name: str) -> None:
         with default_storage.open(f"{folder}/{ZIP}", "rb") as stored, zipfile.ZipFile(stored) as packed:
             info = next(one for one in csv_members(packed.infolist()) if base(one) == name)
             with packed.open(info) as member:
-                default_storage.save(target, File(_Measured(member, info.file_size), name))
+                default_storage.save(target, File(cast(IO[bytes], _Measured(member, info.file_size)), name))
     except ODD as error:
         default_storage.delete(target)
         raise Refused("damaged_zip", f"{name} cannot be unpacked: the zip is damaged there.") from error

@@ -180,7 +180,7 @@ def rows_of(file: str, counts: dict[str, int]) -> list[Row]:
 def grown(report: dict[str, Any], file: str, result: dict[str, Any]) -> dict[str, Any]:
     """A stored report with the result of one more slice."""
     files, problems = dict(report.get("files", {})), list(report.get("problems", []))
-    counts = Counter(files.get(file, {}))
+    counts = Counter[str](files.get(file, {}))
     counts.update(result["counts"])
     files[file] = {name: counts[name] for name in Counts.__dataclass_fields__}
     left_out = report.get("problems_left_out", 0)
