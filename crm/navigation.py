@@ -23,6 +23,7 @@ TABS = {
     "suppressions": ("activities_suppression_changelist", "do_not_disturb_on"),
     "held_rows": ("imports_heldrow_changelist", "front_hand"),
     "imports": ("imports_importrun_changelist", "upload_file"),
+    "jobs": ("jobs", "checklist"),
     "users": ("people_user_changelist", "badge"),
     "teams": ("people_team_changelist", "groups"),
     "absences": ("people_absence_changelist", "beach_access"),

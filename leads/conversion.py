@@ -14,6 +14,7 @@ from accounts.models import Account, Contact
 from accounts.selectors import Candidate, account_candidates, contact_candidates
 from contracts.models import Opportunity
 from crm import handbook
+from crm.activities.gate import bar_of
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.door import create, move, plain
 from crm.core.errors import Refused
@@ -113,6 +114,9 @@ def carry_out(lead: Lead, ask: Ask) -> None:
     contact, contact_how = _choose(facts.get("contact"), found.contacts, ask)
     if contact is None:
         contact = _make_contact(lead, account, ask, copied)
+    if bar := bar_of("contact", contact.pk):
+        # Another record of theirs, or the account's domain: the lead itself names nobody who is suppressed.
+        raise Refused("missing_facts", bar.sentence, [replace(bar.missing(), field="contact")])
     # Two or more open ones: which is meant is for a person to say.
     single = found.opportunities if len(found.opportunities) == 1 else []
     opportunity, opportunity_how = _choose(wanted, single, ask)

@@ -68,6 +68,7 @@ class ConvertFacts(HeldFacts):
     @staticmethod
     def guard(lead: Any, ask: Ask) -> Iterable[Missing]:
         """L12: all four of BANT; somebody to hand over to, and what they do next."""
+        yield from guards.contactable(lead, ask)
         yield from guards.meeting_held(lead, ask)
         yield from guards.bant(lead)
         account, opportunity = ask.facts.get("account"), ask.facts.get("opportunity")

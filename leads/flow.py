@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 from django_fsm import GET_STATE, FSMField
 
 from crm import handbook
+from crm.activities.gate import Bar
 from crm.activities.models import Activity
 from crm.core.flow import Ask, Facts, Stateful, verb
 from leads import facts, guards
@@ -49,6 +51,7 @@ class LeadFlow(Stateful):
     # Fetched for a whole batch by Lead.prepare_moves.
     moves_so_far: list[Move]
     came_with: set[str]
+    bars: Sequence[Bar]
     two_way_touch: bool
 
     class Meta:
@@ -250,7 +253,7 @@ class LeadFlow(Stateful):
         target=Status.NEW,
         who=MANAGER,
         needs="A reason",
-        guard=guards.reasoned,
+        guard=guards.lift,
     )
     def lift(self, ask: Ask) -> None:
         """D5: they may be contacted again."""

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from crm import handbook
+from crm.activities.covering import covers_another
+from crm.activities.gate import first_bar
 from crm.core.errors import Missing
 from crm.core.flow import Ask
 from leads.statuses import Status
@@ -14,14 +16,23 @@ from leads.statuses import Status
 if TYPE_CHECKING:
     from leads.models import Lead
 
+# The moves that lead on: none can be made with somebody who is not to be contacted (D3).
+FORWARD = ("enrich", "qualify", "work", "engage", "schedule_meeting", "reschedule", "work_to_convert", "convert")
 CHANNELS = ("email", "second_email", "phone", "mobile", "linkedin_url", "street", "city")
 BANT = ("budget", "authority", "need", "timing")
 # What another person answers for, or another system says: undone by its own verb, not taken back.
 FINAL = ("place", "create", "convert", "return_lead", "lift", "take_back")
 
 
+def contactable(lead: Lead, ask: Ask) -> Iterable[Missing]:
+    """D3: nobody has said that this person is not to be contacted at all."""
+    if bar := first_bar(lead.bars):
+        yield bar.missing()
+
+
 def enrich(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L4: at least one contact channel more than it came with."""
+    yield from contactable(lead, ask)
     known = {name for name in CHANNELS if getattr(lead, name) or ask.facts.get(name)}
     if not known - lead.came_with:
         yield Missing(
@@ -33,6 +44,7 @@ def enrich(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 def qualify(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L5: the company has enough employees; unknown is unknown, never assumed."""
+    yield from contactable(lead, ask)
     threshold = handbook.current().lead.mql_employees
     employees = ask.facts.get("employees") or lead.employees
     if employees is None:
@@ -47,6 +59,7 @@ def qualify(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 def work(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L6: somebody is working to engage the lead."""
+    yield from contactable(lead, ask)
     owner = ask.facts.get("owner") or lead.owner
     if owner is None or not owner.is_active:
         yield Missing("needs_owner", "Give the lead an owner who works here.", "owner")
@@ -54,12 +67,14 @@ def work(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 def engage(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L7: contact was made: a two-way touch, logged before or with the move."""
+    yield from contactable(lead, ask)
     if not ask.facts.get("evidence") and not lead.two_way_touch:
         yield Missing("needs_evidence", "Say how they answered: a reply, a call that connected, a meeting.", "evidence")
 
 
 def schedule_meeting(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L8: a meeting in the future when the move is made; one that they booked counts."""
+    yield from contactable(lead, ask)
     # A meeting that has its outcome is over, even one that was cancelled before its time.
     booked = None if lead.meeting_outcome else lead.meeting_at
     meeting_at = ask.facts.get("meeting_at") or booked
@@ -71,6 +86,7 @@ def schedule_meeting(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 def reschedule(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L8: another time, in the future."""
+    yield from contactable(lead, ask)
     meeting_at = ask.facts.get("meeting_at")
     if meeting_at is None or meeting_at == lead.meeting_at:
         yield Missing("needs_new_meeting", "Say when the meeting is now.", "meeting_at")
@@ -99,6 +115,7 @@ def meeting_held(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 def work_to_convert(lead: Lead, ask: Ask) -> Iterable[Missing]:
     """L9: not enough known of BANT to convert; with all four confirmed there is nothing to work for."""
+    yield from contactable(lead, ask)
     yield from meeting_held(lead, ask)
     if all(getattr(lead, name) == "confirmed" for name in BANT):
         yield Missing("bant_complete", "Budget, Authority, Need and Timing are all confirmed: convert the lead.")
@@ -124,9 +141,22 @@ def nurture(lead: Lead, ask: Ask) -> Iterable[Missing]:
 
 
 def do_not_contact(lead: Lead, ask: Ask) -> Iterable[Missing]:
-    """L11: a reason."""
-    if not ask.facts.get("do_not_contact_reason"):
+    """L11: a reason; one that covers a whole company, only of a lead whose company has a domain."""
+    reason = ask.facts.get("do_not_contact_reason")
+    if not reason:
         yield Missing("needs_do_not_contact_reason", "Say why they are not to be contacted.", "do_not_contact_reason")
+    elif not lead.named_by(reason):
+        said = "This reason covers the company's domain, and the lead names none: choose another, or add its website."
+        yield Missing("needs_domain", said, "do_not_contact_reason")
+
+
+def lift(lead: Lead, ask: Ask) -> Iterable[Missing]:
+    """D5: a reason; what covers others besides this lead is lifted where they can be seen."""
+    yield from reasoned(lead, ask)
+    for suppression in lead.suppressions.in_force().filter(scope="domain"):
+        if covers_another(suppression, lead.pk):
+            said = "It covers others at the company too: lift it first on the page “Do Not Contact (DNC)”."
+            yield Missing("covers_others", said)
 
 
 def reasoned(lead: Lead, ask: Ask) -> Iterable[Missing]:

@@ -14,7 +14,10 @@ from django.db.models import F, Q
 from accounts.models import Account, Contact, employees, industry_choices, source_choices
 from contracts.models import Opportunity
 from crm import handbook
+from crm.activities.gate import bars_of, hold_for
 from crm.activities.models import Activity
+from crm.activities.naming import Named
+from crm.core.errors import Refused
 from crm.core.flow import Ask, Verb
 from crm.core.keys import generated_key
 from crm.core.phones import PhoneKey
@@ -23,7 +26,7 @@ from crm.core.text import Email, Line, Link, Paragraphs
 from crm.core.triggers import guarded, tracked
 from crm.history.models import Change, Move
 from crm.people.models import Team
-from leads import guards
+from leads import closing, guards
 from leads.flow import LeadFlow
 from leads.statuses import CLOSED, MEANING, OPEN, Status
 
@@ -245,11 +248,13 @@ class Lead(LeadFlow):
         changes = Change.objects.filter(
             object="lead", record_id__in=ids, op="U", what__has_any_keys=guards.CHANNELS
         ).order_by("-id")
+        bars = bars_of("lead", ids)
         at_first: dict[int, dict[str, str]] = defaultdict(dict)
         for record_id, what in changes.values_list("record_id", "what"):
             at_first[record_id].update({name: what[name][0] for name in guards.CHANNELS if what and name in what})
         for record in records:
             record.moves_so_far = moves[record.pk]
+            record.bars = bars.get(record.pk, [])
             record.two_way_touch = record.pk in spoke
             record.came_with = {
                 name for name in guards.CHANNELS if at_first[record.pk].get(name, getattr(record, name))
@@ -257,13 +262,34 @@ class Lead(LeadFlow):
 
     @classmethod
     def take_holds(cls, ids: Iterable[int], info: Verb, ask: Ask) -> None:
-        """Lock what converting and returning touch, before the lead itself (design: one order)."""
+        """Lock what converting and returning touch, before the lead itself (design: one order); and keep who may be
+        contacted as it is, or be the one to change it."""
         from leads.conversion import hold_for_convert, hold_for_return
 
+        wanted = list(ids)
+        if info.name in guards.FORWARD or info.name in ("do_not_contact", "lift"):
+            hold_for("lead", wanted, exclusive=info.name not in guards.FORWARD)
         if info.name == "convert":
-            hold_for_convert(ids, ask.facts)
+            hold_for_convert(wanted, ask.facts)
         elif info.name == "return_lead":
-            hold_for_return(ids)
+            hold_for_return(wanted)
+
+    @classmethod
+    def refuse_batch(cls, count: int, info: Verb, ask: Ask) -> Refused | None:
+        """D5: closing many at once as do not contact takes a manager."""
+        return closing.refuse_batch(count, info, ask)
+
+    @classmethod
+    def after_moves(cls, records: Sequence[Self], info: Verb, ask: Ask) -> None:
+        """Closing as do not contact suppresses; lifting lifts what the closing suppressed."""
+        if info.name == "do_not_contact":
+            closing.suppress_leads(records, ask)
+        elif info.name == "lift":
+            closing.lift_leads(records, ask)
+
+    def named_by(self, reason: str) -> list[Named]:
+        """What a do not contact by this reason would hold on to of this lead; nothing when it fits none of it."""
+        return closing.named_by(self, reason)
 
 
 class Conversion(Record):

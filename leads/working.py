@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from crm.activities.gate import CODE, bar_of, channel_of, hold_for
 from crm.activities.models import Activity, NextTouch
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused, Stale
@@ -79,13 +80,16 @@ def plan_touch(lead: Lead, *, due_on: date, kind: str, text: str, actor: User, a
     """Set the one next touch of a lead, in place of the one it had.
 
     Raises:
-        Refused: `forbidden`.
+        Refused: `forbidden`, or `do_not_contact` when they are not to be contacted, or not that way.
     """
     with acting(actor=actor, via=via, at=at):
+        hold_for("lead", [lead.pk])
         Lead.objects.select_for_update(of=("self",), no_key=True).get(pk=lead.pk)
         planned = NextTouch.objects.filter(lead=lead).first() or NextTouch(lead=lead)
         if not may(actor, "change", planned):
             raise Refused("forbidden", "What is next is planned by the lead's owner, their team or a manager.")
+        if bar := bar_of("lead", lead.pk, channel_of(kind)):
+            raise Refused(CODE, bar.sentence)
         planned.due_on, planned.kind, planned.text = due_on, kind, text
         planned.save()
     return planned

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
+from crm.activities import admin_suppressions as admin_suppressions
 from crm.activities.models import Activity, kind_choices, outcome_choices
 from crm.core.admin import RecordAdmin, moment, user_of
-from crm.core.admin_list import OwnerFilter, pick
+from crm.core.admin_edit import RecordForm
+from crm.core.admin_list import OneFilter, OwnerFilter, pick
 from crm.core.display import plain_text
 from crm.site import site
+
+# A clock that runs a little ahead of the server's is no reason to refuse what has just happened.
+CLOCK_DRIFT = timedelta(minutes=2)
 
 
 class ByFilter(OwnerFilter):
@@ -23,16 +31,45 @@ class ByFilter(OwnerFilter):
     column = "by"
 
 
+class ViolationFilter(OneFilter):
+    """Outreach to people who were not to be contacted."""
+
+    title = "in spite of do not contact"
+    parameter_name = "violation"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        return [("yes", "Yes")]
+
+    def condition(self, request: HttpRequest, picked: list[str]) -> models.Q:
+        return models.Q(violation_of__isnull=False)
+
+
+class ActivityForm(RecordForm):
+    """A touch has happened; what is to come is the next touch of a lead."""
+
+    def clean_happened_at(self) -> Any:
+        value = self.cleaned_data["happened_at"]
+        if value and value > timezone.now() + CLOCK_DRIFT:
+            raise ValidationError("That has not happened yet: plan it as the next touch.")
+        return value
+
+
 @admin.register(Activity, site=site)
 class ActivityAdmin(RecordAdmin):
     """Touches: calls, messages, meetings and notes, with what came of them."""
 
+    form = ActivityForm
     list_display = ("shown_when", "shown_kind", "shown_direction", "shown_outcome", "shown_with", "by", "text_start")
     list_display_links = ("shown_when",)
     list_select_related = ("by", "lead", "contact", "account", "opportunity")
     sortable = {}
     page_related = ("by", "lead", "contact", "account", "opportunity")
-    filters = (pick("kind", "kind", kind_choices), ByFilter, pick("outcome", "outcome", outcome_choices))
+    filters = (
+        pick("kind", "kind", kind_choices),
+        ByFilter,
+        pick("outcome", "outcome", outcome_choices),
+        ViolationFilter,
+    )
     autocomplete_fields = ("lead", "contact", "account", "opportunity")
     fieldsets = (
         ("Touch", {"fields": (("kind", "direction"), ("outcome", "happened_at"), "text")}),
@@ -50,6 +87,9 @@ class ActivityAdmin(RecordAdmin):
         obj.by = user_of(request)
         obj.by_id = obj.by.pk
         obj.save()
+        if obj.violation_of is not None:
+            said = f"Logged. They were not to be contacted ({obj.violation_of}): their manager is told."
+            messages.warning(request, said)
 
     @admin.display(description="when")
     def shown_when(self, touch: Any) -> str:

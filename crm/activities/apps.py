@@ -8,4 +8,4 @@ class ActivitiesConfig(AppConfig):
     label = "activities"
 
     def ready(self) -> None:
-        from crm.activities import policies  # noqa: F401 - registers who may do what
+        from crm.activities import policies, seeds  # noqa: F401 - registers who may do what, and what the handbook seeds

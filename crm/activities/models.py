@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterable
+from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
 from crm import handbook
+from crm.activities.triggers import MarkViolation
 from crm.core.records import Record
 from crm.core.text import Line, Paragraphs
 from crm.core.triggers import tracked
@@ -88,8 +91,27 @@ class Activity(Record):
                 name="activities_touch_untold",
                 condition=Q(violation_of__isnull=False, violation_told_at=None),
             ),
+            models.Index(fields=["-id"], name="activities_touch_violations", condition=Q(violation_of__isnull=False)),
         ]
-        triggers = tracked(unlogged=("violation_told_at",))
+        triggers = [*tracked(unlogged=("violation_told_at",)), MarkViolation()]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and hold what names the people it is with: who suppresses them at this moment comes before or after."""
+        if self._state.adding and self.direction == self.Direction.OUTBOUND and connection.in_atomic_block:
+            from crm.activities.gate import hold_for
+
+            for kind in ("lead", "contact", "opportunity", "account"):
+                if (pk := getattr(self, f"{kind}_id")) is not None:
+                    hold_for(kind, [pk])
+        outreach = self._state.adding and self.direction == self.Direction.OUTBOUND
+        super().save(*args, **kwargs)
+        if outreach:
+            from crm.activities.tasks import tell_on_commit
+
+            # What the database's trigger found.
+            self.refresh_from_db(fields=["violation_of"])
+            if self.violation_of_id is not None:
+                tell_on_commit()
 
     def __str__(self) -> str:
         return f"{self.kind_label}{f', {self.outcome_label.lower()}' if self.outcome else ''}"
@@ -146,6 +168,12 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         """Those that nobody has lifted."""
         return self.filter(lifted_at=None)
 
+    def covering(self, kind: str, ids: Iterable[int]) -> Self:
+        """Those in force that cover any of these records, of `kind` "lead", "contact", "account" or "opportunity"."""
+        return self.filter(
+            pk__in=RawSQL("SELECT suppression_id FROM suppressed(%s, %s::bigint[], NULL)", [kind, list(ids)])
+        )
+
 
 class Suppression(Record):
     """Somebody who is not to be contacted (D1): why, since when, who said so, and who lifted it (D5).
@@ -160,7 +188,7 @@ class Suppression(Record):
         DOMAIN = "domain", "Everybody at the domain"
         ADDRESS = "address", "That address"
         EMAIL = "email", "Email only"
-        CALLS = "calls", "Calls only"
+        CALLS = "calls", "Calls and text messages only"
 
     reason = Line(max_length=50, blank=False, choices=reason_choices)
     scope = Line(max_length=10, blank=False, choices=Scope, editable=False)
@@ -168,6 +196,10 @@ class Suppression(Record):
     since = models.DateTimeField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="suppressions")
     came_from = Line("where it came from", editable=False)
+    # The lead whose closing made it: lifted with that lead, where it covers nobody else.
+    closed_lead = models.ForeignKey(
+        "leads.Lead", models.SET_NULL, null=True, blank=True, editable=False, related_name="suppressions"
+    )
     lifted_at = models.DateTimeField("lifted", null=True, blank=True, editable=False)
     lifted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -193,7 +225,12 @@ class Suppression(Record):
         triggers = tracked()
 
     def __str__(self) -> str:
-        return f"{dict(reason_choices()).get(self.reason, self.reason)}, since {self.since:%Y-%m-%d}"
+        return f"{self.reason_label}, since {self.since:%Y-%m-%d}"
+
+    @property
+    def reason_label(self) -> str:
+        """The handbook's label; a word that left the file stands as it is."""
+        return dict(reason_choices()).get(self.reason, self.reason)
 
 
 class SuppressedKey(models.Model):

@@ -18,8 +18,9 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from crm.core.acting import acting, retry_deadlocks
-from crm.core.errors import Missing, Refused, Stale
+from crm.core.errors import Missing, Refused, Stale, Unreadable
 from crm.core.flow import Ask, Stateful, Verb
+from crm.core.later import by_column, changes_after, who_made
 from crm.core.permissions import may
 from crm.core.phones import renew_keys
 from crm.core.text import tidy
@@ -125,11 +126,18 @@ def read_facts(
 
     Returns those that will do, and for each other an `unknown_fact` or `invalid_<name>`.
     """
-    form = info.facts(data={key: value for key, value in facts.items() if value is not None}, record=record, at=at)
+    unreadable = {key: value for key, value in facts.items() if isinstance(value, Unreadable)}
+    given = {key: value for key, value in facts.items() if value is not None and key not in unreadable}
+    form = info.facts(data=given, record=record, at=at)
     wrong = [
         Missing("unknown_fact", f"“{name}” is not asked for: {', '.join(form.fields) or 'nothing is'}.", name)
         for name in facts
         if name not in form.fields
+    ]
+    wrong += [
+        Missing(f"invalid_{name}", f"{form.fields[name].label or name}: {wanted}", name)
+        for name, wanted in unreadable.items()
+        if name in form.fields
     ]
     if not form.is_valid():
         for name, errors in form.errors.items():
@@ -167,7 +175,7 @@ def move(
         if locked is None:
             raise _gone()
         if version is not None and locked.version != version:
-            raise _stale(locked, version)
+            raise stale_since(locked, version)
         if barred := bar(locked, info, actor):
             raise barred
         type(record).prepare_moves([locked])
@@ -179,6 +187,7 @@ def move(
         locked._through_door = True
         locked.save(update_fields=changed)
         _store(extra)
+        type(record).after_moves([locked], info, ask)
         # Still under the lock: a moment later somebody may have changed or deleted it.
         record.refresh_from_db()
     return step
@@ -206,6 +215,8 @@ def move_many(
     outcomes: list[Outcome] = []
     with acting(actor=actor, via=via, at=at, reason=reason):
         ask = Ask(actor, at, via, tidy(reason), facts or {})
+        if too_many := kind.refuse_batch(len(wanted), info, ask):
+            return [Outcome(pk, None, too_many) for pk in wanted]
         kind.take_holds(wanted, info, ask)
         found = list(kind._base_manager.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
         kind.prepare_moves(found)
@@ -228,6 +239,7 @@ def move_many(
             type(steps[0]).objects.bulk_create(steps)
             kind._base_manager.bulk_update(moved, sorted(changed), batch_size=1000)
             _store(extras)
+            kind.after_moves(moved, info, ask)
     outcomes.extend(Outcome(pk, None, _gone()) for pk in set(wanted) - {record.pk for record in found})
     return sorted(outcomes, key=lambda outcome: outcome.record_id)
 
@@ -341,15 +353,11 @@ def _gone() -> Refused:
     return Refused("not_found", "There is no such record.")
 
 
-def _stale(record: Stateful, version: int) -> Stale:
+def stale_since(record: Stateful, version: int) -> Stale:
     """Who changed the record after `version`, and each field's value then and now, as the change log has them."""
-    log: Any = apps.get_model("history", "Change")
-    later = log.objects.of(record).after_version(version).select_related("transaction").order_by("id")
-    changes: dict[str, tuple[Any, Any]] = {}
-    for change in later:
-        for column, (old, new) in (change.what or {}).items():
-            changes[column] = (changes.get(column, (old, new))[0], new)
-    names = dict.fromkeys(change.transaction.actor_name or "somebody outside Plumb" for change in later)
+    later = changes_after(record, version)
+    changes = {column: (one.before, one.after) for column, one in by_column(later).items()}
+    names = dict.fromkeys(who_made(change, nobody="somebody outside Plumb") for change in later)
     return Stale(f"{record} was changed by {' and '.join(names) or 'somebody else'} since you opened it.", changes)
 
 

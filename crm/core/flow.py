@@ -16,7 +16,7 @@ from django.db import models
 from django_fsm import Transition, transition
 
 from crm.core.days import ask_at
-from crm.core.errors import Missing
+from crm.core.errors import Missing, Refused
 from crm.core.permissions import may
 from crm.core.records import Record
 
@@ -172,6 +172,15 @@ class Stateful(Record):
     @classmethod
     def take_holds(cls, ids: Sequence[int], info: Verb, ask: Ask) -> None:
         """Take the holds and locks that come before the record's own in the order of locks."""
+
+    @classmethod
+    def refuse_batch(cls, count: int, info: Verb, ask: Ask) -> Refused | None:
+        """Why so many may not make this move at once, whatever each of them is; None when they may."""
+        return None
+
+    @classmethod
+    def after_moves(cls, records: Sequence[Self], info: Verb, ask: Ask) -> None:
+        """What else the move of these records does, once for all of them, in the same transaction."""
 
     @classmethod
     def entry_states(cls) -> set[str]:

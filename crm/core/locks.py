@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
+
 from django.db import connection, transaction
 
 
@@ -22,3 +25,34 @@ def hold(*keys: tuple[str, str]) -> None:
     with connection.cursor() as cursor:
         for kind, key in wanted:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"{kind}:{key}"])
+
+
+# So many locks at most are taken for the keys of one kind of question, however many records it is about: a lock has a
+# place in the server's memory, and there are only so many. Two keys in one bucket merely wait for each other.
+BUCKETS = 128
+SHARED = "pg_advisory_xact_lock_shared"
+EXCLUSIVE = "pg_advisory_xact_lock"
+
+
+def hold_buckets(space: int, keys: Iterable[str], *, shared: bool) -> None:
+    """Hold the buckets that these keys fall into until the transaction ends; `space` keeps one use from another.
+
+    Shared holds do not wait for each other, only for an exclusive one. For a question about many records whose answer
+    must stand until the transaction ends: who asks holds shared, who would change the answer holds exclusively.
+    In order, so that two callers cannot wait for each other; before any row lock.
+
+    Raises:
+        TransactionManagementError: outside a transaction, where the lock would be gone at once.
+    """
+    buckets = sorted({zlib.crc32(key.encode()) % BUCKETS for key in keys})
+    if not buckets:
+        return
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("hold_buckets() needs a transaction: call it inside acting()")
+    with connection.cursor() as cursor:
+        # Materialized: the planner may not call the function before the rows are in order.
+        cursor.execute(
+            "WITH wanted AS MATERIALIZED (SELECT b FROM unnest(%s::int[]) WITH ORDINALITY u(b, n) ORDER BY n)"
+            f" SELECT {SHARED if shared else EXCLUSIVE}(%s, b) FROM wanted",
+            [buckets, space],
+        )

@@ -31,6 +31,7 @@ TabKey = Literal[
     "suppressions",
     "held_rows",
     "imports",
+    "jobs",
     "users",
     "teams",
     "absences",

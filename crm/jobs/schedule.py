@@ -11,6 +11,7 @@ from typing import Any
 HEARTBEAT_SECONDS = 20
 FEED_SECONDS = 10
 JOBS_SECONDS = 10
+VIOLATIONS_SECONDS = 20
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -21,5 +22,6 @@ def every(task: str, seconds: int) -> dict[str, Any]:
 SCHEDULE = {
     "heartbeat": every("crm.jobs.tasks.heartbeat", HEARTBEAT_SECONDS),
     "number the feed": every("crm.jobs.tasks.number_feed", FEED_SECONDS),
+    "tell of violations": every("crm.activities.tasks.tell_violations", VIOLATIONS_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }
