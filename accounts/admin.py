@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
 from unfold.decorators import display
 
 from accounts.models import Account, Contact, account_type_choices, industry_choices, source_choices
+from crm.activities.gate import bars_of
+from crm.activities.marks import marked
+from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, user_of
 from crm.core.admin_list import OwnerFilter, TooShort, pick
 from crm.core.permissions import may
@@ -38,7 +43,7 @@ OTHER = "other"  # any other type, and a word that left the handbook, stands wit
 
 
 @admin.register(Account, site=site)
-class AccountAdmin(RecordAdmin):
+class AccountAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Companies. A new one is asked for its name first; the page of one begins as the handbook says (C2)."""
 
     list_display = ("name", "shown_type", "shown_industry", "owner", "billing_country", "employees")
@@ -47,6 +52,7 @@ class AccountAdmin(RecordAdmin):
     page_related = ("owner", "parent")
     filters = (pick("type", "type", account_type_choices), OwnerFilter, pick("industry", "industry", industry_choices))
     autocomplete_fields = ("parent",)
+    bulk = ("reassign", "export", "delete")
     fieldsets = (
         (None, {"fields": TOP}),
         ("Account", {"fields": ACCOUNT}),
@@ -108,7 +114,7 @@ def show_with_accounts(name: str, kind: type[models.Model], columns: Any) -> Non
 
 
 @admin.register(Contact, site=site)
-class ContactAdmin(RecordAdmin):
+class ContactAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     """People in companies."""
 
     list_display = ("shown_name", "account", "title", "email", "phone", "owner")
@@ -122,6 +128,7 @@ class ContactAdmin(RecordAdmin):
         of_record("account", Account),
     )
     autocomplete_fields = ("account", "reports_to")
+    bulk = ("reassign", "export", "delete")
     fieldsets = (
         (
             "Contact",
@@ -152,7 +159,24 @@ class ContactAdmin(RecordAdmin):
         """Who enters a contact most likely knows them."""
         return {"owner": str(user_of(request).pk)} | super().get_changeform_initial_data(request)
 
+    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Who of this page is not to be contacted, in one query."""
+        super().prepare_rows(request, rows)
+        bars = bars_of("contact", [row.pk for row in rows])
+        for row in rows:
+            row.bars = bars.get(row.pk, [])
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Whether they may be contacted; if they may, where to note that they asked not to be."""
+        named = {"email": obj.email, "linkedin_url": obj.linkedin_url, "phone": obj.phone or obj.mobile}
+        query = urlencode({name: value for name, value in named.items() if value})
+        return {
+            **super().page_context(request, obj),
+            "bars": bars_of("contact", [obj.pk]).get(obj.pk, []),
+            "suppress_url": f"{reverse('admin:activities_suppression_add')}?{query}",
+        }
+
     @admin.display(description="name")
     def shown_name(self, contact: Any) -> str:
-        """First and last name, or the email."""
-        return str(contact)
+        """First and last name, or the email; and that they are not to be contacted."""
+        return marked(str(contact), getattr(contact, "bars", []))

@@ -14,6 +14,8 @@ from unfold.decorators import display
 
 from accounts.models import source_choices
 from crm import handbook
+from crm.activities.gate import bars_of
+from crm.activities.marks import marked
 from crm.activities.models import Activity, kind_choices
 from crm.core.admin import moment
 from crm.core.admin_list import OneFilter, OwnerFilter, TooShort, pick
@@ -104,13 +106,14 @@ class LeadListMixin:
             .distinct("lead_id")
         )
         last = {touch.lead_id: touch for touch in newest}
+        bars = bars_of("lead", [row.pk for row in rows])
         for row in rows:
-            row.last, row.today = last.get(row.pk), today
+            row.last, row.today, row.bars = last.get(row.pk), today, bars.get(row.pk, [])
 
     @admin.display(description="name")
     def shown_name(self, lead: Any) -> str:
-        """First and last name, or what they are reached by."""
-        return str(lead.name)
+        """First and last name, or what they are reached by; and that they are not to be contacted."""
+        return marked(lead.name, [] if lead.status == Status.CLOSED_DO_NOT_CONTACT else lead.bars)
 
     @display(description="status", label=TONES)  # type: ignore[untyped-decorator]
     def shown_status(self, lead: Any) -> tuple[str, str]:

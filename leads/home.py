@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from contracts.models import Opportunity
 from crm import handbook
+from crm.activities.gate import bars_of, first_bar
 from crm.activities.models import NextTouch
 from crm.core.paging import capped_count, count_words
 from crm.people.models import User
@@ -20,6 +21,9 @@ from leads.models import Conversion, Lead
 from leads.statuses import CLOSED, OPEN, Status
 
 SHOWN = 6
+LOOKED_AT = 24
+# Sections whose rows are people to get in touch with.
+OFFERS = ("touch", "come_back", "mine", "unowned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,31 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
             "Every open lead has an owner. Enter a new one, or ask a manager for an import.",
         ),
     ]
+    parts = _contactable(parts)
     # What only people with opportunities need is not shown empty to the others.
     own_opportunities = user.role == "ae" or any(part.rows for part in parts if part.kind in ("accept", "late"))
     return [part for part in parts if part.rows or part.kind not in ("accept", "late") or own_opportunities]
 
 
 def _part(kind: str, title: str, rows: QuerySet[Any], full_list: str, empty: str) -> Part:
-    return Part(kind, title, list(rows[:SHOWN]), count_words(capped_count(rows)), full_list, empty)
+    return Part(kind, title, list(rows[:LOOKED_AT]), count_words(capped_count(rows)), full_list, empty)
+
+
+def _contactable(parts: Sequence[Part]) -> list[Part]:
+    """The first rows of each section, in those that offer people to be contacted without whom nobody may contact."""
+    offered = {_lead_id(row) for part in parts if part.kind in OFFERS for row in part.rows}
+    barred = {pk for pk, bars in bars_of("lead", offered).items() if first_bar(bars)}
+    found = []
+    for part in parts:
+        rows = [row for row in part.rows if part.kind not in OFFERS or _lead_id(row) not in barred]
+        # Of a long list the count stays as it is: it is the list's, which marks them.
+        whole = len(part.rows) < LOOKED_AT
+        found.append(replace(part, rows=rows[:SHOWN], count=count_words(len(rows)) if whole else part.count))
+    return found
+
+
+def _lead_id(row: Any) -> int:
+    return int(row.lead_id if isinstance(row, NextTouch) else row.pk)
 
 
 def _leads(**filters: Any) -> str:

@@ -90,6 +90,7 @@ def moves_panel(request: HttpRequest, lead: Lead, *, at: datetime) -> dict[str, 
         "quiet_verbs": QUIET,
         "main_verb": next((name for name in LEADS_ON if name in possible), ""),
         "page_version": lead.version,
+        "bars": lead.bars,
     }
 
 
@@ -113,7 +114,7 @@ def timeline(lead: Lead) -> list[Event]:
             str(touch),
             str(touch.by),
             touch.text,
-            (Line("", "", "They reached out"),) if touch.direction == "in" else (),
+            _said_of(touch),
         )
         for touch in touches
     ]
@@ -135,10 +136,16 @@ def timeline(lead: Lead) -> list[Event]:
     return events[:TIMELINE]
 
 
+def _said_of(touch: Any) -> tuple[Line, ...]:
+    """Which way it went, where that was not ours; and that it should not have been made."""
+    inbound = (Line("", "", "They reached out"),) if touch.direction == "in" else ()
+    return (*inbound, Line("", "", "They were not to be contacted")) if touch.violation_of_id else inbound
+
+
 def _move_title(step: Move) -> str:
     to = state_label(Lead, step.to_state)
     if not step.from_state:
-        return f"Began in {to}"
+        return f"{'Placed' if step.verb == 'place' else 'Began'} in {to}"
     if step.from_state == step.to_state:
         return f"{move_label(step)}: still {to}"
     return f"{move_label(step)}: {state_label(Lead, step.from_state)} → {to}"

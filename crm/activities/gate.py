@@ -67,10 +67,21 @@ class Bar:
         return date_format(self.since.astimezone(handbook.current().zone), "DATE_FORMAT")
 
     @property
+    def headline(self) -> str:
+        """What is not to be done, in two or three words."""
+        if self.is_whole:
+            return "Do not contact"
+        if self.scope == Suppression.Scope.EMAIL:
+            return "Do not email"
+        if self.scope == Suppression.Scope.CALLS:
+            return "Do not call or text"
+        return "Do not use this address"
+
+    @property
     def sentence(self) -> str:
         """Why, what it covers, since when, by whom, and who lifts it."""
         return (
-            f"Do not contact: {self.reason_label}. It covers {_lower(self.scope_label)}, since {self.since_day},"
+            f"{self.headline}: {self.reason_label}. It covers {_lower(self.scope_label)}, since {self.since_day},"
             f" noted by {self.by}. A manager may lift it, with a reason."
         )
 
