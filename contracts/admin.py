@@ -16,6 +16,7 @@ from accounts.models import Account
 from contracts.flow import stage_choices
 from contracts.models import Contract, Opportunity
 from crm import handbook
+from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.admin_list import OwnerFilter, TooShort, pick
 from crm.core.dialogs import MoveDialog
@@ -47,7 +48,7 @@ class OpportunityMove(MoveDialog):
 
 
 @admin.register(Opportunity, site=site)
-class OpportunityAdmin(RecordAdmin):
+class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Opportunities. The stage changes by the moves on the page, never by the form."""
 
     list_display = ("name", "account", "shown_stage", "shown_amount", "close_on", "next_step", "next_step_due", "owner")
@@ -56,6 +57,7 @@ class OpportunityAdmin(RecordAdmin):
     page_related = ("owner", "account", "contact")
     filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))
     autocomplete_fields = ("account", "contact")
+    bulk = ("move", "reassign", "export", "delete")
     # The order of C9; the stage, which no form changes, stands above it.
     fieldsets = (
         (

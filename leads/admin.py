@@ -7,11 +7,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import URLPattern, path
-from unfold.decorators import action
 
 from crm import handbook
+from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
-from crm.core.bulk_moves import BulkMoves
 from crm.core.permissions import may
 from crm.site import site
 from leads import assignment_page, page, views  # noqa: F401 - registers the page of the rules
@@ -28,7 +27,7 @@ ADDRESS = ("street", "city", "state", "postal_code", "country")
 
 
 @admin.register(Lead, site=site)
-class LeadAdmin(LeadListMixin, RecordAdmin):  # type: ignore[misc]
+class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Leads. The status changes by the moves on the page, never by the form."""
 
     change_form_template = "admin/leads/lead/change_form.html"
@@ -52,19 +51,13 @@ class LeadAdmin(LeadListMixin, RecordAdmin):  # type: ignore[misc]
         ("Address", {"fields": ("street", ADDRESS[1:3], ADDRESS[3:])}),
         ("Description", {"fields": ("description",)}),
     )
-    actions = ("move_selected",)
-
-    @action(description="Move…", icon="arrow_forward")  # type: ignore[untyped-decorator]
-    def move_selected(self, request: HttpRequest, queryset: Any) -> Any:
-        """Choose a move for the selected leads."""
-        return BulkMoves.as_view(kind=Lead, site=self.admin_site, chosen=queryset)(request)
+    bulk = ("move", "reassign", "assign", "next_touch", "export", "delete")
 
     def get_urls(self) -> list[URLPattern]:
         """The page's own addresses, before the admin's catch-all."""
         wrap = self.admin_site.admin_view
         move = views.LeadMove.as_view(site=self.admin_site)
         own = [
-            path("move/", wrap(BulkMoves.as_view(kind=Lead, site=self.admin_site)), name="leads_lead_move_many"),
             path(
                 "<int:pk>/move/convert/",
                 wrap(ConvertDialog.as_view(site=self.admin_site)),

@@ -8,4 +8,8 @@ class LeadsConfig(AppConfig):
     label = "leads"
 
     def ready(self) -> None:
-        from leads import panels, policies  # noqa: F401 - register who may do what, and receipts on other pages
+        from leads import (
+            bulk,  # noqa: F401 - registers what can be done to many leads
+            panels,  # noqa: F401 - registers receipts on other pages
+            policies,  # noqa: F401 - registers who may do what
+        )

@@ -88,7 +88,7 @@ def assign_leads(ids: Iterable[int], *, actor: User, at: datetime, via: str, rea
         rows = list(Lead.objects.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
         prefetch_related_objects(rows, "owner", "queue")
         found = {lead.pk: lead for lead in rows}
-        refused = {pk: refusal for pk in wanted if (refusal := _refuse(found.get(pk), actor))}
+        refused = {pk: refusal for pk in wanted if (refusal := refuse_assignment(found.get(pk), actor))}
         taken = [found[pk] for pk in wanted if pk not in refused]
         answers = dict(zip((lead.pk for lead in taken), turns.take(taken), strict=True))
         store_given(answers, reason=reason)
@@ -97,7 +97,8 @@ def assign_leads(ids: Iterable[int], *, actor: User, at: datetime, via: str, rea
     return [Assigned(pk, answers.get(pk), refused.get(pk)) for pk in wanted]
 
 
-def _refuse(lead: Lead | None, actor: User) -> Refused | None:
+def refuse_assignment(lead: Lead | None, actor: User) -> Refused | None:
+    """Why this person may not have this lead given out by the rules, or None."""
     if lead is None:
         return Refused("not_found", "There is no such record.")
     if not may(actor, "change", lead):

@@ -8,4 +8,8 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
-        from crm.jobs import policies  # noqa: F401 - registers who may do what
+        from crm.jobs import (
+            leaving,  # noqa: F401 - registers what becomes of the jobs of who leaves
+            policies,  # noqa: F401 - registers who may do what
+            undo,  # noqa: F401 - registers the kind of job that undoes others
+        )

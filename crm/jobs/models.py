@@ -105,11 +105,17 @@ class Job(models.Model):
         return self.state in UNFINISHED
 
     @property
+    def allowed(self) -> int:
+        """For how many rows it would be done, as far as they were counted."""
+        return int(self.preview.get("outcomes", {}).get(ALLOWED, 0))
+
+    @property
     def percent(self) -> int:
         """How far it is, in whole percent; 100 only when all rows are done."""
         return min(100, self.done * 100 // self.total) if self.total else 0
 
 
+ALLOWED = "allowed"  # the outcome, in a preview, of a row that it would be done for
 UNFINISHED = (Job.State.PREVIEWING, Job.State.WAITING, Job.State.RUNNING)
 
 

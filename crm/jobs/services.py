@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,14 @@ def start_job(
     return job
 
 
-def confirm_job(job: Job, *, by: User, at: datetime, woken: bool = True) -> Job:
+def confirm_job(job: Job, *, by: User, at: datetime, typed: str = "", woken: bool = True) -> Job:
     """Let a previewed job run. A second confirmation, as of a double click, changes nothing.
 
+    A job whose input says `typed` is confirmed by typing how many rows it is for: what cannot be done by a slip.
+
     Raises:
-        Refused: `forbidden`, `gone`, or `not_ready` while it still counts, or after it was cancelled or failed.
+        Refused: `forbidden`, `gone`, `not_typed`, or `not_ready` while it still counts, or after it was cancelled
+            or failed.
     """
     with transaction.atomic():
         locked = _locked(job, by)
@@ -67,6 +71,9 @@ def confirm_job(job: Job, *, by: User, at: datetime, woken: bool = True) -> Job:
             return locked
         if locked.state != State.READY:
             raise Refused("not_ready", f"This job cannot be confirmed now. It is: {locked.get_state_display()}.")
+        wanted = str(locked.allowed)
+        if locked.input.get("typed") and re.sub(r"[\s,.]", "", typed) != wanted:
+            raise Refused("not_typed", f"Type {wanted} to confirm.")
         locked.state, locked.confirmed_at, locked.done, locked.failures = State.WAITING, at, 0, 0
         locked.save(update_fields=["state", "confirmed_at", "done", "failures"])
         if woken:
