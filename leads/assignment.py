@@ -128,6 +128,9 @@ def store_given(answers: dict[int, Given], *, reason: str) -> None:
 class Turns:
     """Takes turns for the leads of one transaction, on one day of the company's calendar."""
 
+    # What is looked at in a lead; with many, nothing else is fetched.
+    COLUMNS = ("email", "second_email", "website", "country", "employees", "lead_source", "queue")
+
     def __init__(self, day: date, *, brought_by: User) -> None:
         self.day, self.brought_by = day, brought_by
         self.assignment = handbook.current().assignment
@@ -139,6 +142,10 @@ class Turns:
     def hold_for(self, leads: Iterable[Lead]) -> None:
         """Hold the pools that these leads may come from: others wait until this transaction ends."""
         hold(*(("turn", pool.key) for pool in {self.pools.of(asked(lead)) for lead in leads}))
+
+    def hold_all(self) -> None:
+        """Hold every pool there is, before anything else is locked."""
+        hold(*(("turn", pool.key) for pool in (*(pool for _, pool in self.pools.rules), self.pools.everybody)))
 
     def take(self, leads: Sequence[Lead]) -> list[Given]:
         """Somebody for each lead, in order, and the turns they cost."""

@@ -12,7 +12,7 @@ from django.urls import reverse
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.notifications.services import notify
+from crm.notifications.services import Notice, notify
 from crm.people.models import Team, User
 from crm.people.presence import Presence
 from leads.models import Lead
@@ -89,13 +89,15 @@ def tell_manager(queue: Team | None, presence: Presence, *, at: datetime) -> Non
         people = {one for team in managed if (one := presence.manager_told(team))}
     name = f"the queue of {queue}" if queue else "no queue"
     filters = f"queue={queue.pk if queue else 'none'}&owner=none"
-    for person in people:
-        notify(
-            to=person,
+    notices = [
+        Notice(
+            to_id=person.pk,
             kind="queue",
             key=f"queue:{queue.pk if queue else 0}:{presence.day.isoformat()}",
             title=f"New leads wait in {name}",
             text="Nobody was present with room for more leads when they came. Claim them, or give them to somebody.",
             address=f"{reverse('admin:leads_lead_changelist')}?{filters}",
-            at=at,
         )
+        for person in people
+    ]
+    notify(notices, at=at)

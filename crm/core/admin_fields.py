@@ -17,10 +17,14 @@ from crm.core.text import whole_number
 class PersonChoice(forms.ModelChoiceField):
     """A choice of a colleague; who is away now says until when (`User.objects.to_choose`)."""
 
-    def label_from_instance(self, obj: Any) -> str:
+    @staticmethod
+    def said(person: Any) -> str:
         """The name, and the last day away."""
-        until = getattr(obj, "away_until", None)
-        return f"{obj} (away until {date_format(until, 'MONTH_DAY_FORMAT')})" if until else str(obj)
+        until = getattr(person, "away_until", None)
+        return f"{person} (away until {date_format(until, 'MONTH_DAY_FORMAT')})" if until else str(person)
+
+    def label_from_instance(self, obj: Any) -> str:
+        return self.said(obj)
 
 
 class RecordSelect(AutocompleteSelect):

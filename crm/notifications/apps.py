@@ -8,4 +8,7 @@ class NotificationsConfig(AppConfig):
     label = "notifications"
 
     def ready(self) -> None:
-        from crm.notifications import policies  # noqa: F401 - registers who may do what
+        from crm.notifications import (
+            leaving,  # noqa: F401 - registers what becomes of what somebody was told who leaves
+            policies,  # noqa: F401 - registers who may do what
+        )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
+from django.utils.text import capfirst
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -16,7 +19,9 @@ from unfold.widgets import (
 
 from crm import handbook
 from crm.core.admin_edit import RecordForm
+from crm.core.admin_fields import PersonChoice
 from crm.core.errors import Refused
+from crm.people.leaving import Owned, field_of
 from crm.people.models import User
 from crm.people.services import refuse_losing_last_administrator
 
@@ -85,17 +90,44 @@ class NewUserForm(UserForm):
 
 
 class DeactivateForm(forms.Form):
-    """Who takes over what somebody leaves, and why they left."""
+    """Who takes over what somebody leaves, if need be each kind of it by somebody else, and why they left."""
 
-    heir = forms.ModelChoiceField(
+    heir = PersonChoice(
         User.objects.none(),
         label="Hand over to",
         required=False,
         empty_label="Choose a colleague",
         widget=UnfoldAdminSelectWidget,
     )
-    reason = forms.CharField(label="Note", required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, owned: Sequence[Owned], at: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["heir"].queryset = User.objects.active_people().exclude(pk=user.pk)  # type: ignore[attr-defined]
+        people = User.objects.to_choose(at=at).exclude(pk=user.pk)
+        self.fields["heir"].queryset = people  # type: ignore[attr-defined]
+        # One query for all of the selects.
+        self._people = {str(one.pk): one for one in people} if owned else {}
+        names = [(pk, PersonChoice.said(one)) for pk, one in self._people.items()]
+        self.owned = owned
+        for one in owned:
+            ways = [(f"way:{way.key}", way.label) for way in one.ways if way.offered(user)]
+            if len(owned) > 1 or ways:
+                self.fields[field_of(one.key)] = forms.ChoiceField(
+                    label=capfirst(one.words),
+                    required=False,
+                    choices=[("", "To the same colleague"), *ways, *names],
+                    widget=UnfoldAdminSelectWidget,
+                )
+        self.fields["reason"] = forms.CharField(
+            label="Note", required=False, max_length=1000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What was chosen, as the domain call takes it."""
+        values = self.cleaned_data
+        chosen = {one.key: str(values.get(field_of(one.key), "")) for one in self.owned}
+        heirs = {
+            key: value.removeprefix("way:") if value.startswith("way:") else self._people[value]
+            for key, value in chosen.items()
+            if value
+        }
+        return {"heir": values["heir"], "heirs": heirs, "reason": values["reason"]}

@@ -21,8 +21,9 @@ from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
 from crm.people.absences import absences_of
 from crm.people.forms import DeactivateForm, ProfileForm
+from crm.people.leaving import deactivate_user, owned_by, what_ends
 from crm.people.models import User
-from crm.people.services import deactivate_user, owned_by, password_link_parts, reactivate_user, save_profile
+from crm.people.services import password_link_parts, reactivate_user, save_profile
 from crm.site import site
 
 
@@ -75,17 +76,20 @@ def page_of(user: User) -> str:
 def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask who takes over, then take the access away."""
     user = _user_to_change(request, pk)
-    form = DeactivateForm(request.POST if request.method == "POST" else None, user=user)
+    owned = owned_by(user)
+    form = DeactivateForm(
+        request.POST if request.method == "POST" else None, user=user, owned=owned, at=moment(request)
+    )
     if request.method == "POST" and form.is_valid():
         try:
-            deactivate_user(user, actor=user_of(request), at=moment(request), via="admin", **form.cleaned_data)
+            deactivate_user(user, actor=user_of(request), at=moment(request), via="admin", **form.facts())
         except Refused as error:
-            fields = {item.field for item in error.missing}
-            form.add_error("heir" if "heir" in fields else None, refusal_words(error))
+            fields = [item.field for item in error.missing if item.field in form.fields]
+            form.add_error(fields[0] if fields else None, refusal_words(error))
         else:
-            messages.success(request, f"{user} can no longer log in, and what they had open is handed over.")
+            messages.success(request, f"{user} can no longer log in, and everything of theirs is handed over.")
             return HttpResponseRedirect(page_of(user))
-    context = {"title": f"Deactivate {user}", "form": form, "person": user, "owned": owned_by(user)}
+    context = {"title": f"Deactivate {user}", "form": form, "person": user, "owned": owned, "ends": what_ends(user)}
     page = {"back": page_of(user), **context}
     return TemplateResponse(request, "admin/people/deactivate.html", {**site.each_context(request), **page})
 

@@ -8,4 +8,8 @@ class SyncConfig(AppConfig):
     label = "sync"
 
     def ready(self) -> None:
-        from crm.sync import checks, policies  # noqa: F401 - register who may do what, and what is checked
+        from crm.sync import (
+            checks,  # noqa: F401 - registers what is checked
+            leaving,  # noqa: F401 - registers what becomes of the keys of who leaves
+            policies,  # noqa: F401 - registers who may do what
+        )

@@ -9,24 +9,22 @@ from django.test import Client
 
 from crm.core.errors import Refused
 from crm.history.models import Change
+from crm.people.leaving import deactivate_user, owned_by
 from crm.people.models import Team, User
-from crm.people.services import deactivate_user, owned_by, reactivate_user, save_profile
+from crm.people.services import reactivate_user, save_profile
 from leads.statuses import Status
 from tests.access import client_of
 from tests.factories import PASSWORD, make_account, make_contact, make_lead, make_opportunity
 
 
-def test_it_hands_over_what_is_open_in_one_transaction(alice: User, bob: User, root: User, now: datetime) -> None:
+def test_it_hands_over_everything_in_one_transaction(alice: User, bob: User, root: User, now: datetime) -> None:
     lead, account, contact = make_lead(owner=alice), make_account(owner=alice), make_contact(owner=alice)
     deal, lost = make_opportunity(owner=alice), make_opportunity(owner=alice, stage="closed_lost")
-    closed = make_lead(owner=alice, status=Status.CLOSED_NURTURE)
+    closed = make_lead(owner=alice, status=Status.SAO_CONVERTED)
     deactivate_user(alice, heir=bob, actor=root, at=now, via="admin", reason="Left the company")
-    for record in (lead, account, contact, deal):
+    for record in (lead, account, contact, deal, closed, lost):
         record.refresh_from_db()
-        assert record.owner == bob
-    for record in (closed, lost):
-        record.refresh_from_db()
-        assert record.owner == alice, "what is closed stays with who closed it"
+        assert record.owner == bob, "nothing stays with who is not here, open or closed"
     alice.refresh_from_db()
     assert not alice.is_active
     changes = [Change.objects.of(record)[0] for record in (lead, account, contact, deal, alice)]
@@ -44,7 +42,7 @@ def test_it_refuses_while_nobody_takes_over(alice: User, root: User, now: dateti
     assert alice.is_active
 
 
-def test_who_owns_nothing_open_needs_no_heir(ann: User, root: User, now: datetime) -> None:
+def test_who_owns_nothing_needs_no_heir(ann: User, root: User, now: datetime) -> None:
     assert owned_by(ann) == []
     deactivate_user(ann, heir=None, actor=root, at=now, via="admin")
     assert not User.objects.get(pk=ann.pk).is_active
@@ -57,10 +55,13 @@ def test_only_administrators_deactivate_and_not_themselves(alice: User, mona: Us
         deactivate_user(root, heir=None, actor=root, at=now, via="admin")
 
 
-def test_a_manager_of_a_team_is_replaced_first(mona: User, root: User, now: datetime) -> None:
-    Team.objects.create(name="West", manager=mona)
-    with pytest.raises(Refused, match="manages West"):
+def test_a_manager_of_a_team_is_replaced(mona: User, ann: User, root: User, now: datetime) -> None:
+    west = Team.objects.create(name="West", manager=mona)
+    with pytest.raises(Refused, match="1 team to manage"):
         deactivate_user(mona, heir=None, actor=root, at=now, via="admin")
+    deactivate_user(mona, heir=ann, actor=root, at=now, via="admin")
+    west.refresh_from_db()
+    assert west.manager == ann
 
 
 def test_the_only_administrator_stays_one(root: User) -> None:
