@@ -72,22 +72,23 @@ def find_verb(kind: type[Stateful], name: str) -> Verb:
 def verdicts(record: Stateful, *, actor: User, at: datetime, via: str) -> list[Verdict]:
     """Why, or why not, for each verb that leaves the record's present status."""
     type(record).prepare_moves([record])
-    answers = []
-    for info in type(record).verbs().values():
-        if not info.listed or not getattr(type(record), info.name)._django_fsm.has_transition(record.current_state):
-            continue
-        refusal = decide(record, info, Ask(actor, at, via))
-        if refusal is None:
-            answers.append(Verdict(info, "", ""))
-            continue
-        form_fields = {*info.facts(record=record, at=at).fields, "reason"}
-        askable = tuple(item for item in refusal.missing if item.field in form_fields)
-        rest = tuple(item for item in refusal.missing if item.field not in form_fields)
-        blocked = bool(rest) or refusal.code != "missing_facts"
-        answers.append(
-            Verdict(info, refusal.code if blocked else "", refusal.message if blocked else "", rest, askable)
-        )
-    return answers
+    return [
+        verdict_of(record, info, Ask(actor, at, via))
+        for info in type(record).verbs().values()
+        if info.listed and getattr(type(record), info.name)._django_fsm.has_transition(record.current_state)
+    ]
+
+
+def verdict_of(record: Stateful, info: Verb, ask: Ask) -> Verdict:
+    """Why, or why not, for one verb of a record that `prepare_moves` was given."""
+    refusal = decide(record, info, ask)
+    if refusal is None:
+        return Verdict(info, "", "")
+    form_fields = {*info.facts(record=record, at=ask.at).fields, "reason"}
+    askable = tuple(item for item in refusal.missing if item.field in form_fields)
+    rest = tuple(item for item in refusal.missing if item.field not in form_fields)
+    blocked = bool(rest) or refusal.code != "missing_facts"
+    return Verdict(info, refusal.code if blocked else "", refusal.message if blocked else "", rest, askable)
 
 
 def decide(record: Stateful, info: Verb, ask: Ask) -> Refused | None:

@@ -20,6 +20,15 @@ class Missing:
     field: str = ""
 
 
+class Unreadable(str):
+    """What a program sent for a fact and is no value that the fact could have; the text says what it could be.
+
+    The door refuses it by name, once it is known that the move could be made at all.
+    """
+
+    __slots__ = ()
+
+
 class Refused(Exception):
     """A domain call that was not carried out; nothing was written.
 

@@ -55,7 +55,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = self.find(given, at)
         if key is None:
             count_failure(request.META.get("REMOTE_ADDR", ""), at=at)
-            raise AuthenticationFailed(NO_KEY)
+            raise AuthenticationFailed(NO_KEY, code="not_authenticated")
         rate = KeyRate(key.per_minute, key.uses, at)  # type: ignore[attr-defined]
         request._request.answer_headers = rate.headers()  # type: ignore[attr-defined]
         rate.refuse_more()

@@ -1,0 +1,34 @@
+"""Moves of opportunities over the API."""
+
+from __future__ import annotations
+
+from contracts.models import Opportunity
+from crm.core.api.moves import ManyMoves, Moves, MovesView, OneMove, move_addresses
+from crm.core.api.scopes import declare_scopes
+
+declare_scopes("opportunities", move="Move opportunities from stage to stage, win and lose them")
+
+
+class OpportunityMovesView(MovesView):
+    """What the addresses about moves of opportunities share."""
+
+    resource = "opportunities"
+    kind = Opportunity
+    status_name = "stage"
+
+
+class OpportunityMoves(OpportunityMovesView, Moves):
+    """Every move of an opportunity, and why not."""
+
+
+class MoveOpportunity(OpportunityMovesView, OneMove):
+    """One move of one opportunity."""
+
+
+class MoveOpportunities(OpportunityMovesView, ManyMoves):
+    """One move of many opportunities."""
+
+
+addresses = move_addresses(
+    "opportunities", {"many": MoveOpportunities, "moves": OpportunityMoves, "move": MoveOpportunity}
+)
