@@ -10,6 +10,7 @@ class LeadsConfig(AppConfig):
     def ready(self) -> None:
         from leads import (
             bulk,  # noqa: F401 - registers what can be done to many leads
+            leaving,  # noqa: F401 - registers how the leads of who leaves are handed over
             panels,  # noqa: F401 - registers receipts on other pages
             policies,  # noqa: F401 - registers who may do what
         )
