@@ -13,6 +13,7 @@ from crm.core.display import names_of, plain_text, shown
 from crm.core.flow import Stateful, Verb
 from crm.core.labels import page_label
 from crm.history.models import Change, Move
+from crm.history.prior import prior_entries
 
 HOW = {
     "admin": "on a page",
@@ -72,18 +73,24 @@ class TimeInState:
 def history_of(record: models.Model, limit: int, *, before: int | None = None) -> list[Entry]:
     """The newest `limit` entries, those older than the entry `before` if it is given.
 
-    One query for changes, one for moves, one for each kind of record that foreign keys point at.
+    What another system recorded before the record came here comes last. One query for changes, one for moves, one for
+    each kind of record that foreign keys point at, one for what was before.
     """
+    if before is not None and before < 0:
+        return prior_entries(record, Words(record, []), limit, before=before)
     changes = Change.objects.of(record).select_related("transaction")
     found = list((changes.filter(pk__lt=before) if before else changes)[:limit])
-    if not found:
-        return []
-    steps = Move.objects.of(record).filter(version__gte=min(one.version for one in found))
-    if before:
-        steps = steps.filter(version__lte=max(one.version for one in found))
-    moves = {step.version: step for step in steps} if isinstance(record, Stateful) else {}
     words = Words(record, found)
-    return [words.entry(change, moves.get(change.version)) for change in found]
+    entries = []
+    if found:
+        steps = Move.objects.of(record).filter(version__gte=min(one.version for one in found))
+        if before:
+            steps = steps.filter(version__lte=max(one.version for one in found))
+        moves = {step.version: step for step in steps} if isinstance(record, Stateful) else {}
+        entries = [words.entry(change, moves.get(change.version)) for change in found]
+    if len(entries) < limit and isinstance(record, Stateful):
+        entries += prior_entries(record, words, limit - len(entries))
+    return entries
 
 
 class Words:
@@ -177,18 +184,19 @@ def _moment(asked: forms.Field | None, value: Any) -> Any:
 def time_in_states(record: Stateful, *, at: datetime) -> list[TimeInState]:
     """Seconds in each status, in the order of first entering, from the moves (L13); the present one ends at `at`.
 
-    A record without an entry move began at its creation, in the status its first move left.
+    A record without an entry move began at its creation, in the status its first move left. The move that placed it
+    here goes on with what another system recorded before.
     """
     labels = dict(record._meta.get_field(record.FLOW).flatchoices)  # type: ignore[union-attr]
     moves = list(Move.objects.of(record))
     state = moves[0].from_state if moves else record.current_state
     stays: list[tuple[str, datetime, datetime]] = []
     since: datetime = record.created_at
-    for move in moves:
+    for place, move in enumerate(moves):
         if move.verb == REVERT and move.from_state:
             # What was undone took no time: the status goes on from when it was first entered.
             stays = [stay for stay in stays if stay[1] < move.at]
-        elif move.from_state:
+        elif move.from_state or place:
             stays.append((state, since, move.at))
         state, since = move.to_state, move.at
     stays.append((state, since, at))

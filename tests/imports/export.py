@@ -18,7 +18,23 @@ CREATED_AT = datetime(2025, 5, 1, 10, tzinfo=UTC)
 MODIFIED_AT = datetime(2025, 6, 1, 10, tzinfo=UTC)
 NOW = datetime(2026, 3, 4, 18, tzinfo=UTC)
 TIMES = {"CreatedDate": CREATED, "LastModifiedDate": MODIFIED}
-PREFIXES = {"User": "005", "Account": "001", "Contact": "003", "Opportunity": "006", "Lead": "00Q"}
+PREFIXES = {
+    "User": "005",
+    "Account": "001",
+    "Contact": "003",
+    "Opportunity": "006",
+    "Lead": "00Q",
+    "Contract": "800",
+    "OpportunityContactRole": "00K",
+    "Task": "00T",
+    "Event": "00U",
+    "Note": "002",
+    "Campaign": "701",
+    "CampaignMember": "00v",
+    "LeadHistory": "00L",
+    "OpportunityHistory": "008",
+    "OpportunityFieldHistory": "017",
+}
 
 
 def id_of(kind: str, number: int) -> str:

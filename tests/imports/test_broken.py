@@ -113,11 +113,11 @@ def test_a_header_alone_is_a_file_without_rows(tmp_path: Path) -> None:
 
 def test_names_of_files_may_be_in_small_letters_and_others_are_named(tmp_path: Path) -> None:
     raw(tmp_path, f"{HEADER}\n{row(1)}\n", name="lead.csv")
-    raw(tmp_path, "a\n", name="Task.csv")
+    raw(tmp_path, "a\n", name="Case.csv")
     raw(tmp_path, "a\n", name="LICENSE.txt")
     report = bring_in(tmp_path)
     assert list(report.files) == ["lead.csv"]
-    assert only(report, "file_not_read").file == "Task.csv"
+    assert only(report, "file_not_read").file == "Case.csv"
     assert not report.unreadable
 
 

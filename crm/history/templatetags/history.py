@@ -23,7 +23,9 @@ def history_panel(context: Context, record: models.Model, limit: int = PAGE) -> 
     """The newest changes of a record, older ones by `?before=` where the page hands the request on."""
     request = context.get("request")
     asked = request.GET.get("before", "") if request else ""
-    before = whole_number(asked)
+    # Entries from before the record came here have negative ids.
+    before = whole_number(asked.removeprefix("-"))
+    before = -before if before and asked.startswith("-") else before
     entries = history_of(record, limit + 1, before=before)
     more = len(entries) > limit
     return {"entries": entries[:limit], "older": entries[limit - 1].id if more else None, "paged": before is not None}

@@ -1,0 +1,122 @@
+"""Contracts with their dates, and what contacts are to opportunities."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Account, Contact
+from contracts.models import ContactRole, Contract, Opportunity
+from crm.core.acting import acting
+from crm.imports.models import HeldRow
+from crm.people.models import User
+from tests.imports.activities import contact_role, contract
+from tests.imports.export import NOW, account, bring_in, codes, contact, counts, id_of, only, opportunity, write
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An export with a customer."""
+    write(tmp_path, "Account", account(1))
+    write(tmp_path, "Contact", contact(1), contact(2))
+    write(tmp_path, "Opportunity", opportunity(1))
+    return tmp_path
+
+
+def test_a_contract_has_its_dates(folder: Path) -> None:
+    write(folder, "Contract", contract(1, OpportunityId=id_of("Opportunity", 1), Description="Net 30"))
+    assert counts(bring_in(folder), "Contract") == {"read": 1, "created": 1}
+    found = Contract.objects.get()
+    assert (found.name, found.description) == ("Contract 00000001", "Net 30")
+    assert (found.effective_date, found.end_date) == (date(2025, 7, 1), date(2026, 6, 30))
+    assert found.close_date == date(2025, 6, 24)
+    assert (found.account, found.opportunity) == (Account.objects.get(), Opportunity.objects.get())
+    assert (found.kept["Status"], found.kept["ContractTerm"]) == ("Activated", "12")
+    assert counts(bring_in(folder), "Contract") == {"read": 1, "unchanged": 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "closed", "ends", "told"),
+    [
+        ({"CompanySignedDate": "2025-06-30"}, date(2025, 6, 30), date(2026, 6, 30), []),
+        ({"CustomerSignedDate": ""}, date(2025, 6, 25), date(2026, 6, 30), []),
+        ({"CustomerSignedDate": "", "ActivatedDate": ""}, None, date(2026, 6, 30), ["no_close_date"]),
+        ({"CustomerSignedDate": "", "Status": "Draft"}, None, date(2026, 6, 30), []),
+        ({"EndDate": ""}, date(2025, 6, 24), date(2026, 6, 30), []),
+        ({"EndDate": "", "ContractTerm": "14", "StartDate": "2024-12-31"}, date(2025, 6, 24), date(2026, 2, 27), []),
+        ({"EndDate": "2025-06-30"}, date(2025, 6, 24), None, ["bad_date"]),
+        ({"EndDate": "", "ContractTerm": "a year"}, date(2025, 6, 24), None, ["bad_number"]),
+        ({"Status": "Frozen"}, date(2025, 6, 24), date(2026, 6, 30), ["unmapped_value"]),
+    ],
+)
+def test_what_is_not_written_down_is_worked_out_or_told(
+    folder: Path, columns: dict[str, str], closed: date | None, ends: date | None, told: list[str]
+) -> None:
+    write(folder, "Contract", contract(1, **columns))
+    report = bring_in(folder)
+    found = Contract.objects.get()
+    assert (found.close_date, found.end_date) == (closed, ends)
+    assert [p.code for p in report.problems if p.file == "Contract.csv"] == told
+
+
+def test_without_its_account_it_is_held(folder: Path) -> None:
+    write(folder, "Contract", contract(1, AccountId=id_of("Account", 2)))
+    assert counts(bring_in(folder), "Contract") == {"read": 1, "rejected": 1}
+    assert HeldRow.objects.get().code == "account_not_found"
+    write(folder, "Account", account(2))
+    assert counts(bring_in(folder), "Contract") == {"read": 1, "created": 1}
+
+
+def test_dates_that_would_cross_those_of_here_are_left(folder: Path, mona: User) -> None:
+    write(folder, "Contract", contract(1))
+    bring_in(folder)
+    found = Contract.objects.get()
+    with acting(actor=mona, via="admin", at=NOW):
+        found.effective_date = date(2026, 5, 1)
+        found.save(update_fields=["effective_date"])
+    write(folder, "Contract", contract(1, EndDate="2026-04-30"))
+    report = bring_in(folder)
+    assert "both dates were left" in only(report, "dates_left").message
+    found.refresh_from_db()
+    assert (found.effective_date, found.end_date) == (date(2026, 5, 1), date(2026, 6, 30))
+
+
+def test_a_contact_role_is_mapped(folder: Path) -> None:
+    write(folder, "OpportunityContactRole", contact_role(1), contact_role(2, Role="Janitor", IsPrimary="0"))
+    report = bring_in(folder)
+    assert counts(report, "OpportunityContactRole") == {"read": 2, "created": 2, "flagged": 1}
+    first, second = ContactRole.objects.order_by("pk")
+    assert (first.role, first.is_primary, str(first.contact)) == ("decision_maker", True, "Cora Contact 1")
+    assert (second.role, second.is_primary, second.kept["Role"]) == ("", False, "Janitor")
+    assert counts(bring_in(folder), "OpportunityContactRole")["unchanged"] == 2
+
+
+def test_the_same_role_twice_is_held(folder: Path) -> None:
+    write(folder, "OpportunityContactRole", contact_role(1), contact_role(2))
+    report = bring_in(folder)
+    assert counts(report, "OpportunityContactRole") == {"read": 2, "created": 1, "rejected": 1}
+    assert HeldRow.objects.get().code == "there_already"
+    write(folder, "OpportunityContactRole", contact_role(3))
+    assert counts(bring_in(folder), "OpportunityContactRole") == {"read": 1, "rejected": 1}
+
+
+def test_a_role_that_becomes_another_one_is_left(folder: Path) -> None:
+    write(folder, "OpportunityContactRole", contact_role(1), contact_role(2, Role="Influencer"))
+    bring_in(folder)
+    write(folder, "OpportunityContactRole", contact_role(1), contact_role(2))
+    report = bring_in(folder)
+    assert codes(report).count("there_already") == 1
+    assert set(ContactRole.objects.values_list("role", flat=True)) == {"decision_maker", "influencer"}
+
+
+def test_a_role_of_nobody_is_held(folder: Path) -> None:
+    write(folder, "OpportunityContactRole", contact_role(1, ContactId=id_of("Contact", 9)))
+    assert counts(bring_in(folder), "OpportunityContactRole") == {"read": 1, "rejected": 1}
+    assert HeldRow.objects.get().code == "contact_not_found"
+    write(folder, "Contact", contact(9))
+    assert counts(bring_in(folder), "OpportunityContactRole") == {"read": 1, "created": 1}
+    assert Contact.objects.count() == 3
