@@ -13,13 +13,16 @@ from psycopg.types.json import Jsonb
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.kinds import TWICE, Need
 from crm.imports.salesforce.moving import follow_statuses
-from crm.imports.salesforce.planning import CHANGED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
+from crm.imports.salesforce.planning import CHANGED, ERASED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
 from crm.imports.store import listed, lock_records, update_records
 
 
 def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
     """Merge the rows that say something new, write what differs, and remember what was seen."""
     model = layout.kind.model
+    cursor.execute(
+        f"INSERT INTO {FLAGS} SELECT p.n, 'erased', %s FROM {PLAN} p WHERE NOT p.is_new AND p.was ? 'erased'", [ERASED]
+    )
     present = "ARRAY[" + ", ".join(f"'{name}'" for name in layout.present) + "]"
     cursor.execute(
         f"""
@@ -27,7 +30,7 @@ def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:
         SELECT * FROM (
             SELECT p.n, p.record_id, p.external_pk, p.was, (p.was - {present}) || {seen(layout)} AS seen
             FROM {PLAN} p JOIN {STAGED} s USING (n) WHERE NOT p.is_new) k
-        WHERE seen <> was
+        WHERE seen <> was AND NOT was ? 'erased'
         """
     )
     if cursor.rowcount == 0:

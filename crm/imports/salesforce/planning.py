@@ -23,6 +23,8 @@ TABLES = {
 STAGED, PLAN, KNOWN, MERGED = "import_staged", "import_plan", "import_known", "import_merged"
 CHANGED, FLAGS = "import_changed", "import_flags"
 ALL = (STAGED, PLAN, KNOWN, MERGED, CHANGED, FLAGS)
+# What an import says of somebody who was erased on request.
+ERASED = "The person was erased on request: left out."
 
 
 def make_plan(cursor: Any, layout: Layout) -> None:
@@ -32,6 +34,7 @@ def make_plan(cursor: Any, layout: Layout) -> None:
     """
     kind = layout.kind
     outward = [link for link in layout.links if link.object != kind.object]
+    _leave_the_erased_out(cursor, kind.key)
     targets = "".join(f', {_target(i, link)} AS "{link.column}"' for i, link in enumerate(outward))
     inward = "".join(f', NULL::bigint AS "{link.column}"' for link in layout.links if link.object == kind.object)
     cursor.execute(
@@ -55,6 +58,15 @@ def make_plan(cursor: Any, layout: Layout) -> None:
     cursor.execute(f"CREATE TEMP TABLE {FLAGS} (n integer, code text, message text) ON COMMIT DROP")
     cursor.execute(f"CREATE TEMP TABLE {CHANGED} (record_id bigint) ON COMMIT DROP")
     cursor.execute(f"ANALYZE {PLAN}")
+
+
+def _leave_the_erased_out(cursor: Any, name: str) -> None:
+    """A row that was held when its person was erased stays out, whatever the file says of it."""
+    cursor.execute(
+        f"UPDATE {STAGED} s SET hold_code = 'erased', hold_message = %s FROM imports_heldrow h"
+        f" WHERE h.object = %s AND h.system = '{SYSTEM}' AND h.external_id = s.external_id AND h.code = 'erased'",
+        [ERASED, name],
+    )
 
 
 def _target(i: int, link: Link) -> str:

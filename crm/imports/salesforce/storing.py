@@ -148,6 +148,7 @@ def hold_back(cursor: Any, kind: Kind, why: str, file: str, run: ImportRun) -> N
     cursor.execute(
         f"UPDATE imports_heldrow h SET row = p.raw, code = p.hold, message = p.said, file = %s, line = p.n,"
         f" state = 'held', discarded_because = '' FROM import_held p WHERE {mine} AND h.state <> 'released'"
+        " AND h.code <> 'erased'"
         " AND p.hold <> 'discarded' AND (h.row, h.code) IS DISTINCT FROM (p.raw, p.hold)",
         [file],
     )

@@ -1,0 +1,17 @@
+"""Who erases, and who reads what left."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from crm.core.permissions import policy
+from crm.people.models import User
+from crm.privacy.models import Erasure
+
+
+@policy(Erasure)
+def erasures(user: User, verb: str, record: models.Model | None) -> bool:
+    """Administrators erase; managers read who erased how much, and why."""
+    if verb == "view":
+        return user.is_manager
+    return verb == "add" and user.is_administrator
