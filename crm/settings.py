@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "contracts",
     "leads",
     "crm.imports",
+    "crm.privacy",
     "crm.demo",
 ]
 
