@@ -15,7 +15,6 @@ from accounts.models import Account, Contact, account_type_choices, industry_cho
 from crm.activities.gate import bars_of
 from crm.activities.marks import marked
 from crm.bulk.admin import BulkMixin
-from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, user_of
 from crm.core.admin_list import OwnerFilter, TooShort, pick
 from crm.core.permissions import may
@@ -53,7 +52,6 @@ class AccountAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     page_related = ("owner", "parent")
     filters = (pick("type", "type", account_type_choices), OwnerFilter, pick("industry", "industry", industry_choices))
     autocomplete_fields = ("parent",)
-    bulk = ("reassign", "export", "delete")
     bulk = ("reassign", "export", "delete")
     fieldsets = (
         (None, {"fields": TOP}),
@@ -130,7 +128,6 @@ class ContactAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
         of_record("account", Account),
     )
     autocomplete_fields = ("account", "reports_to")
-    bulk = ("reassign", "export", "delete")
     bulk = ("reassign", "export", "delete")
     fieldsets = (
         (
