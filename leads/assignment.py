@@ -51,9 +51,9 @@ class Assigned:
 
 @retry_deadlocks
 def create_lead(lead: Lead, *, actor: User, at: datetime, via: str, reason: str = "", state: str | None = None) -> Lead:
-    """Store a new lead through the door; one without an owner that somebody is to work is given to somebody.
+    """Store a new lead through the door; one without an owner is given to somebody, unless it is placed in a status.
 
-    `lead.given` says who got it and why; None when it came with an owner, or needs none.
+    `lead.given` says who got it and why; None when it came with an owner, or was placed.
 
     Raises:
         Refused: `forbidden`, as `crm.core.door.create`.
@@ -61,8 +61,8 @@ def create_lead(lead: Lead, *, actor: User, at: datetime, via: str, reason: str 
     if not may(actor, "add", Lead):
         raise Refused("forbidden", "Leads are entered by those who have a role here.")
     with acting(actor=actor, via=via, at=at, reason=reason):
-        wanted = lead.owner_id is None and (state or lead.current_state) in OPEN
-        if not wanted:
+        # What another system says has its owner there, or none.
+        if lead.owner_id is not None or (state or lead.current_state) not in Lead.entry_states():
             return create(lead, actor=actor, at=at, via=via, reason=reason, state=state)
         turns = Turns(handbook.current().today(at), brought_by=actor)
         (given,) = turns.take([lead])

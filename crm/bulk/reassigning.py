@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.urls import reverse
 
 from crm.bulk.operations import FormRequest, Operation, Task, done, judged, serve
 from crm.core.acting import because
+from crm.core.admin_fields import PersonChoice
 from crm.core.errors import Missing, Refused
 from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.jobs.kinds import Row
 from crm.jobs.models import ALLOWED
+from crm.notifications.services import Notice, notify
 from crm.people.models import User
 from crm.people.owners import refuse_owner
 
@@ -21,7 +25,7 @@ from crm.people.owners import refuse_owner
 class OwnerForm(forms.Form):
     """Who gets them, and why."""
 
-    owner = forms.ModelChoiceField(User.objects.none(), label="New owner", empty_label="Choose one")
+    owner = PersonChoice(User.objects.none(), label="New owner", empty_label="Choose one")
     reason = forms.CharField(
         label="Note",
         required=False,
@@ -30,9 +34,9 @@ class OwnerForm(forms.Form):
         help_text="Stands in the history of each.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["owner"].queryset = User.objects.active_people()  # type: ignore[attr-defined]
+        self.fields["owner"].queryset = User.objects.to_choose(at=at)  # type: ignore[attr-defined]
 
 
 class Reassign(Operation):
@@ -44,7 +48,7 @@ class Reassign(Operation):
     hint = "The next touches go with the leads."
 
     def form(self, request: FormRequest) -> forms.Form:
-        return OwnerForm(request.data)
+        return OwnerForm(request.data, at=request.at)
 
     def title(self, plural: str, count: int, facts: Mapping[str, Any]) -> str:
         owner = owner_of(facts)
@@ -76,10 +80,27 @@ class Reassign(Operation):
             refuse_owner(owner)
             with because(task.reason):
                 task.kind._base_manager.filter(pk__in=given).update(owner=owner)
+            tell_owner(owner, task)
         return [
             done(task.found[row["id"]], "reassigned", f"Now {owner}'s") if row["outcome"] == ALLOWED else row
             for row in rows
         ]
+
+
+def tell_owner(owner: User, task: Task) -> None:
+    """Tell the new owner once for the whole batch, whatever its size; nobody is told what they did themselves."""
+    if owner.pk == task.actor.pk:
+        return
+    meta = task.kind._meta
+    notice = Notice(
+        to_id=owner.pk,
+        kind="reassigned",
+        key=f"reassigned:{task.job.pk}",
+        title=f"{task.actor} gave you {meta.verbose_name_plural}",
+        text=task.reason,
+        address=f"{reverse(f'admin:{meta.app_label}_{meta.model_name}_changelist')}?owner=me",
+    )
+    notify([notice], at=task.at)
 
 
 def owner_of(facts: Mapping[str, Any]) -> User | None:
