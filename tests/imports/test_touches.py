@@ -14,8 +14,9 @@ from crm.imports.models import HeldRow
 from crm.imports.salesforce.values import read_id
 from crm.imports.services import release_held_row
 from crm.people.models import User
+from crm.sync.models import ExternalId
 from leads.models import Lead
-from tests.imports.activities import NOBODY, campaign, contract, event, member, note, task
+from tests.imports.activities import NOBODY, campaign, contract, event, lead_history, member, note, task
 from tests.imports.export import (
     CREATED_AT,
     NOW,
@@ -241,3 +242,17 @@ def test_a_campaign_is_told_by_its_name(folder: Path) -> None:
     assert (first.kind, first.text, first.direction) == ("note", "Campaign Webinar 1: Sent", "out")
     assert (second.text, second.direction) == (f"Campaign {id_of('Campaign', 2)}: Responded", "in")
     assert second.happened_at == datetime(2025, 5, 9, 7, tzinfo=UTC)
+
+
+def test_what_was_said_with_somebody_who_was_erased_stays_out(folder: Path) -> None:
+    write(folder, "Task", task(1))
+    write(folder, "LeadHistory", lead_history(1, "Open", "New"))
+    bring_in(folder)
+    ExternalId.objects.filter(object__in=("lead", "activity")).update(seen={"erased": True})
+    write(folder, "Task", task(1, Subject="Rang Lea"), task(2, Subject="Rang Lea again"))
+    write(folder, "LeadHistory", lead_history(2, "New", "Lea", Field="FirstName"))
+    report = bring_in(folder)
+    assert codes(report).count("erased") == 4
+    assert counts(report, "Task") == {"read": 2, "unchanged": 1, "rejected": 1, "flagged": 1}
+    assert not Activity.objects.filter(text__contains="Lea").exists()
+    assert not HeldRow.objects.exists()

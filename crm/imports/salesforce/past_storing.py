@@ -49,8 +49,9 @@ def _make_plan(cursor: Any, layout: Layout) -> None:
         CREATE TEMP TABLE {PLAN} ON COMMIT DROP AS
         SELECT d.*, CASE WHEN d.hold IS NULL THEN d.target ELSE d.known END AS record_id
         FROM (SELECT s.n, s.external_id, h.id IS NULL AS is_new, h.record_id AS known, t.id AS target, u.id AS by,
-                     CASE WHEN h.id IS NULL THEN COALESCE(s.hold_code,
-                          CASE WHEN t.id IS NULL THEN '{kind.object}_not_found' END) END AS hold
+                     CASE WHEN h.id IS NOT NULL THEN NULL WHEN x.seen ? 'erased' THEN 'erased'
+                          WHEN s.hold_code IS NOT NULL THEN s.hold_code
+                          WHEN t.id IS NULL THEN '{kind.object}_not_found' END AS hold
               FROM {STAGED} s
               LEFT JOIN history_priorchange h
                   ON h.system = '{SYSTEM}' AND h.source = '{kind.name}' AND h.external_id = s.external_id

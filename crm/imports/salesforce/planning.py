@@ -24,6 +24,7 @@ STAGED, PLAN, KNOWN, MERGED = "import_staged", "import_plan", "import_known", "i
 CHANGED, FLAGS = "import_changed", "import_flags"
 ALL = (STAGED, PLAN, KNOWN, MERGED, CHANGED, FLAGS)
 # What an import says of somebody who was erased on request.
+PEOPLE = ("lead", "contact")
 ERASED = "The person was erased on request: left out."
 
 
@@ -95,6 +96,10 @@ def _hold(layout: Layout, outward: list[Link]) -> str:
     """Why a new row cannot be stored, else NULL."""
     kind, whens = layout.kind, []
     found = {link.column: _target(i, link) for i, link in enumerate(outward)}
+    if kind.together:
+        # What was said with somebody names them as much as their own record did.
+        erased = " OR ".join(f"x{i}.seen ? 'erased'" for i, link in enumerate(outward) if link.object in PEOPLE)
+        whens += [f"WHEN {erased} THEN 'erased'"] if erased else []
     for needed in kind.needed_links:
         states = ", ".join(f"'{state}'" for state, columns in kind.come_with.items() if needed.column in columns)
         when = f's."{layout.flow}" IN ({states}) AND ' if states else ""

@@ -14,6 +14,7 @@ from crm.imports.salesforce.past_storing import store_past
 from crm.imports.salesforce.planning import (
     ALL,
     CHANGED,
+    ERASED,
     FLAGS,
     PLAN,
     STAGED,
@@ -157,7 +158,8 @@ def hold_back(cursor: Any, kind: Kind, why: str, file: str, run: ImportRun) -> N
         INSERT INTO imports_heldrow
             (version, run_id, system, object, external_id, file, line, row, code, message, state, discarded_because)
         SELECT 1, %s, '{SYSTEM}', '{kind.key}', p.external_id, %s, p.n, p.raw, p.hold, p.said, 'held', ''
-        FROM import_held p WHERE NOT EXISTS (SELECT FROM imports_heldrow h WHERE {mine}) ORDER BY p.n
+        FROM import_held p WHERE p.hold <> 'erased' AND NOT EXISTS (SELECT FROM imports_heldrow h WHERE {mine})
+        ORDER BY p.n
         """,
         [run.pk, file],
     )
@@ -166,7 +168,7 @@ def hold_back(cursor: Any, kind: Kind, why: str, file: str, run: ImportRun) -> N
 
 def _why_held(layout: Layout) -> str:
     """SQL: the sentence about a row that cannot be stored."""
-    kind, whens = layout.kind, []
+    kind, whens = layout.kind, [f"WHEN 'erased' THEN '{ERASED}'"]
     for needed in kind.needed_links:
         theirs = f's."x_{needed.column}"' if f"x_{needed.column}" in layout.at else "NULL"
         said = f"COALESCE('{needed.source} ' || {theirs} || ' is not known here.', 'It has no {needed.source}.')"
@@ -182,7 +184,7 @@ def _why_held(layout: Layout) -> str:
         whens.append(f"WHEN '{NOBODY}' THEN {nobody}")
     if kind.unique:
         whens.append(f"WHEN '{TWICE}' THEN 'The same is here already, from another row.'")
-    return f"COALESCE(s.hold_message, CASE p.hold {' '.join(whens)} END)" if whens else "s.hold_message"
+    return f"COALESCE(s.hold_message, CASE p.hold {' '.join(whens)} END)"
 
 
 def _hold_second_ones(cursor: Any, layout: Layout) -> None:
