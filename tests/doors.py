@@ -6,6 +6,7 @@ the codes of the refusal, or nothing when the move was made.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ from crm.core.errors import Refused
 from crm.jobs.models import Job, JobSlice
 from crm.people.models import User
 from leads.models import Lead
+from tests.keys import program
 
 Attempt = Callable[[Lead, str, User, Mapping[str, Any], datetime], tuple[str, ...]]
 
@@ -142,3 +144,44 @@ def bulk(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datet
     post(reverse("admin:job_answer", args=[job.pk]), actor, {"answer": "confirm"})
     (row,) = JobSlice.objects.get(job=job).output or []
     return tuple(filter(None, row["code"].split(",")))
+
+
+def as_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as a program sends them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, models.Model):
+            return value.pk
+        return value.isoformat() if hasattr(value, "isoformat") else value
+
+    return {name: plain(value) for name, value in facts.items()}
+
+
+def told(status: int, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The codes in an answer of the API; a key of somebody who is deactivated is no key."""
+    if status == 401:
+        return ("forbidden",)
+    assert status in (200, 403, 404, 409), body
+    return tuple(error["code"] for error in body["errors"]) or (body["code"],) if status != 200 else ()
+
+
+@door("API, one")
+def api_one(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """`POST /api/v1/leads/{id}/moves/{verb}/` with a key of this user, person or service."""
+    reason, rest = reason_in(facts)
+    body = {"reason": reason, "facts": as_json(rest)}
+    answer = program(actor)("POST", f"leads/{lead.pk}/moves/{verb}/", body)
+    return told(answer.status_code, json.loads(answer.content))
+
+
+@door("API, many")
+def api_many(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """`POST /api/v1/leads/moves/` with a list of one."""
+    reason, rest = reason_in(facts)
+    body = {"verb": verb, "ids": [lead.pk], "reason": reason, "facts": as_json(rest)}
+    answer = program(actor)("POST", "leads/moves/", body)
+    found = json.loads(answer.content)
+    if answer.status_code != 200:
+        return told(answer.status_code, found)
+    (row,) = found["results"]
+    return () if row["outcome"] == "moved" else told(409, row)

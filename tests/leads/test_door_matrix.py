@@ -147,7 +147,8 @@ def test_every_door_gives_the_same_verdict(door: Door, status: Status, roles: di
 def test_the_matrix_has_every_verb_status_and_role() -> None:
     assert set(EVERY_VERB) == set(Lead.verbs())
     assert len(ROLES) == 8
-    assert {"shell", "many at once", "dialog", "forged post", "bulk action"} <= {door.name for door in DOORS}
+    doors = {"shell", "many at once", "dialog", "forged post", "bulk action", "API, one", "API, many"}
+    assert doors <= {door.name for door in DOORS}
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
@@ -155,7 +156,7 @@ def test_the_door_is_named_in_the_log(door: Door, roles: dict[str, User], now: d
     lead = make_lead(owner=roles["owner"])
     assert door.attempt(lead, "work", roles["owner"], {}, now) == ()
     step = Move.objects.of(lead).get()
-    assert step.via in ("shell", "bulk", "admin")
+    assert step.via in ("shell", "bulk", "admin", "api")
     assert step.at >= now - timedelta(days=1)
     assert step.transaction.via == step.via
 
