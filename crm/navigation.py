@@ -29,6 +29,8 @@ TABS = {
     "absences": ("people_absence_changelist", "beach_access"),
     "assignment": ("assignment", "alt_route"),
     "api_keys": ("sync_apikey_changelist", "key"),
+    "exports": ("privacy_export_changelist", "file_save"),
+    "erasures": ("privacy_erasure_changelist", "person_cancel"),
     "transactions": ("history_transaction_changelist", "history"),
     "handbook": ("handbook_handbookversion_changelist", "menu_book"),
 }

@@ -9,13 +9,15 @@ from typing import Any
 
 from django.db import models
 
-from contracts.models import Contract
+from contracts.models import ContactRole, Contract
 from crm.activities.models import Activity
 from crm.core.acting import acting
 from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
 from crm.imports.models import HeldRow, ImportRun
+from crm.jobs.models import Job
 from crm.people.models import Absence, Team, User
+from crm.privacy.models import Erasure, Export
 from crm.sync.models import ApiKey
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 
@@ -28,6 +30,14 @@ def make_contract(owner: User) -> Contract:
     account = make_account(owner=owner)
     with acting(actor=User.objects.system(), via="test", at=START):
         return Contract.objects.create(name=f"Agreement {next(_numbers)}", account=account)
+
+
+def make_contact_role(owner: User) -> ContactRole:
+    """Somebody's part in an opportunity that this person owns."""
+    sale = make_opportunity(owner=owner)
+    somebody = make_contact(owner=owner, account=sale.account)
+    with acting(actor=User.objects.system(), via="test", at=START):
+        return ContactRole.objects.create(opportunity=sale, contact=somebody, role="champion")
 
 
 def make_touch(owner: User, **fields: Any) -> Activity:
@@ -78,6 +88,21 @@ def make_key(owner: User) -> ApiKey:
         )
 
 
+def make_erasure(owner: User) -> Erasure:
+    """Somebody who was erased, by this person."""
+    return Erasure.objects.create(
+        by=owner, at=START, via="admin", reason="They asked.", records=[["lead", 1]], counts={"leads": 1}
+    )
+
+
+def make_export(owner: User) -> Job:
+    """A list of leads that this person wrote into a file."""
+    asked = {"model": "leads.lead", "header": ["Name", "Email"], "filter": "Status: New"}
+    return Export._base_manager.create(
+        kind="bulk.export", title="Export 2 leads", by=owner, asked_at=START, input=asked
+    )
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -97,10 +122,13 @@ SAMPLES: dict[str, Maker] = {
     ),
     "history.Transaction": _transaction,
     "activities.Activity": make_touch,
+    "privacy.Erasure": make_erasure,
+    "privacy.Export": make_export,
     "accounts.Account": lambda owner: make_account(owner=owner),
     "accounts.Contact": lambda owner: make_contact(owner=owner, account=make_account(owner=owner)),
     "contracts.Opportunity": lambda owner: make_opportunity(owner=owner),
     "contracts.Contract": make_contract,
+    "contracts.ContactRole": make_contact_role,
     "sync.ApiKey": make_key,
     "leads.Lead": lambda owner: make_lead(owner=owner),
     "imports.ImportRun": make_run,

@@ -37,6 +37,8 @@ TabKey = Literal[
     "absences",
     "assignment",
     "api_keys",
+    "exports",
+    "erasures",
     "transactions",
     "handbook",
 ]

@@ -159,7 +159,15 @@ def blank_log(own: dict[str, list[int]], near: Values) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.executemany("UPDATE history_change SET what = %s WHERE id = %s", changes)
         cursor.executemany("UPDATE history_move SET facts = %s, reason = %s WHERE id = %s", moves)
-    return {"history_change": len(changes), "history_move": len(moves)}
+        # What another system recorded of them: the statuses say nothing of who they were.
+        cursor.execute(
+            "UPDATE history_priorchange SET old = CASE WHEN field = 'Status' THEN old ELSE '' END,"
+            " new = CASE WHEN field = 'Status' THEN new ELSE '' END, more = '{}'"
+            " WHERE object = 'lead' AND record_id = ANY(%s) AND (field <> 'Status' OR more <> '{}')",
+            [own.get("lead", [])],
+        )
+        prior = cursor.rowcount
+    return {"history_change": len(changes), "history_move": len(moves), "history_priorchange": prior}
 
 
 def blank_near(person: Person, own: dict[str, list[int]]) -> dict[str, int]:
