@@ -15,8 +15,8 @@ from unfold.decorators import display
 
 from crm.activities.covering import contacts_covered, leads_covered, terms_of
 from crm.activities.forms import LiftForm, SuppressForm
-from crm.activities.models import SuppressedKey, Suppression, reason_choices
-from crm.activities.naming import name_any
+from crm.activities.models import Suppression, reason_choices
+from crm.activities.naming import name_any, named_in
 from crm.activities.suppressing import lift, suppress
 from crm.core.admin import RecordAdmin, moment, refusal_words, user_of
 from crm.core.admin_list import OneFilter, TooShort, pick
@@ -65,13 +65,7 @@ class SuppressionAdmin(RecordAdmin):
         wanted = name_any(term)
         if not wanted:
             raise TooShort("Type a whole email, LinkedIn URL, phone number or domain")
-        same = models.Q()
-        for kind, _, key in (text.partition(":") for text in wanted):
-            hashed = models.Func(
-                models.Value(kind), models.Value(key), function="suppressed_hash", output_field=models.TextField()
-            )
-            same |= models.Q(kind=kind, key=key) | models.Q(kind=kind, key=hashed)
-        return queryset.filter(pk__in=SuppressedKey.objects.filter(same).values("suppression"))
+        return queryset.filter(pk__in=named_in(wanted))
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """The addresses of this page's rows, in one query."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
 
 from crm import handbook
 from crm.activities.models import SuppressedKey
@@ -64,9 +67,31 @@ def read_named(
 
 def name_any(text: str) -> list[str]:
     """The terms that an entered text could mean, for a search: any form of an email, LinkedIn URL, phone or domain."""
-    named, _ = read_named(emails=[text], linkedin_urls=[text], phone_numbers=[text])
-    company, _ = read_named(domains=[text.rpartition("@")[2]])
-    return [one.term for one in (*named, *company)]
+    return list(dict.fromkeys(term for kind in Kind.values for term in named_like(kind, text)))
+
+
+def named_like(kind: str, text: str) -> list[str]:
+    """The terms that would cover an address of this kind: its own, and every domain that it is at or below."""
+    if kind in (Kind.LINKEDIN, Kind.PHONE):
+        key = _keys(kind, [text[:LONGEST]])[0] if tidy(text) else ""
+        return [f"{kind}:{key}"] if key and not _refuse(kind, text, key) else []
+    (key,) = _keys(kind, [text[:LONGEST]])
+    if _refuse(kind, text, key) and kind == Kind.EMAIL:
+        return []
+    parts = key.rpartition("@")[2].split(".")
+    above = [f"{Kind.DOMAIN}:{'.'.join(parts[start:])}" for start in range(len(parts) - 1)]
+    return [f"{kind}:{key}", *above] if kind == Kind.EMAIL else above
+
+
+def named_in(terms: Iterable[str]) -> models.QuerySet[SuppressedKey, dict[str, Any]]:
+    """The suppressions that hold on to one of these, as a subquery; by its keyed hash too, where a person is erased."""
+    same = models.Q(pk__in=[])
+    for kind, _, key in (term.partition(":") for term in terms):
+        hashed = models.Func(
+            models.Value(kind), models.Value(key), function="suppressed_hash", output_field=models.TextField()
+        )
+        same |= models.Q(kind=kind, key=key) | models.Q(kind=kind, key=hashed)
+    return SuppressedKey.objects.filter(same).values("suppression")
 
 
 def _keys(kind: str, texts: Sequence[str]) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from crm import handbook
 from crm.activities.models import SuppressedKey, Suppression
 from crm.activities.naming import Named
@@ -37,11 +39,12 @@ def suppress_opted_out(cursor: Any, layout: Layout) -> None:
     listed = ", ".join(_columns(layout))
     cursor.execute(
         f"SELECT s.external_id, s.kept, {listed} FROM {STAGED} s JOIN {PLAN} p USING (n)"
-        " WHERE s.kept ?| %s AND p.hold IS DISTINCT FROM 'erased' ORDER BY s.n",
+        " WHERE s.kept ?| %s AND p.hold IS DISTINCT FROM 'erased'"
+        " AND NOT COALESCE(p.was ? 'erased', false) ORDER BY s.n",
         [COLUMNS],
     )
     while found := cursor.fetchmany(BATCH):
-        rows = [row for external_id, kept, *values in found for row in _rows(layout, external_id, kept, values)]
+        rows = [row for one, kept, *values in found for row in _rows(layout, one, orjson.loads(kept), values)]
         acting = frame()
         suppress_many(rows, actor=acting.actor, at=acting.at, via=acting.via)
 

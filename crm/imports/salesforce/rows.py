@@ -87,7 +87,7 @@ class RowMapper:
         self._read_links(cells, values, kept, flags)
         for name in OPTED_OUT:
             if name in kept and is_true(kept[name]):
-                flags.tell("opted_out", f"{name} is set there: kept with the record.")
+                flags.tell("opted_out", f"{name} is set there: a do not contact here too.")
         values[at["n"]], values[at["external_id"]], values[at["flagged"]] = line, external_id, bool(flags)
         values[at["created_at"]], values[at["updated_at"]] = times.created.isoformat(), times.modified.isoformat()
         values[at["kept"]] = seen["kept"] = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()

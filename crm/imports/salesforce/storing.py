@@ -10,6 +10,7 @@ from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.kinds import NOBODY, TWICE, Kind, Link
 from crm.imports.salesforce.merging import bring_up_to_date
+from crm.imports.salesforce.optouts import suppress_opted_out
 from crm.imports.salesforce.past_storing import store_past
 from crm.imports.salesforce.planning import (
     ALL,
@@ -47,6 +48,7 @@ def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, repo
     _hold_without_profile(cursor, layout)
     _leave_discarded(cursor, layout)
     make_plan(cursor, layout)
+    suppress_opted_out(cursor, layout)
     if layout.kind.unique:
         _hold_second_ones(cursor, layout)
     _make_new(cursor, layout, file)
