@@ -6,56 +6,61 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 
 from crm.core.admin import RecordAdmin
-from crm.core.admin_list import OneFilter
+from crm.core.admin_list import OneFilter, PickFilter
 from crm.core.admin_read import ReadAdmin
 from crm.core.display import plain_text
 from crm.core.related import of_record
 from crm.history.words import address_of, kind_of
-from crm.imports import views
+from crm.imports import views, views_held, views_runs
 from crm.imports.models import HeldRow, ImportRun
+from crm.imports.problems import KNOWN, problem_of, problems_waiting
 from crm.site import site
-from crm.sync.models import ExternalId
 
-PROBLEMS = 500
+# So many kinds of problems stand above the list of held rows; the rest is found by the filter.
+PROBLEMS = 8
 
 
 @admin.register(ImportRun, site=site)
 class ImportRunAdmin(ReadAdmin):
     """Reports of imports: counts by file, problems by line with the records they are about."""
 
-    list_display = ("shown_when", "shown_system", "source", "by", "shown_counts")
+    list_display = ("shown_when", "shown_stage", "source", "by", "shown_counts")
     list_display_links = ("shown_when",)
     list_title = "Imports"
-    list_select_related = ("by",)
+    list_select_related = ("by", "job")
     sortable = {}
-    page_related = ("by",)
+    page_related = ("by", "job", "import_job")
     empty_title = "Nothing was imported yet"
-    empty_hint = "Bring a Salesforce export in with the command import_salesforce; its report then stands here."
+    empty_hint = "An administrator uploads an export of Salesforce here, or brings one in by import_salesforce."
+
+    def get_urls(self) -> list[URLPattern]:
+        """Uploading and the steps of an import, before the admin's catch-all."""
+        views: list[tuple[str, Any, str]] = [
+            ("upload/", views_runs.upload, "upload"),
+            ("<int:pk>/act/", views_runs.act, "act"),
+            ("<int:pk>/progress/", views_runs.progress, "progress"),
+            ("<int:pk>/problems.csv", views_runs.problems_file, "problems"),
+        ]
+        own = [path(at, self.admin_site.admin_view(view), name=f"imports_importrun_{name}") for at, view, name in views]
+        return own + super().get_urls()
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """The report as tables; each problem leads to the record or to the held row it is about."""
-        problems = list(obj.report.get("problems", []))
-        shown = problems[:PROBLEMS]
-        return {
-            "files": [(name, counts) for name, counts in obj.report.get("files", {}).items()],
-            "problems": list(zip(shown, addresses(obj.system, [one.get("id", "") for one in shown]), strict=True)),
-            "more": len(problems) - len(shown),
-            "waiting": HeldRow.objects.waiting().filter(run=obj).count(),
-            "held_address": f"{reverse('admin:imports_heldrow_changelist')}?state=held&run={obj.pk}",
-        }
+        """What it is at, what can be done next, and the report as far as it is."""
+        return views_runs.context_of(obj, request)
 
     @admin.display(description="started")
     def shown_when(self, run: Any) -> str:
         """When it began."""
         return plain_text(run.started_at)
 
-    @admin.display(description="system")
-    def shown_system(self, run: Any) -> str:
-        """Where the rows came from."""
-        return str(run.system).capitalize()
+    @admin.display(description="stage")
+    def shown_stage(self, run: Any) -> str:
+        """How far it is; one that stopped on its way says so."""
+        stopped = run.job and run.job.state in ("failed", "cancelled") and run.stage in ("looking", "trying", "running")
+        return str(run.job.get_state_display() if stopped else run.get_stage_display())
 
     @admin.display(description="rows")
     def shown_counts(self, run: Any) -> str:
@@ -65,21 +70,8 @@ class ImportRunAdmin(ReadAdmin):
         return ", ".join(f"{count:,} {word}" for word, count in total.items() if count) or "none"
 
 
-def addresses(system: str, ids: list[str]) -> list[str]:
-    """Where the record, or else the held row, of each id of another system is; empty where there is neither."""
-    wanted = {one for one in ids if one}
-    found: dict[str, str] = {}
-    for held in HeldRow.objects.filter(system=system, external_id__in=wanted):
-        found[held.external_id] = address_of(held)
-    for known in ExternalId.objects.filter(system=system, value__in=wanted):
-        kind = kind_of(known.object)
-        if kind is not None:
-            found[known.value] = address_of(kind(pk=known.record_id))
-    return [found.get(one, "") for one in ids]
-
-
 class StateFilter(OneFilter):
-    """Those that wait, or those that were released."""
+    """Those that wait, were released, or were discarded."""
 
     title = "state"
     parameter_name = "state"
@@ -90,6 +82,29 @@ class StateFilter(OneFilter):
         ]
 
 
+class ProblemFilter(PickFilter):
+    """By what is wrong."""
+
+    title = "problem"
+    parameter_name = "problem"
+    column = "code"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        codes = set(KNOWN) | set(HeldRow.objects.order_by().values_list("code", flat=True).distinct())
+        return sorted(((code, problem_of(code, "", 0).title) for code in codes if code), key=lambda one: one[1])
+
+
+class FileFilter(PickFilter):
+    """By the file a row came in."""
+
+    title = "file"
+    parameter_name = "file"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        names = HeldRow.objects.order_by().values_list("file", flat=True).distinct()
+        return [(name, name) for name in sorted(names) if name]
+
+
 @admin.register(HeldRow, site=site)
 class HeldRowAdmin(RecordAdmin):
     """Rows that could not be stored as they came: shown whole, mended and released here."""
@@ -98,7 +113,7 @@ class HeldRowAdmin(RecordAdmin):
     list_select_related = ("run",)
     sortable = {}
     page_related = ("run",)
-    filters = (StateFilter, of_record("run", ImportRun))
+    filters = (StateFilter, ProblemFilter, FileFilter, of_record("run", ImportRun))
     fields = ()
     empty_title = "Nothing waits"
     empty_hint = "A row that an import cannot store is kept here until somebody mends it."
@@ -108,9 +123,22 @@ class HeldRowAdmin(RecordAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        """Releasing, beside the page."""
-        release = self.admin_site.admin_view(views.release)
-        return [path("<int:pk>/release/", release, name="imports_heldrow_release"), *super().get_urls()]
+        """Releasing and discarding, one or many, before the admin's catch-all."""
+        pages: list[tuple[str, Any, str]] = [
+            ("mend/", views_held.mend, "mend"),
+            ("<int:pk>/release/", views.release, "release"),
+            ("<int:pk>/decide/", views_held.decide, "decide"),
+        ]
+        own = [path(at, self.admin_site.admin_view(view), name=f"imports_heldrow_{name}") for at, view, name in pages]
+        return own + super().get_urls()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, under what the waiting rows wait for."""
+        context = dict(extra_context or {})
+        if self.has_change_permission(request):
+            found = problems_waiting()
+            context |= {"held_problems": found[:PROBLEMS], "held_problems_more": max(0, len(found) - PROBLEMS)}
+        return super().changelist_view(request, context)
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Every column as it came, what is wrong, and the form that mends it."""
@@ -130,7 +158,7 @@ class HeldRowAdmin(RecordAdmin):
 
     @admin.display(description="state")
     def shown_state(self, held: Any) -> str:
-        """Waiting or released."""
+        """Waiting, released or discarded."""
         return "Waiting" if held.state == HeldRow.State.HELD else str(held.get_state_display())
 
     @admin.display(description="import")

@@ -24,6 +24,8 @@ from crm.people.models import User
 from leads.models import Lead
 
 LOCK = ("import", SYSTEM)
+# The files that are brought in, in the order they refer to each other.
+READ = (users.NAME, *(kind.name for kind in KINDS))
 
 
 class _DryRun(Exception):
@@ -105,14 +107,23 @@ def refuse_beside_job(*, but: ImportRun | None = None) -> None:
 
 def files_in_order(source: Source, report: Report, *, where: str) -> list[str]:
     """The files that are read, in the order they refer to each other; what is wrong with the others is reported."""
-    known = [users.NAME, *(kind.name for kind in KINDS)]
-    said = ", ".join(f"{name}.csv" for name in known)
+    said = ", ".join(f"{name}.csv" for name in READ)
     names = source.names()
     read = [name for name in names if kind_named(name)[0]]
     if not read:
         report.cannot_read("", 0, "", "empty_folder", f"{where} has none of {said}.")
     for other in names:
-        if other not in read and other.lower() != f"{campaigns.NAME.lower()}.csv":
+        if other not in read and not is_beside(other):
             report.add(other, 0, "", "file_not_read", f"Only {said} are read: this file was passed over.")
-    places = {name.lower(): place for place, name in enumerate(known)}
-    return sorted(read, key=lambda name: places[name.rpartition(".")[0].lower()])
+    return sorted(read, key=place_of)
+
+
+def place_of(file: str) -> int:
+    """The place of a file among those that are read; after them for the others."""
+    places = {name.lower(): place for place, name in enumerate(READ)}
+    return places.get(file.rpartition(".")[0].lower(), len(READ))
+
+
+def is_beside(file: str) -> bool:
+    """Whether a file is read for the names in it only, as campaigns are for their members."""
+    return file.lower() == f"{campaigns.NAME.lower()}.csv"

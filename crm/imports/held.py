@@ -188,12 +188,7 @@ def _release(held: HeldRow | None, values: Mapping[str, str], actor: User, at: d
 def _mend(held: HeldRow, kind: Kind | None, values: Mapping[str, str]) -> dict[str, str]:
     """The row with the given values in their columns; a column that the row did not have is added."""
     mended: dict[str, str] = dict(held.row)
-    named = {"email": "Email", "first_name": "FirstName", "last_name": "LastName"}
-    if kind is not None:
-        named = {column: name for name, column in kind.fields.items()}
-        named |= {words.column: name for name, words in kind.words.items()}
-        named |= {link.column: link.source for link in kind.links}
-        named["linkedin_url"] = next((name for name in mended if LINKEDIN.fullmatch(name)), "LinkedIn__c")
+    named = names_of_columns(kind, mended)
     for name, value in values.items():
         column = name if name in mended else named.get(name)
         if column is None:
@@ -202,6 +197,17 @@ def _mend(held: HeldRow, kind: Kind | None, values: Mapping[str, str]) -> dict[s
             raise Refused("unknown_column", said, [Missing("unknown_column", said, name)])
         mended[column] = value
     return mended
+
+
+def names_of_columns(kind: Kind | None, row: Mapping[str, str]) -> dict[str, str]:
+    """Our names of what a row may be mended in, and the column of the file that each becomes."""
+    named = {"email": "Email", "first_name": "FirstName", "last_name": "LastName"}
+    if kind is not None:
+        named = {column: name for name, column in kind.fields.items()}
+        named |= {words.column: name for name, words in kind.words.items()}
+        named |= {link.column: link.source for link in kind.links}
+        named["linkedin_url"] = next((name for name in row if LINKEDIN.fullmatch(name)), "LinkedIn__c")
+    return named
 
 
 def _store_mended(held: HeldRow, kind: Kind, mended: Mapping[str, str], report: Report, *, at: datetime) -> None:
@@ -218,7 +224,7 @@ def _store_mended(held: HeldRow, kind: Kind, mended: Mapping[str, str], report: 
         store_staged(cursor, mapper.layout, header, held.file, report, held.run)
     if not report.files[held.file].rejected:
         return
-    why = next(problem.code for problem in report.problems if problem.code in kind.holds)
+    why = next((one.code for one in report.problems if one.code in kind.holds), report.problems[0].code)
     wrong = [problem for problem in report.problems if problem.code == why or problem.code.startswith(("bad_", "too_"))]
     fields = {"bad_email": "email", "bad_linkedin_url": "linkedin_url", "no_email_or_linkedin": "email"}
     missing = [Missing(problem.code, problem.message, fields.get(problem.code, "")) for problem in wrong]

@@ -13,7 +13,7 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.history.models import Transaction
 from crm.imports.choices import read_choices, remembered_choices
-from crm.imports.folders import LOCK, refuse_beside_job
+from crm.imports.folders import LOCK, is_beside, place_of, refuse_beside_job
 from crm.imports.models import ImportRun
 from crm.imports.parts import Part, kind_named
 from crm.imports.salesforce import SYSTEM
@@ -53,8 +53,9 @@ def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: dateti
     names = check_upload(given)
     folder = f"imports/{uuid4().hex}"
     zipped = name_of(given[0]).lower().endswith(".zip")
-    read = sorted((name for name in names if kind_named(name)[0]), key=str.lower)
-    slices: list[dict[str, Any]] = []
+    read = sorted((name for name in names if kind_named(name)[0]), key=place_of)
+    beside = [name for name in names if is_beside(name)]
+    slices: list[dict[str, Any]] = [{"do": "unpack", "file": name} for name in beside if zipped]
     for name in read:
         slices += [{"do": "unpack", "file": name}] if zipped else []
         slices.append({"do": "look", "file": name})
@@ -68,7 +69,9 @@ def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: dateti
                 by=actor,
                 folder=folder,
                 ticket=ticket,
-                found={name: {} for name in read} | {name: {"passed_over": True} for name in names if name not in read},
+                found={
+                    name: {"beside": True} if name in beside else {"passed_over": name not in read} for name in names
+                },
                 choices=remembered_choices(SYSTEM),
             )
             store_upload(given, folder)
@@ -84,6 +87,13 @@ def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: dateti
         remove_upload(folder)
         raise
     return run
+
+
+def _found(name: str) -> dict[str, Any]:
+    """What is known of a file before anybody read it."""
+    if is_beside(name):
+        return {"beside": True}
+    return {} if kind_named(name)[0] else {"passed_over": True}
 
 
 def choose(

@@ -79,10 +79,9 @@ def looked(job: Job, at: datetime) -> None:
     report = Report()
     files = files_in_order(source_of(run), report, where="The upload")
     run.parts.sort(key=lambda one: files.index(one["file"]))
-    run.found = {name: run.found[name] for name in [*files, *(name for name in run.found if name not in files)]}
     if run.stage == Stage.LOOKING:
         run.stage = Stage.CHOOSING
-    run.save(update_fields=["parts", "found", "stage"])
+    run.save(update_fields=["parts", "stage"])
 
 
 # --- trying -----------------------------------------------------------------------------------------------------------
