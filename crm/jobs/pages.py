@@ -88,7 +88,7 @@ def show(request: HttpRequest, found: Job, *, problem: str = "", status: int = H
     not_undone = why_not_undone(found, user) if ended and found.done else Refused("unfinished", "")
     undone_from = Job.objects.filter(undone_by=found).first() if found.kind == KIND else None
     context = {
-        **frame(request, found.title),
+        **frame(request, "Job"),
         "job": found,
         "problem": problem,
         "may_answer": may(user, "change", found),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import structlog
-from celery import current_app
 from django.db import transaction
 
 TASK = "crm.jobs.tasks.work_jobs"
@@ -17,7 +16,9 @@ def on_commit() -> None:
 
 def send() -> None:
     """Wake a worker now. A broker that is away must not keep anybody from asking for work."""
+    from crm.celery import app  # not `current_app`: a web process has made no other yet, and would get a bare one
+
     try:
-        current_app.send_task(TASK, retry=False)
+        app.send_task(TASK, retry=False)
     except Exception as error:  # each transport raises errors of its own
         log.warning("no_wake", error=type(error).__name__)

@@ -326,12 +326,12 @@ def test_a_selection_is_cut_by_the_database_and_frozen(alice: User, accounts: li
 def test_a_broker_that_is_away_keeps_nobody_from_asking(
     alice: User, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from celery import current_app
+    from crm.celery import app
 
     def away(*args: Any, **kwargs: Any) -> None:
         raise ConnectionRefusedError("no broker")
 
-    monkeypatch.setattr(current_app, "send_task", away)
+    monkeypatch.setattr(app, "send_task", away)
     with django_capture_on_commit_callbacks(execute=True) as waked:
         job = start_job(RENAME.name, title="x", by=alice, at=NOW, input={}, slices=[{"ids": []}])
     assert len(waked) == 1
