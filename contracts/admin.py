@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from accounts.admin import show_with_accounts
 from accounts.models import Account
+from contracts.admin_roles import roles_of
 from contracts.flow import stage_choices
 from contracts.models import Contract, Opportunity
 from crm import handbook
@@ -112,7 +113,7 @@ class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
         )
         moves = moves_of(obj, actor=user, at=moment(request))
         return {
-            "related": [contracts],
+            "related": [roles_of(request, obj), contracts],
             "moves": moves,
             "moves_url": "admin:contracts_opportunity_move",
             "quiet_verbs": ("step_back", "lose"),
