@@ -33,6 +33,7 @@ class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     change_form_template = "admin/leads/lead/change_form.html"
     page_related = (
         "owner",
+        "queue",
         "converted_account",
         "converted_contact",
         "converted_opportunity",
@@ -66,6 +67,7 @@ class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
             ),
             path("<int:pk>/move/<slug:verb>/", wrap(move), name="leads_lead_move"),
             path("<int:pk>/claim/", wrap(views.claim), name="leads_lead_claim"),
+            path("<int:pk>/queue/", wrap(views.queue), name="leads_lead_queue"),
             path("<int:pk>/bant/", wrap(views.bant), name="leads_lead_bant"),
             path("<int:pk>/touch/", wrap(views.touch), name="leads_lead_touch"),
             path("<int:pk>/next-touch/", wrap(views.next_touch), name="leads_lead_next_touch"),
@@ -118,4 +120,5 @@ class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
             "meeting_passed": passed,
             "meeting_outcome": book.label("touch.outcomes", obj.meeting_outcome) if obj.meeting_outcome else "",
             "can_change": may(user_of(request), "change", obj),
+            **page.queue_panel(request, obj),
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from typing import Any
 
@@ -18,9 +17,9 @@ from crm.activities.gate import bars_of
 from crm.activities.marks import marked
 from crm.activities.models import Activity, kind_choices
 from crm.core.admin import moment
-from crm.core.admin_list import OneFilter, OwnerFilter, TooShort, pick
+from crm.core.admin_list import OneFilter, OwnerFilter, PickFilter, pick
 from crm.core.display import short_day
-from crm.core.keys import key_of
+from crm.people.admin import team_choices
 from leads.models import rating_choices
 from leads.statuses import CLOSED, Status
 
@@ -34,7 +33,6 @@ TONES = dict.fromkeys(Status, "none") | {
     Status.CLOSED_NURTURE: "warning",
     Status.CLOSED_DO_NOT_CONTACT: "danger",
 }
-ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 RATING_TONES = {"hot": "danger", "warm": "warning", "cold": "info"}
 
 
@@ -58,6 +56,26 @@ class NextTouchFilter(OneFilter):
         return models.Q(next_touch__isnull=True) & ~models.Q(status__in=CLOSED)
 
 
+class QueueFilter(PickFilter):
+    """Leads that nobody owns, by the team in whose queue they wait."""
+
+    title = "queue"
+    parameter_name = "queue"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        own = getattr(request.user, "team_id", None)
+        mine = [("mine", "My team's")] if own else []
+        return [*mine, ("none", "No queue"), *team_choices()]
+
+    def condition(self, request: HttpRequest, picked: list[str]) -> models.Q:
+        own = getattr(request.user, "team_id", None)
+        wanted = models.Q()
+        for value in picked:
+            team = own if value == "mine" else None if value == "none" else int(value)
+            wanted |= models.Q(queue=team) if team else models.Q(queue__isnull=True)
+        return wanted & models.Q(owner__isnull=True)
+
+
 class LeadListMixin:
     """The list part of the leads' admin."""
 
@@ -78,24 +96,19 @@ class LeadListMixin:
     filters = (
         pick("status", "status", lambda: Status.choices),
         OwnerFilter,
+        QueueFilter,
         pick("lead source", "source", source_choices, column="lead_source"),
         pick("rating", "rating", rating_choices),
         NextTouchFilter,
     )
-    search_help_text = "Name, company or email"
+    search_help_text = "Name, company, email or domain"
     empty_title = "No leads yet"
     empty_hint = "Add one, or bring them in from Salesforce with the command import_salesforce."
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
-        """Name, company or email, anywhere in them: three letters are what the index is made of."""
-        if len(term) < 3:
-            raise TooShort("Type at least three letters")
-        if ADDRESS.fullmatch(term):
-            # A whole address is one look-up; its many pieces are in so many others that the trigrams take long.
-            same = queryset.filter(email_key=key_of("email_key", term))
-            if same.exists():
-                return same
-        return queryset.filter(search__contains=term)
+        """Name, company, email or domain; a whole address by its key, one or two letters at the beginning."""
+        found: models.QuerySet[Any] = queryset.search(term)  # type: ignore[attr-defined]
+        return found
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """The last touch of each lead of this page, in one query."""

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from crm import handbook
 from crm.core import phones
+from crm.core.admin_fields import PersonChoice
 from crm.core.days import Day, Moment
 from crm.core.flow import Facts
-from crm.people.models import User
+from crm.people.models import Team, User
 
 MEETING_OUTCOMES = [("held", "Held"), ("no_show", "No-show"), ("cancelled", "Cancelled")]
 
@@ -95,11 +96,28 @@ class QualifyFacts(Facts):
 class OwnerFacts(Facts):
     """Who works to engage them."""
 
-    owner = forms.ModelChoiceField(User.objects.none(), label="Owner", required=False)
+    owner = PersonChoice(User.objects.none(), label="Owner", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["owner"].queryset = User.objects.active_people()  # type: ignore[attr-defined]
+        at = self.at or timezone.now()
+        self.fields["owner"].queryset = User.objects.to_choose(at=at)  # type: ignore[attr-defined]
+
+
+class ReleaseFacts(Facts):
+    """Whether somebody else may have it now."""
+
+    queue = forms.ModelChoiceField(
+        Team.objects.none(),
+        label="Put it into the queue of",
+        required=False,
+        empty_label="No queue: it keeps its owner",
+        help_text="In a queue it has no owner: that team's people may claim it.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["queue"].queryset = Team.objects.all()  # type: ignore[attr-defined]
 
 
 class EvidenceFacts(Facts):

@@ -23,7 +23,7 @@ from leads.statuses import NEW_ONES, OPEN, Status
 if TYPE_CHECKING:
     from crm.history.models import Move
 
-WORKER = "Owner, their team, a manager; anybody while unowned"
+WORKER = "Owner, their team, a manager; anybody while unowned, in a queue its team"
 MANAGER = "A manager"
 
 
@@ -115,9 +115,12 @@ class LeadFlow(Stateful):
         target=GET_STATE(lambda lead, ask: new_status_before(lead), states=list(NEW_ONES)),
         who=WORKER,
         needs="Back to the New status it came from",
+        facts=facts.ReleaseFacts,
     )
     def release(self, ask: Ask) -> None:
-        """Nobody is working on it now."""
+        """Nobody is working on it now; in a queue, it is anybody's of that team."""
+        if ask.facts.get("queue"):
+            self.owner, self.queue = None, ask.facts["queue"]
 
     @verb(
         "Engage",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -18,6 +18,7 @@ from crm.activities.models import NextTouch
 from crm.core.paging import capped_count, count_words
 from crm.people.models import User
 from leads.models import Conversion, Lead
+from leads.queues import queues_of
 from leads.statuses import CLOSED, OPEN, Status
 
 SHOWN = 6
@@ -92,7 +93,9 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
         _part(
             "come_back",
             "Come back to",
-            mine.come_backs(today=today).order_by("come_back_on", "pk"),
+            Lead.objects.filter(Q(owner=user) | Q(owner=None, queue=user.team_id or 0))
+            .come_backs(today=today)
+            .order_by("come_back_on", "pk"),
             _leads(owner="me", status=Status.CLOSED_NURTURE),
             "Nobody you put aside is due.",
         ),
@@ -103,11 +106,12 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
             _leads(owner="me", status=OPEN),
             "You have no open leads. Claim one from those nobody owns.",
         ),
+        *_queues(user),
         _part(
             "unowned",
             "Leads to claim",
-            Lead.objects.open().unowned().order_by("-pk"),
-            _leads(owner="none", status=OPEN),
+            Lead.objects.waiting(None).order_by("-pk"),
+            _leads(owner="none", queue="none", status=OPEN),
             "Every open lead has an owner. Enter a new one, or ask a manager for an import.",
         ),
     ]
@@ -115,6 +119,21 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
     # What only people with opportunities need is not shown empty to the others.
     own_opportunities = user.role == "ae" or any(part.rows for part in parts if part.kind in ("accept", "late"))
     return [part for part in parts if part.rows or part.kind not in ("accept", "late") or own_opportunities]
+
+
+def _queues(user: User) -> list[Part]:
+    """The leads that wait for one's team, the oldest first; for managers, each of their teams' queues."""
+    parts = []
+    if user.team_id is not None:
+        waiting = Lead.objects.waiting(user.team_id).order_by("pk")
+        full = _leads(owner="none", queue="mine", status=OPEN)
+        parts.append(_part("queue", "Your team's queue", waiting, full, "Nobody waits in your team's queue."))
+    queues = queues_of(user)
+    if queues:
+        empty = "No leads wait in the queues of your teams."
+        rows = [one for one in queues if one.count]
+        parts.append(Part("queues", "Queues of your teams", rows, f"{sum(one.count for one in rows):,}", "", empty))
+    return parts
 
 
 def _part(kind: str, title: str, rows: QuerySet[Any], full_list: str, empty: str) -> Part:

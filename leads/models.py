@@ -72,7 +72,7 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         """Those nobody has claimed yet."""
         return self.filter(owner__isnull=True)
 
-    def waiting(self, queue: Team | None) -> Self:
+    def waiting(self, queue: Team | int | None) -> Self:
         """Open ones that nobody owns, in the queue of this team; None: in no queue, for anybody to claim."""
         return self.open().unowned().filter(queue=queue)
 

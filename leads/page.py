@@ -19,11 +19,12 @@ from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.history.models import Move
 from crm.history.selectors import Line, Words
+from crm.people.models import Team
 from crm.sync.models import ExternalId
 from leads.forms import NextTouchForm
 from leads.guards import BANT
 from leads.models import Lead
-from leads.statuses import MEANING, PATH, Status
+from leads.statuses import MEANING, OPEN, PATH, Status
 
 # Ways aside: offered, but never as the button that leads on.
 QUIET = ("nurture", "do_not_contact", "release", "return_lead", "lift")
@@ -175,6 +176,13 @@ def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | Non
         "today": today,
         "can_change": may(request.user, "change", lead),  # type: ignore[arg-type]
     }
+
+
+def queue_panel(request: HttpRequest, lead: Lead) -> dict[str, Any]:
+    """The teams in whose queue the lead may be put; none for who may not change it, or when it is closed."""
+    if lead.status not in OPEN or not may(request.user, "change", lead):  # type: ignore[arg-type]
+        return {"queues": []}
+    return {"queues": list(Team.objects.all())}
 
 
 def meanwhile(lead: Lead, version: str) -> Sequence[Meanwhile]:

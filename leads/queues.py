@@ -27,6 +27,11 @@ class Waiting:
     count: int
     since: datetime | None
 
+    @property
+    def address(self) -> str:
+        """The list of what waits there."""
+        return f"{reverse('admin:leads_lead_changelist')}?queue={self.team.pk}&owner=none"
+
 
 @dataclass(frozen=True, slots=True)
 class Queued:

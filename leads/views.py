@@ -25,10 +25,12 @@ from crm.core.flow import Facts, Stateful
 from crm.core.offers import VIA
 from crm.core.permissions import may
 from crm.core.text import whole_number
+from crm.people.models import Team
 from leads import page
 from leads.conversion import accept_conversion
 from leads.forms import BantForm, NextTouchForm, TouchForm
 from leads.models import Conversion, Lead
+from leads.queues import queue_leads
 from leads.working import claim_lead, clear_touch, log_touch, note_bant, plan_touch
 
 Page = Callable[[HttpRequest, Lead], HttpResponse]
@@ -89,6 +91,24 @@ def claim(request: HttpRequest, lead: Lead) -> HttpResponse:
         return _go(request, _next(request, lead), refusal)
     messages.success(request, f"{lead} is yours.")
     return _go(request, _next(request, lead))
+
+
+@of_lead
+def queue(request: HttpRequest, lead: Lead) -> HttpResponse:
+    """Put the lead into a team's queue, or out of every queue; it has no owner then."""
+    number = whole_number(request.POST.get("team", "")) if request.POST.get("team") else None
+    team = Team.objects.filter(pk=number).first() if number is not None else None
+    refusal: Refused | None = None
+    if request.POST.get("team") and team is None:
+        refusal = Refused("unknown_team", "There is no such team: choose one of the list.")
+    else:
+        (answer,) = queue_leads([lead.pk], team, actor=request.user, at=timezone.now(), via=VIA)  # type: ignore[arg-type]
+        refusal = answer.refusal
+    if refusal is None:
+        messages.success(request, f"{lead} waits in the queue of {team}." if team else f"{lead} is in no queue.")
+    else:
+        messages.error(request, refusal.message)
+    return _go(request, _next(request, lead), refusal)
 
 
 @of_lead
