@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from crm import handbook
 from crm.imports.choices import MOST_WORDS, maps_of
@@ -57,7 +57,7 @@ def look_at(file: str, source: Source, *, rows_a_part: int = ROWS_A_PART) -> Loo
     look = Look()
     _, kind = kind_named(file)
     try:
-        with source.open(file) as opened, long_cells():
+        with transaction.atomic(), source.open(file) as opened, long_cells():
             reader = _Looking(file, opened, look)
             reader.table.require(kind.required if kind else users.REQUIRED)
             if kind:
