@@ -45,7 +45,6 @@ class Reassign(Operation):
     name = "reassign"
     label = "Reassign…"
     button = "Reassign"
-    hint = "The next touches go with the leads."
 
     def form(self, request: FormRequest) -> forms.Form:
         return OwnerForm(request.data, at=request.at)

@@ -41,7 +41,8 @@ def result_file(job: Job) -> Iterator[bytes]:
     parts = JobSlice.objects.filter(job=job, output__isnull=False).order_by("number")
     for rows in parts.values_list("output", flat=True).iterator(chunk_size=10):
         cells = [
-            [row.get("id"), row.get("label"), row.get("outcome"), row.get("code"), row.get("message")] for row in rows
+            [row.get("id"), row.get("label"), row.get("outcome"), row.get("code"), row.get("message")]
+            for row in rows or []
         ]
         yield _lines(cells).encode()
 

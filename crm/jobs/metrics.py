@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from crm.jobs import broker
-from crm.jobs.models import Heartbeat
+from crm.jobs.models import Heartbeat, Job
 
 
 class Operation(Collector):
@@ -43,6 +44,13 @@ class Operation(Collector):
             yield GaugeMetricFamily(
                 "plumb_feed_unnumbered", "Transactions without a place in the feed.", cursor.fetchone()[0]
             )
+            jobs = GaugeMetricFamily("plumb_jobs", "Jobs that have not ended.", labels=["state"])
+            for state, number in Job.objects.unfinished().values_list("state").annotate(n=Count("pk")).order_by():
+                jobs.add_metric([state], number)
+            yield jobs
+            oldest = Job.objects.claimable().filter(lease=None).aggregate(asked=Min("asked_at"))["asked"]
+            waits = (timezone.now() - oldest).total_seconds() if oldest else 0
+            yield GaugeMetricFamily("plumb_job_waiting_seconds", "Age of the oldest job that no worker has.", waits)
             if broker.is_embedded(settings.CELERY_BROKER_URL):
                 cursor.execute("SELECT queue_length, COALESCE(oldest_msg_age_sec, 0) FROM pgmq.metrics('celery')")
                 length, age = cursor.fetchone()

@@ -127,7 +127,8 @@ def test_undo_puts_the_status_back_by_a_move_and_leaves_what_was_touched_since(a
     touched.refresh_from_db()
     assert (kept.status, touched.status) == (Status.NEW, Status.WORKING_TO_ENGAGE)
     assert Move.objects.filter(record_id=kept.pk).latest("id").to_state == Status.NEW
-    undo = Job.objects.get(pk=job.undone_by_id)
+    undo = job.undone_by
+    assert undo is not None
     assert {pk: outcome for pk, (outcome, _) in rows(undo).items()} == {kept.pk: "put_back", touched.pk: "touched"}
     assert "put back" in page
     assert "touched" in page

@@ -1,4 +1,4 @@
-"""A job that is asked for in a web process is worked by a worker at once, and by beat's next message if that is lost."""
+"""A job asked for in a web process is worked by a worker at once, and by beat's next message if that is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from datetime import UTC, datetime
 from accounts.models import Account
 from crm.jobs.services import start_job
 from crm.people.models import User
-start_job(kinds.RENAME.name, title="Mark", by=User.objects.get(email="alice@example.com"), at=datetime.now(UTC), input={},
+alice = User.objects.get(email="alice@example.com")
+start_job(kinds.RENAME.name, title="Mark", by=alice, at=datetime.now(UTC), input={},
           slices=[{"ids": list(Account.objects.values_list("pk", flat=True))}])
 """
 
