@@ -1,0 +1,68 @@
+"""Reading a request's body: JSON in UTF-8, of a bounded size, each name once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import orjson
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+
+from crm.core.api.problems import Flaw, Problem, bad_request, invalid, pointer_to
+
+MOST_BYTES = 5 * 1024 * 1024
+
+
+class StrictJson(BaseParser):
+    """JSON as RFC 8259 has it: no NaN, no duplicate names, no lone surrogates, nothing but UTF-8."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The body as Python values.
+
+        Raises:
+            Problem: 400 `malformed` or `duplicate_name`, 413 `too_large`.
+        """
+        limit = getattr(settings, "API_MOST_BYTES", MOST_BYTES)
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            words = f"The body is larger than {limit // 1024:,} KB: send less at once."
+            raise Problem(413, "too_large", words, headers={"Connection": "close"})
+        try:
+            # Strict about encodings and numbers; it would take the last of two equal names without a word.
+            orjson.loads(body)
+            return json.loads(body, object_pairs_hook=_once, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            where = f", at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+            raise bad_request("malformed", f"The body is not JSON in UTF-8{where}.") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise invalid(
+            Flaw(name, "duplicate_name", f"“{name}” is there more than once.", pointer_to(name)) for name in twice
+        )
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The request's body, which is one JSON object; no body at all is an empty one.
+
+    Raises:
+        Problem: 400 `not_an_object`, and what `StrictJson` raises.
+    """
+    data = request.data
+    if not isinstance(data, dict):
+        raise bad_request("not_an_object", "The body is one JSON object.")
+    return dict(data.items())

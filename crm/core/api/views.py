@@ -1,0 +1,263 @@
+"""Views of the API: who asks and when, which scope it takes, strict queries, one domain call, one shape of errors.
+
+`ApiView` is for anything; `RecordViewSet` gives a resource its list, read, create, patch and delete. Reading goes by
+`values_list`, so that a page of a hundred records makes no instance; each answer holds the same fields by the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from django.db import models
+from django.http import Http404
+from django.utils import timezone
+from django.utils.functional import cached_property
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
+
+from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
+from crm.core.api.etags import condition, etag
+from crm.core.api.parsing import body_of
+from crm.core.api.problems import Problem, bad_request
+from crm.core.api.queries import LARGEST_ID, Reading, RecordFilters
+from crm.core.api.schema import RecordSchema
+from crm.core.api.scopes import STANDARD, has_scope, require_scope
+from crm.core.api.serializers import RecordSerializer
+from crm.core.api.writes import change_record, create_record, delete_record, stale_problem
+from crm.core.errors import Stale
+from crm.core.permissions import may
+from crm.core.text import whole_number
+
+if TYPE_CHECKING:
+    from crm.people.models import User
+
+
+class ApiView(APIView):
+    """One address of the API. `resource` and `scopes` (action to the scope it takes) say what a key needs for it.
+
+    An action without a scope is denied. A view without `ViewSet` actions names its methods in `action_of_method`.
+    """
+
+    resource: ClassVar[str] = ""
+    scopes: ClassVar[Mapping[str, str]] = {}
+    action_of_method: ClassVar[Mapping[str, str]] = {}
+    schema = RecordSchema()
+    # Nothing is answered without a key that its class sees to; OPTIONS says nothing that the description does not.
+    metadata_class = None
+
+    def scope_for(self, action: str | None) -> str:
+        """The scope (`leads:read`) that an action takes; empty for one that nobody declared."""
+        word = {**STANDARD, **self.scopes}.get(action or "", "")
+        return f"{self.resource}:{word}" if word and self.resource and ":" not in word else word
+
+    @property
+    def actor(self) -> User:
+        """Whose key it is: what it does, they do."""
+        return cast("User", self.request.user)
+
+    @cached_property
+    def at(self) -> datetime:
+        """The request's one "now"."""
+        return timezone.now()
+
+    def body(self) -> dict[str, Any]:
+        """The request's body, one JSON object."""
+        return body_of(self.request)
+
+    def no_query(self) -> None:
+        """Refuse parameters where there are none."""
+        if self.request.query_params:
+            names = ", ".join(f"“{name}”" for name in self.request.query_params)
+            raise bad_request("unknown_parameter", f"There are no parameters here: {names}.")
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Nothing of it is kept by caches in between; `answer_headers` are those of whoever counts requests."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        for name, value in getattr(getattr(request, "_request", request), "answer_headers", {}).items():
+            answer.headers[name] = value
+        return answer
+
+
+def record_id(text: str) -> int:
+    """The id in an address.
+
+    Raises:
+        Http404: for anything that can be none.
+    """
+    number = whole_number(text)
+    if number is None or number > LARGEST_ID:
+        raise Http404
+    return number
+
+
+class RecordViewSet(ViewSetMixin, ApiView):
+    """List, read, create, patch and delete of one kind of record."""
+
+    model: ClassVar[type[models.Model]]
+    serializer_class: ClassVar[type[RecordSerializer]]
+    filterset_class: ClassVar[type[RecordFilters]] = RecordFilters
+    orderings: ClassVar[Mapping[str, Sequence[str]]] = {}
+    lookup_value_regex = "[^/]+"
+    may_be_deleted: ClassVar[bool] = True
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    @property
+    def reading(self) -> Reading:
+        """How the resource may be listed."""
+        kind = type(self)
+        if "_reading" not in kind.__dict__:
+            kind._reading = Reading(self.serializer_class.columns(), self.filterset_class, self.orderings)  # type: ignore[attr-defined]
+        found: Reading = kind.__dict__["_reading"]
+        return found
+
+    def rows(self) -> models.QuerySet[Any]:
+        """The records there are."""
+        return self.model._base_manager.all()
+
+    def decorate(self, rows: list[dict[str, Any]]) -> None:
+        """Add to a page's records what is computed for them: asked once, for all of them."""
+
+    def list(self, request: Request) -> Response:
+        """A page, and the cursor of the next one."""
+        self.see()
+        reading = self.reading
+        query = reading.query(request.query_params)
+        order = reading.orderings[query.ordering]
+        bound_to = fingerprint(self.resource, query.ordering, query.filters)
+        rows = reading.narrowed(self.rows(), query.filters)
+        if query.cursor:
+            rows = after(rows, order, read_cursor(query.cursor, bound_to))
+        ordered_by = [column.removeprefix("-") for column in order]
+        columns = [reading.columns[name] for name in query.fields]
+        wanted = list(dict.fromkeys([*columns, *ordered_by]))
+        found = list(rows.order_by(*order).values_list(*wanted)[: query.limit + 1])
+        following = None
+        if len(found) > query.limit:
+            found.pop()
+            last = dict(zip(wanted, found[-1], strict=True))
+            following = make_cursor(bound_to, [last[column] for column in ordered_by])
+        page = [dict(zip(query.fields, row, strict=False)) for row in found]
+        self.decorate(page)
+        return Response({"results": page, "next": self.next_address(following), "next_cursor": following})
+
+    def next_address(self, cursor: str | None) -> str | None:
+        """Where the next page is."""
+        if cursor is None:
+            return None
+        params = self.request.query_params.copy()
+        params["cursor"] = cursor
+        return self.request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One record; 304 when the reader has this version already."""
+        self.see()
+        self.reading.refuse_unknown(request.query_params, {"fields"})
+        known = condition(request, "If-None-Match")
+        row = self.one(record_id(pk), self.reading.chosen(request.query_params))
+        headers = {"ETag": etag(row["id"], row["version"])}
+        if known is not None and known.knows(row["id"], row["version"]):
+            return Response(None, status=304, headers=headers)
+        return Response(row, headers=headers)
+
+    def one(self, pk: int, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """One record by the names of its fields.
+
+        Raises:
+            Http404: there is none.
+        """
+        names = list(self.reading.columns) if names is None else names
+        row = self.rows().filter(pk=pk).values_list(*(self.reading.columns[name] for name in names)).first()
+        if row is None:
+            raise Http404
+        found = dict(zip(names, row, strict=True))
+        self.decorate([found])
+        return found
+
+    def see(self) -> None:
+        """Refuse who may not see such records."""
+        if not may(self.actor, "view", self.model):
+            raise Problem(403, "forbidden", f"This key's user may see no {self.model._meta.verbose_name_plural}.")
+
+    def answer(self, pk: int, status: int = 200) -> Response:
+        """What was stored; to a key that may not read, its id and version."""
+        readable = has_scope(self.request, f"{self.resource}:read") and may(self.actor, "view", self.model)
+        row = self.one(pk, None if readable else ["id", "version"])
+        headers = {"ETag": etag(row["id"], row["version"])}
+        if status == 201:
+            headers["Location"] = f"{self.request.path.rstrip('/')}/{pk}/"
+        return Response(row, status=status, headers=headers)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def serializer(self, instance: Any = None) -> RecordSerializer:
+        """What reads a body."""
+        return self.serializer_class(instance, context={"view": self, "request": self.request, "at": self.at})
+
+    def create(self, request: Request) -> Response:
+        """Store a new record: 201 with its address, ETag and body."""
+        self.no_query()
+        serializer = self.serializer()
+        body = self.body()
+        if not may(self.actor, "add", self.model):
+            raise Problem(403, "forbidden", f"This key's user may add no {self.model._meta.verbose_name_plural}.")
+        values = serializer.read(body)
+        return self.answer(self.store(values), status=201)
+
+    def store(self, values: dict[str, Any]) -> int:
+        """Store a new record with these values; returns its id. Placing it in a status takes the scope `place`."""
+        kind: Any = self.model
+        flow = getattr(kind, "FLOW", "")
+        state, at = values.pop(flow, None) if flow else None, values.pop(f"{flow}_since", None) if flow else None
+        if flow and (at is not None or state not in {None, *kind.entry_states()}):
+            require_scope(self.request, f"{self.resource}:place")
+        return int(self.keep(self.make(values), at=at or self.at, state=state).pk)
+
+    def make(self, values: dict[str, Any]) -> Any:
+        """The unsaved record."""
+        return self.model(**values)
+
+    def keep(self, record: Any, *, at: datetime, state: str | None) -> Any:
+        """The domain call that stores a new record."""
+        return create_record(record, actor=self.actor, at=at, state=state)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change the named fields; with `If-Match` only if the record is at that version, else 412."""
+        self.no_query()
+        number, body, known = record_id(pk), self.body(), condition(request, "If-Match")
+        try:
+            self.change(number, body, known)
+        except Stale as stale:
+            raise self.stale(stale) from stale
+        return self.answer(number)
+
+    def change(self, pk: int, body: Mapping[str, Any], known: Any) -> None:
+        """The domain call that changes a record."""
+        change_record(
+            self.model,
+            pk,
+            lambda record: self.serializer(record).read(body),
+            actor=self.actor,
+            at=self.at,
+            condition=known,
+        )
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a record that nothing holds: 204."""
+        self.no_query()
+        known = condition(request, "If-Match")
+        try:
+            delete_record(self.model, record_id(pk), actor=self.actor, at=self.at, condition=known)
+        except Stale as stale:
+            raise self.stale(stale) from stale
+        return Response(status=204)
+
+    def stale(self, stale: Stale) -> Problem:
+        """412 with what happened meanwhile, as far as this key may know."""
+        tell = has_scope(self.request, f"{self.resource}:read")
+        return stale_problem(stale, self.model, self.serializer_class.name_of, tell=tell)
