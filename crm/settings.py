@@ -208,6 +208,19 @@ CONTENT_SECURITY_POLICY = {
 
 CRM_HANDBOOK: str = env.str("CRM_HANDBOOK", default=str(BASE_DIR / "crm" / "handbook" / "handbook.toml"))
 
+# The API is for programs: a key is the only way in, never a browser's session.
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["crm.sync.authentication.ApiKeyAuthentication"],
+    "DEFAULT_THROTTLE_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["crm.core.api.scopes.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["crm.core.api.rendering.Json"],
+    "DEFAULT_PARSER_CLASSES": ["crm.core.api.parsing.StrictJson"],
+    "DEFAULT_PAGINATION_CLASS": None,
+    "EXCEPTION_HANDLER": "crm.core.api.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_RENDERER_CLASSES": ["crm.core.api.rendering.Json"],
+}
+
 # Without a broker's address, messages queue in the same PostgreSQL (pgmq): the demo needs no second server.
 CELERY_BROKER_URL = broker("CELERY_BROKER_URL", SCHEMES, default=ADDRESS)
 # Messages of a worker that was killed come back after this time; no task may run longer.
