@@ -12,6 +12,7 @@ HEARTBEAT_SECONDS = 20
 FEED_SECONDS = 10
 JOBS_SECONDS = 10
 VIOLATIONS_SECONDS = 20
+UPLOADS_SECONDS = 6 * 60 * 60
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -23,5 +24,6 @@ SCHEDULE = {
     "heartbeat": every("crm.jobs.tasks.heartbeat", HEARTBEAT_SECONDS),
     "number the feed": every("crm.jobs.tasks.number_feed", FEED_SECONDS),
     "tell of violations": every("crm.activities.tasks.tell_violations", VIOLATIONS_SECONDS),
+    "remove old uploads": every("crm.imports.tasks.remove_uploads", UPLOADS_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }
