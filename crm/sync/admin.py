@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from unfold.decorators import display
 
 from crm.core.admin import RecordAdmin, moment, user_of
@@ -58,13 +59,13 @@ class ApiKeyAdmin(RecordAdmin):
     form = KeyForm
     list_display = ("name", "shown_start", "user", "shown_state", "shown_scopes", "shown_used", "shown_expires")
     list_select_related = ("user",)
-    list_title = "API keys"
+    list_title = "Keys of programs"
     sortable = {}
     page_related = ("user", "made_by")
     filters = (StateFilter, of_record("user", User))
-    fieldsets = ((None, {"fields": ("name", ("expires_at", "per_minute"))}),)
+    fieldsets = ((None, {"fields": ("name", "expires_at", "per_minute")}),)
     add_fieldsets = (
-        (None, {"fields": (("name", "user"), ("expires_at", "per_minute"))}),
+        (None, {"fields": ("name", "user", "expires_at", "per_minute")}),
         (None, {"fields": ("scopes",)}),
     )
     empty_title = "No keys yet"
@@ -154,8 +155,8 @@ class ApiKeyAdmin(RecordAdmin):
 
     @admin.display(description="expires")
     def shown_expires(self, key: Any) -> str:
-        """When it ends."""
-        return plain_text(key.expires_at) if key.expires_at else "Never"
+        """The day on which it ends."""
+        return plain_text(timezone.localtime(key.expires_at).date()) if key.expires_at else "Never"
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """Whether each works at this moment."""

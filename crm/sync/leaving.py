@@ -6,11 +6,17 @@ from crm.people.leaving import Ending, Leaving, ends
 from crm.people.models import User
 from crm.sync.models import ApiKey
 
+NAMED = 3
+
 
 def said(user: User) -> str:
-    """How many stop."""
-    count = ApiKey.objects.filter(user=user, revoked_at=None).count()
-    return f"{count} API key{'s' if count > 1 else ''}: revoked, programs that use them are refused" if count else ""
+    """Which stop: the first few by name, so that who deactivates knows what else will."""
+    names = list(ApiKey.objects.of(user).filter(revoked_at=None).order_by("name").values_list("name", flat=True))
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    named = ", ".join(names[:NAMED]) + more
+    return f"{len(names)} API key{'s' if len(names) > 1 else ''} ({named}): revoked, what uses them is refused"
 
 
 def revoke_keys(leaving: Leaving) -> None:

@@ -26,7 +26,7 @@ def grouped(names: list[str] | None = None) -> dict[str, list[tuple[str, str]]]:
     """Scopes by resource, each with its meaning; of all there are, or of these."""
     found: dict[str, list[tuple[str, str]]] = {}
     known = scopes()
-    for name in known if names is None else names:
+    for name in sorted(known if names is None else names, key=lambda one: one.partition(":")[0]):
         found.setdefault(name.partition(":")[0], []).append((name, known.get(name, "Nothing any more")))
     return found
 

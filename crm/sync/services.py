@@ -114,8 +114,3 @@ def revoke_api_key(
         locked.revoked_at = at
         locked.save(update_fields=["revoked_at"])
     return locked
-
-
-def working_keys(user: User, *, at: datetime) -> list[ApiKey]:
-    """The keys by which programs act as this user: they stop when the user is deactivated."""
-    return list(ApiKey.objects.usable(at=at).of(user).select_related("user").order_by("name"))

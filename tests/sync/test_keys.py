@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from crm.core.errors import Refused
 from crm.history.models import Change
-from crm.people.models import User
 from crm.people.leaving import deactivate_user
+from crm.people.models import User
 from crm.sync.models import ApiKey
 from crm.sync.scopes import kind_of, scopes
 from crm.sync.services import make_api_key, revoke_api_key
