@@ -16,12 +16,11 @@ from crm.activities.gate import bars_of
 from crm.activities.marks import marked
 from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, user_of
-from crm.core.admin_list import OwnerFilter, TooShort, pick
+from crm.core.admin_list import OwnerFilter, pick
 from crm.core.permissions import may
 from crm.core.related import of_record, related
 from crm.site import site
 
-SHORT = "Type at least three letters"
 # The top of an account's page, in the order of the handbook page (C2); the billing address is the first of them.
 TOP = (
     "billing_street",
@@ -60,15 +59,14 @@ class AccountAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
         (None, {"fields": ("description",)}),
     )
     add_fieldsets = (("Account", {"fields": ACCOUNT}), ("More", {"fields": TOP}), *fieldsets[2:])
-    search_help_text = "Account name"
+    search_help_text = "Account name or domain"
     empty_title = "No accounts yet"
     empty_hint = "Accounts are made when leads are converted or imported. You may also add one."
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
-        """By name, anywhere in it."""
-        if len(term) < 3:
-            raise TooShort(SHORT)
-        return queryset.filter(name_key__contains=term)
+        """By name, or by a whole domain or phone number; one or two letters at the beginning."""
+        found: models.QuerySet[Any] = queryset.search(term)  # type: ignore[attr-defined]
+        return found
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Who enters an account most likely works it."""
@@ -150,10 +148,9 @@ class ContactAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     empty_hint = "Contacts are made when leads are converted or imported. You may also add one."
 
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
-        """Name or email, anywhere in them."""
-        if len(term) < 3:
-            raise TooShort(SHORT)
-        return queryset.filter(search__contains=term)
+        """By name or email, or by a whole address; one or two letters at the beginning."""
+        found: models.QuerySet[Any] = queryset.search(term)  # type: ignore[attr-defined]
+        return found
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Who enters a contact most likely knows them."""

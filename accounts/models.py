@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 
 from crm import handbook
+from crm.activities.covering import CONTACTS
 from crm.core.keys import generated_key
 from crm.core.phones import PhoneKey
 from crm.core.records import Record
+from crm.core.searching import find, first_letters
 from crm.core.text import Email, Line, Link, Paragraphs
 from crm.core.triggers import tracked
 
@@ -41,6 +44,20 @@ def source_choices() -> list[tuple[str, str]]:
 def employees() -> models.PositiveIntegerField[Any, Any]:
     """A number of people; empty means unknown, never zero."""
     return models.PositiveIntegerField("employees", null=True, blank=True, validators=[MinValueValidator(1)])
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    """Reads of accounts."""
+
+    def search(self, term: str) -> Self:
+        """Those that a term finds: in the name; two letters or fewer, at its beginning; a whole domain or phone."""
+
+        def keyed(kind: str, key: str, entered: str) -> models.Q | None:
+            column = {"domain": "domain_key", "phone": "phone_key", "linkedin": "linkedin_key"}.get(kind)
+            made = RawSQL(key, [entered], output_field=models.TextField())  # noqa: S611 - SQL of our own
+            return models.Q(**{column: made}) if column else None
+
+        return find(self, term, piece="name_key", starts=("name_key",), keyed=keyed)
 
 
 class Account(Record):
@@ -78,6 +95,8 @@ class Account(Record):
     description = Paragraphs()
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
+    objects = AccountQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -93,6 +112,7 @@ class Account(Record):
         ]
         indexes = [
             models.Index(fields=["name_key"], name="accounts_account_by_name"),
+            first_letters("name_key", "accounts_account_name_begins"),
             GinIndex(OpClass(models.F("name_key"), name="gin_trgm_ops"), name="accounts_account_like_name"),
             models.Index(fields=["domain_key"], name="accounts_account_by_domain"),
             models.Index(fields=["phone_key"], name="accounts_account_by_phone"),
@@ -103,6 +123,15 @@ class Account(Record):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    """Reads of contacts."""
+
+    def search(self, term: str) -> Self:
+        """Those that a term finds: in name or email; two letters or fewer, at the beginning; a whole address."""
+        starts = ("first_name", "last_name", "email_key", "personal_email_key")
+        return find(self, term, piece="search", starts=starts, keyed=CONTACTS)
 
 
 class Contact(Record):
@@ -146,6 +175,8 @@ class Contact(Record):
         editable=False,
     )
 
+    objects = ContactQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -167,6 +198,10 @@ class Contact(Record):
             models.Index(fields=["mobile_key"], name="accounts_contact_by_mobile"),
             models.Index(Lower("last_name"), Lower("first_name"), name="accounts_contact_by_name"),
             GinIndex(OpClass(models.F("search"), name="gin_trgm_ops"), name="accounts_contact_search"),
+            first_letters("first_name", "accounts_contact_first_begins"),
+            first_letters("last_name", "accounts_contact_last_begins"),
+            first_letters("email_key", "accounts_contact_email_begins"),
+            first_letters("personal_email_key", "accounts_contact_own_begins"),
         ]
         triggers = tracked()
 

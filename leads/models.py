@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from accounts.models import Account, Contact, employees, industry_choices, source_choices
 from contracts.models import Opportunity
 from crm import handbook
+from crm.activities.covering import LEADS
 from crm.activities.gate import bars_of, hold_for
 from crm.activities.models import Activity
 from crm.activities.naming import Named
@@ -22,6 +23,7 @@ from crm.core.flow import Ask, Verb
 from crm.core.keys import generated_key
 from crm.core.phones import PhoneKey
 from crm.core.records import Record
+from crm.core.searching import find, first_letters
 from crm.core.text import Email, Line, Link, Paragraphs
 from crm.core.triggers import guarded, tracked
 from crm.history.models import Change, Move
@@ -87,6 +89,11 @@ class LeadQuerySet(models.QuerySet["Lead"]):
     def come_backs(self, *, today: Any) -> Self:
         """Those put aside until today or earlier (L10)."""
         return self.filter(status=Status.CLOSED_NURTURE, come_back_on__lte=today)
+
+    def search(self, term: str) -> Self:
+        """Those that a term finds: in name, company, email or domain; two letters or fewer, at the beginning of one."""
+        starts = ("first_name", "last_name", "company", "email_key")
+        return find(self, term, piece="search", starts=starts, keyed=LEADS)
 
     def like(self, lead: Lead) -> Self:
         """Other leads that share its email or LinkedIn URL: likely the same person."""
@@ -159,7 +166,10 @@ class Lead(LeadFlow):
     came_from = Line("where the details came from", editable=False)
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
     search = models.GeneratedField(
-        expression=models.Func(F("first_name"), F("last_name"), F("company"), F("email"), function="search_text"),
+        expression=models.Func(
+            *(F(name) for name in ("first_name", "last_name", "company", "email", "website")),
+            function="lead_search_text",
+        ),
         output_field=models.TextField(),
         db_persist=True,
         editable=False,
@@ -204,6 +214,10 @@ class Lead(LeadFlow):
             models.Index(fields=["meeting_at"], name="leads_lead_by_meeting", condition=Q(status="meeting_scheduled")),
             models.Index(fields=["come_back_on"], name="leads_lead_by_come_back", condition=Q(status="closed_nurture")),
             GinIndex(OpClass(F("search"), name="gin_trgm_ops"), name="leads_lead_search"),
+            first_letters("first_name", "leads_lead_first_name_begins"),
+            first_letters("last_name", "leads_lead_last_name_begins"),
+            first_letters("company", "leads_lead_company_begins"),
+            first_letters("email_key", "leads_lead_email_begins"),
         ]
         triggers = [*tracked(), *guarded("status", initial=Status.NEW)]
 

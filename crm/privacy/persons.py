@@ -104,15 +104,15 @@ def find_person(
         person.emails |= {tidy(email), key}
     seeds = {Lead: {lead.pk} if lead else set(), Contact: {contact.pk} if contact else set()}
     # Keys lead to records and records to keys, until nothing new comes of it.
-    before = -1
-    while before != (before := sum(len(one) for one in (*person.keys.values(), *seeds.values()))):
+    before, known = -1, 0
+    while before != known:
+        before = known
         for kind, ids in seeds.items():
             rows: Any = kind._base_manager
             for row in rows.filter(pk__in=ids):
                 _note_keys(person, row, chosen)
             ids |= set(rows.filter(_sharing(kind, person.keys)).values_list("pk", flat=True))
-        if email == "" and not any(seeds.values()):
-            break
+        known = sum(len(keys) for keys in person.keys.values()) + sum(len(ids) for ids in seeds.values())
     for kind, into in ((Contact, person.contacts), (Lead, person.leads)):
         everybody: Any = kind._base_manager.filter(pk__in=seeds[kind]).order_by("pk")
         into.extend(everybody.select_for_update(of=("self",)) if lock else everybody)
