@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crm.activities.models import Activity, NextTouch
+from crm.activities.suppressing import suppress
 from crm.people.models import User
 from leads.models import Lead
 from leads.working import clear_touch, plan_touch
@@ -138,3 +139,26 @@ def test_a_lead_in_another_status_gets_no_meeting(folder: Path) -> None:
     write(folder, "Event", event(1, **LATER))
     assert "not in Meeting scheduled" in only(bring_in(folder), "future_event").message
     assert Lead.objects.get(last_name="Lead 1").meeting_at is None
+
+
+def test_nothing_is_planned_with_who_is_not_to_be_contacted(folder: Path) -> None:
+    bring_in(folder)
+    ours: dict[str, Any] = {"actor": User.objects.system(), "at": NOW, "via": "admin"}
+    suppress(**ours, reason="asked_us", emails=["lea1@globex.example"])
+    write(folder, "Task", to_do(1, "2026-03-20"))
+    assert codes(bring_in(folder)).count("open_task") == 1
+    assert not NextTouch.objects.exists()
+
+
+def test_an_outreach_to_who_asked_us_not_to_is_marked_and_counted(folder: Path) -> None:
+    bring_in(folder)
+    ours: dict[str, Any] = {"actor": User.objects.system(), "at": NOW, "via": "admin"}
+    asked = suppress(**ours, reason="asked_us", emails=["lea1@globex.example"], since=datetime(2025, 5, 10, tzinfo=UTC))
+    before = {"CompletedDateTime": "2025-05-09T16:30:00.000+0000"}
+    write(folder, "Task", task(1), task(2, **before), task(3, CallType="Inbound"), task(4, WhoId=id_of("Lead", 2)))
+    report = bring_in(folder)
+    assert only(report, "violations").message.startswith("1 touches reached out")
+    marked = Activity.objects.get(violation_of__isnull=False)
+    assert marked.violation_of == asked.suppressions[0]
+    assert (marked.lead, marked.kept.get("Type")) == (Lead.objects.get(last_name="Lead 1"), None)
+    assert "violations" not in codes(bring_in(folder))

@@ -59,6 +59,8 @@ def store_staged(cursor: Any, layout: Layout, header: list[str], file: str, repo
         _flag_duplicates(cursor)
     if layout.kind.after:
         layout.kind.after(cursor, layout, file, report)
+    if layout.kind.object == "activity":
+        _tell_of_violations(cursor, file, report)
     tell(cursor, file, report)
     count(cursor, file, report)
     drop(cursor, *ALL)
@@ -285,6 +287,19 @@ def _flag_duplicates(cursor: Any) -> None:
         )
         drop(cursor, "import_groups")
     drop(cursor, "import_keys")
+
+
+def _tell_of_violations(cursor: Any, file: str, report: Report) -> None:
+    """How many touches reached out to who was not to be contacted then: the database has marked them (D4)."""
+    cursor.execute(
+        f"SELECT count(*) FROM {PLAN} p JOIN activities_activity a ON a.id = p.record_id"
+        " WHERE a.violation_of_id IS NOT NULL"
+        f" AND (p.is_new OR EXISTS (SELECT FROM {CHANGED} c WHERE c.record_id = a.id))"
+    )
+    (found,) = cursor.fetchone()
+    if found:
+        said = f"{found:,} touches reached out to somebody who was not to be contacted then: marked as violations."
+        report.add(file, 0, "", "violations", said)
 
 
 def tell(cursor: Any, file: str, report: Report) -> None:

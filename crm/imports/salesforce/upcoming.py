@@ -1,7 +1,8 @@
 """What an export announces: an open task becomes the lead's next touch, an event to come the lead's meeting.
 
 A lead has one of each. The earliest takes the place if nothing of ours is there; what people planned or cleared here
-since stays as they left it. The others are notes on the record already (`touches`), and are told of.
+since stays as they left it, and nothing is planned with who is not to be contacted. The others are notes on the record
+already (`touches`), and are told of.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ def plan_next_touches(cursor: Any, layout: Layout, file: str, report: Report) ->
         SELECT DISTINCT ON (a.lead_id) a.lead_id, p.external_id, s.due_on, s.due_kind, s.due_text
         FROM {STAGED} s JOIN {PLAN} p USING (n) JOIN activities_activity a ON a.id = p.record_id
         JOIN leads_lead l ON l.id = a.lead_id AND l.status NOT IN {NEVER}
-        WHERE s.due_on >= %s AND NOT EXISTS (
+        WHERE s.due_on >= %s AND violated(s.due_kind, %s::timestamptz, l.id, NULL, NULL, NULL) IS NULL AND NOT EXISTS (
             SELECT FROM sync_externalid e LEFT JOIN activities_nexttouch t ON t.id = e.record_id
             WHERE {OURS} AND e.value = p.external_id AND t.id IS NULL)
         ORDER BY a.lead_id, s.due_on, p.n;
         ANALYZE import_due
         """,
-        [handbook.current().today(frame().at)],
+        [handbook.current().today(frame().at), frame().at],
     )
     _bring_forward(cursor)
     cursor.execute(
