@@ -31,16 +31,20 @@ WRITING = """
 """
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    """The command in a process of its own, on the test's database."""
+def database_url() -> str:
+    """The address of the test's database, for another process."""
     its = connection.settings_dict
     password = f":{quote(str(its['PASSWORD']), safe='')}" if its["PASSWORD"] else ""
     port = f":{its['PORT']}" if its["PORT"] else ""
-    url = f"postgres://{its['USER']}{password}@{quote(str(its['HOST']), safe='')}{port}/{its['NAME']}"
+    return f"postgres://{its['USER']}{password}@{quote(str(its['HOST']), safe='')}{port}/{its['NAME']}"
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """The command in a process of its own, on the test's database."""
     return subprocess.Popen(
         [sys.executable, "manage.py", "import_salesforce", str(folder), "--json"],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": url, "DEBUG": "true"},
+        env={**os.environ, "DATABASE_URL": database_url(), "DEBUG": "true"},
         stdout=subprocess.PIPE,
         text=True,
     )
