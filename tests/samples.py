@@ -10,7 +10,8 @@ from typing import Any
 from django.db import models
 
 from contracts.models import ContactRole, Contract
-from crm.activities.models import Activity
+from crm.activities.models import Activity, Suppression
+from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
@@ -47,6 +48,12 @@ def make_touch(owner: User, **fields: Any) -> Activity:
         values["lead"] = make_lead(owner=owner)
     with acting(actor=owner, via="test", at=START):
         return Activity.objects.create(by=owner, **values)
+
+
+def make_suppression(owner: User) -> Suppression:
+    """Somebody who told this person that they are not to be contacted."""
+    address = f"somebody{next(_numbers)}@globex.example"
+    return suppress(actor=owner, at=START, via="test", reason="asked_us", emails=[address]).suppressions[0]
 
 
 def make_run(owner: User) -> ImportRun:
@@ -110,6 +117,7 @@ def _transaction(owner: User) -> Transaction:
 
 # By label: the access suite and the query counts walk the admin's registry and fail for a kind that is not here.
 SAMPLES: dict[str, Maker] = {
+    "activities.Suppression": make_suppression,
     "people.User": lambda owner: make_user(f"sample{next(_numbers)}", role="sdr"),
     "people.Team": lambda owner: Team.objects.create(name=f"Team {next(_numbers)}"),
     "people.Absence": lambda owner: Absence.objects.create(

@@ -93,7 +93,7 @@ class SuppressionViewSet(RecordViewSet):
     model = Suppression
     serializer_class = SuppressionSerializer
     filterset_class = SuppressionFilters
-    scopes: ClassVar[Mapping[str, str]] = {"destroy": "lift", "partial_update": ""}
+    scopes: ClassVar[Mapping[str, str]] = {"destroy": "lift"}
     http_method_names = ["get", "head", "post", "delete", "options"]
 
     def decorate(self, rows: list[dict[str, Any]]) -> None:
