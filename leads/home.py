@@ -24,7 +24,7 @@ from leads.statuses import CLOSED, OPEN, Status
 SHOWN = 6
 LOOKED_AT = 24
 # Sections whose rows are people to get in touch with.
-OFFERS = ("touch", "come_back", "mine", "unowned")
+OFFERS = ("touch", "come_back", "mine", "queue", "unowned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
             "Leads to claim",
             Lead.objects.waiting(None).order_by("-pk"),
             _leads(owner="none", queue="none", status=OPEN),
-            "Every open lead has an owner. Enter a new one, or ask a manager for an import.",
+            "Every open lead has an owner or a queue. Enter a new one, or ask a manager for an import.",
         ),
     ]
     parts = _contactable(parts)
@@ -146,7 +146,10 @@ def _contactable(parts: Sequence[Part]) -> list[Part]:
     barred = {pk for pk, bars in bars_of("lead", offered).items() if first_bar(bars)}
     found = []
     for part in parts:
-        rows = [row for row in part.rows if part.kind not in OFFERS or _lead_id(row) not in barred]
+        if part.kind not in OFFERS:
+            found.append(replace(part, rows=part.rows[:SHOWN]))
+            continue
+        rows = [row for row in part.rows if _lead_id(row) not in barred]
         # Of a long list the count stays as it is: it is the list's, which marks them.
         whole = len(part.rows) < LOOKED_AT
         found.append(replace(part, rows=rows[:SHOWN], count=count_words(len(rows)) if whole else part.count))

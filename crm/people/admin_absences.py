@@ -88,7 +88,7 @@ class AbsenceAdmin(RecordAdmin):
         """From the first to the last."""
         return span(absence.first_day, absence.last_day)
 
-    @display(description="", label={"now": "warning", "next": "info", "over": "none"})  # type: ignore[untyped-decorator]
+    @display(description="state", label={"now": "warning", "next": "info", "over": "none"})  # type: ignore[untyped-decorator]
     def shown_state(self, absence: Any) -> tuple[str, str]:
         """Whether it is now, to come, or over."""
         if absence.last_day < absence.today:

@@ -31,7 +31,7 @@ def test_an_empty_home_says_what_to_do(alice: User) -> None:
     page = text_of(browse(alice).get(HOME))
     assert "Nothing due. Claim a lead below" in part(page, "touch")
     assert "You have no open leads." in part(page, "mine")
-    assert "Every open lead has an owner." in part(page, "unowned")
+    assert "Every open lead has an owner or a queue." in part(page, "unowned")
     assert not part(page, "accept"), "an SDR without opportunities is not asked about them"
 
 
