@@ -95,7 +95,8 @@ def try_rules(tried: Handbook, *, since: date, most: int | None = None) -> Trial
     start = datetime.combine(since, time(), tzinfo=book.zone)
     for chunk in _chunks(start, most, trial):
         owners = account_owners(chunk)
-        known = set(User.objects.active_people().filter(pk__in=set(owners) - {None}).values_list("pk", flat=True))
+        ids = {pk for pk in owners if pk is not None}
+        known = set(User.objects.active_people().filter(pk__in=ids).values_list("pk", flat=True))
         for lead, owner in zip(chunk, owners, strict=True):
             day = book.today(lead.created_at)
             owner = owner if owner in known else None
@@ -109,12 +110,13 @@ def try_rules(tried: Handbook, *, since: date, most: int | None = None) -> Trial
                 if len(different) < EXAMPLES:
                     different.append((lead, before[0], *after))
     names: dict[int | None, str] = {None: "nobody"}
-    names |= {user.pk: str(user) for user in User.objects.filter(pk__in={*people[0], *people[1]} - {None})}
+    got = {pk for counted in people for pk in counted if pk is not None}
+    names |= {user.pk: str(user) for user in User.objects.filter(pk__in=got)}
     trial.examples = [
         Example(lead.pk, lead.name, names[before], names[after], rule) for lead, before, after, rule in different
     ]
     trial.by_rule = [Count(rule, rules[0][rule], rules[1][rule]) for rule in sorted({*rules[0], *rules[1]})]
-    everyone = sorted({*people[0], *people[1]} - {None}, key=lambda pk: names[pk])
+    everyone = sorted(got, key=lambda pk: names[pk])
     trial.by_person = [Count(names[pk], people[0][pk], people[1][pk]) for pk in everyone]
     trial.unknown = then.pools.unknown
     return trial

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -13,8 +13,14 @@ from django.utils.formats import date_format
 
 from crm.core.text import whole_number
 
+# Django's forms are generic to the type checker only.
+if TYPE_CHECKING:
+    ChoiceOfRecord = forms.ModelChoiceField[Any]
+else:
+    ChoiceOfRecord = forms.ModelChoiceField
 
-class PersonChoice(forms.ModelChoiceField):
+
+class PersonChoice(ChoiceOfRecord):
     """A choice of a colleague; who is away now says until when (`User.objects.to_choose`)."""
 
     @staticmethod
