@@ -281,7 +281,7 @@ class Lead(LeadFlow):
         from leads.conversion import hold_for_convert, hold_for_return
 
         wanted = list(ids)
-        if info.name in guards.FORWARD or info.name in ("do_not_contact", "lift"):
+        if info.name in guards.FORWARD or info.name in ("do_not_contact", "lift", "revert"):
             hold_for("lead", wanted, exclusive=info.name not in guards.FORWARD)
         if info.name == "convert":
             hold_for_convert(wanted, ask.facts)

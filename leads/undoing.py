@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from crm.activities.gate import bars_of
+from crm.activities.models import Suppression
 from crm.core.errors import Refused
 from crm.history.models import Transaction
 from crm.history.undoing import Asked, Wanted, bars_transaction, bars_undo
+from leads import guards
 from leads.models import Conversion, Lead
-from leads.statuses import Status
+from leads.statuses import OPEN, Status
 
 CONVERSION = "A conversion is never undone: the opportunity's owner or a manager returns the lead."
 
@@ -40,3 +43,21 @@ def leads(wanted: list[Wanted], asked: Asked) -> None:
         ):
             said = "Undoing a do not contact takes a manager and a reason."
             one.refuse("refused", "needs_manager_and_reason", said)
+    _ask_the_gate([one for one in wanted if one.refusal is None], asked)
+
+
+def _ask_the_gate(wanted: list[Wanted], asked: Asked) -> None:
+    """D3: whoever is not to be contacted is not worked again by an undo. What this very undo lifts does not count."""
+    again = {
+        one.record_id: one
+        for one in wanted
+        if one.values.get(Lead.FLOW) in OPEN and not {step.verb for step in one.moves} <= set(guards.FORWARD)
+    }
+    if not again:
+        return
+    lifted = asked.transaction.changes.filter(object=Suppression._meta.model_name, op="I")
+    own = set(lifted.values_list("record_id", flat=True))
+    for record_id, bars in bars_of("lead", again).items():
+        for found in [bar for bar in bars if bar.is_whole and bar.suppression_id not in own][:1]:
+            said = f"They are not to be contacted: {found.reason_label}."
+            again[record_id].refuse("refused", "do_not_contact", said)

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Account
 from crm.activities.models import Activity, SuppressedKey, Suppression
+from crm.activities.suppressing import suppress
 from crm.core.door import move
 from crm.core.errors import Refused
 from crm.history.models import Change
@@ -106,6 +107,16 @@ def test_a_made_do_not_contact_takes_a_manager_and_a_reason(alice: User, mona: U
     assert ("lead", "put_back", "change") in said(undo(transaction, by=mona, at=now, reason="Another Lea"))
     lead.refresh_from_db()
     assert lead.status == Status.NEW
+
+
+def test_nobody_is_worked_again_who_asked_not_to_be_contacted(alice: User, mona: User, now: datetime) -> None:
+    lead = make_lead(status=Status.ENGAGED, owner=alice)
+    move(lead, "nurture", actor=alice, at=now, via="test", nurture_reason="no_budget")
+    transaction = newest()
+    suppress(actor=mona, at=now, via="test", reason="asked_us", emails=[lead.email])
+    assert said(undo(transaction, by=mona, at=now, reason="Slip")) == [("lead", "refused", "do_not_contact")]
+    lead.refresh_from_db()
+    assert lead.status == Status.CLOSED_NURTURE
 
 
 def test_a_suppression_is_lifted_and_not_forgotten(mona: User, now: datetime) -> None:
