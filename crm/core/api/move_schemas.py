@@ -47,14 +47,12 @@ VERDICT = _object(
     who={**TEXT, "description": "Who may make it."},
     facts={"type": "object", "description": "What may be sent with it, as JSON Schema."},
 )
-MOVES = {
-    JSON: _object(
-        ["id", "version", "moves"],
-        id=ID,
-        version={"type": "integer"},
-        moves={"type": "array", "items": VERDICT},
-    )
-}
+MOVES = _object(
+    ["id", "version", "moves"],
+    id=ID,
+    version={"type": "integer"},
+    moves={"type": "array", "items": VERDICT},
+)
 FACTS = {
     "type": "object",
     "description": "The facts the move asks for, by name; `GET .../moves/` says which, and of what type.",
@@ -67,7 +65,7 @@ AT = {
 }
 MOVE_BODY = {JSON: _object([], facts=FACTS, reason=REASON, at=AT)}
 CONVERT_BODY = {JSON: _object([], facts=FACTS, reason=REASON)}
-MOVE = {JSON: MADE}
+MOVE = MADE
 MANY_BODY = {
     JSON: _object(
         ["verb", "ids"],
@@ -88,14 +86,12 @@ ROW = _object(
     message=TEXT,
     errors=MISSINGS,
 )
-MANY = {
-    JSON: _object(
-        ["moved", "refused", "results"],
-        moved={"type": "integer"},
-        refused={"type": "integer"},
-        results={"type": "array", "items": ROW},
-    )
-}
+MANY = _object(
+    ["moved", "refused", "results"],
+    moved={"type": "integer"},
+    refused={"type": "integer"},
+    results={"type": "array", "items": ROW},
+)
 CANDIDATES = {
     "type": "array",
     "items": _object(
@@ -106,19 +102,15 @@ CANDIDATES = {
         exact={"type": "boolean", "description": "Used without asking; others are only shown."},
     ),
 }
-PREVIEW = {
-    JSON: _object(
-        ["account_name", "account_id", "accounts", "contacts", "opportunities"],
-        account_name={**TEXT, "description": "What a new account would be called."},
-        account_id={"type": ["integer", "null"], "description": "The account that is used unless told otherwise."},
-        accounts=CANDIDATES,
-        contacts=CANDIDATES,
-        opportunities=CANDIDATES,
-    )
-}
-CONVERSION = {
-    JSON: _object(
-        ["id", "version", "verb", "account_id", "contact_id", "opportunity_id"],
-        **{**MADE["properties"], "account_id": ID, "contact_id": ID, "opportunity_id": ID},
-    )
-}
+PREVIEW = _object(
+    ["account_name", "account_id", "accounts", "contacts", "opportunities"],
+    account_name={**TEXT, "description": "What a new account would be called."},
+    account_id={"type": ["integer", "null"], "description": "The account that is used unless told otherwise."},
+    accounts=CANDIDATES,
+    contacts=CANDIDATES,
+    opportunities=CANDIDATES,
+)
+CONVERSION = _object(
+    ["id", "version", "verb", "account_id", "contact_id", "opportunity_id"],
+    **{**MADE["properties"], "account_id": ID, "contact_id": ID, "opportunity_id": ID},
+)
