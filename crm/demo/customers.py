@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from accounts.models import Account, Contact
-from contracts.models import Contract, Opportunity
+from contracts.models import ContactRole, Contract, Opportunity
 from crm.core.acting import acting
 from crm.core.door import create, move
 from crm.demo.cast import VIA, Cast
@@ -120,6 +120,7 @@ def sell(accounts: Sequence[Account], cast: Cast, calendar: Calendar) -> None:
     for number, sale in enumerate(SALES):
         owner = owner_of(sale.account, cast)
         opportunity = _open_opportunity(sale, number, accounts[sale.account], owner, calendar)
+        _name_people(opportunity, sale, owner, calendar)
         _pursue(opportunity, sale, owner, calendar)
         if sale.far == "won":
             _sign(opportunity, sale, owner, calendar)
@@ -149,6 +150,16 @@ def _open_opportunity(sale: Sale, number: int, account: Account, owner: User, ca
         at=at,
         via=VIA,
     )
+
+
+def _name_people(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar) -> None:
+    """Who is what to it: the first of the company's people champions it, another one pays."""
+    people = opportunity.account.contacts.order_by("pk")[:2]
+    with acting(actor=owner, via=VIA, at=calendar.ago(sale.opened, 10, 20)):
+        for somebody, role in zip(people, ("champion", "economic_buyer"), strict=False):
+            ContactRole(
+                opportunity=opportunity, contact=somebody, role=role, is_primary=somebody == opportunity.contact
+            ).save()
 
 
 def _pursue(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar) -> None:

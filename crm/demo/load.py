@@ -12,6 +12,7 @@ from crm.demo.cast import hire, is_hired
 from crm.demo.clock import Calendar
 from crm.demo.customers import open_accounts, sell
 from crm.demo.leads import tell_all
+from crm.demo.rules import note_rules
 from crm.demo.stories import Teller
 
 
@@ -27,4 +28,5 @@ def load_demo(*, at: datetime) -> bool:
         cast = hire(at=calendar.ago(400, 9))
         sell(open_accounts(cast, calendar), cast, calendar)
         tell_all(Teller(cast, calendar))
+        note_rules(cast, calendar)
     return True
