@@ -24,3 +24,5 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(f"The demo speaks the shipped handbook's words: {refusal.message}") from None
         self.stdout.write(logins())
+        self.stdout.write("A key for a program that acts as one of them, to try the API with:")
+        self.stdout.write("  .venv/bin/python manage.py make_api_key --user sam.sdr@plumb.example --scopes leads:read")
