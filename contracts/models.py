@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -14,6 +15,8 @@ from django.db.models import F, Q
 from accounts.models import Account, Contact, source_choices
 from contracts.flow import OpportunityFlow
 from crm import handbook
+from crm.activities.gate import CODE, bar_of, hold_for
+from crm.core.errors import Refused
 from crm.core.keys import generated_key
 from crm.core.records import Record
 from crm.core.text import Line, Paragraphs
@@ -92,6 +95,28 @@ class Opportunity(OpportunityFlow):
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_opp_like_name"),
         ]
         triggers = [*tracked(), *guarded("stage")]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a next step with people who are not to be contacted is not planned.
+
+        Raises:
+            Refused: `do_not_contact`, in whatever way a next step is set.
+        """
+        written = kwargs.get("update_fields")
+        planned = written is None or {"next_step", "next_step_due"} & set(written)
+        if planned and self.next_step and self._plans_anew():
+            kind, pk = ("contact", self.contact_id) if self.contact_id else ("account", self.account_id)
+            hold_for(kind, [pk])
+            if bar := bar_of(kind, pk):
+                raise Refused(CODE, bar.sentence, [replace(bar.missing(), field="next_step")])
+        super().save(*args, **kwargs)
+
+    def _plans_anew(self) -> bool:
+        """Whether the next step is another than the stored one."""
+        if self._state.adding:
+            return True
+        stored = Opportunity.objects.filter(pk=self.pk).values_list("next_step", "next_step_due").first()
+        return stored != (self.next_step, self.next_step_due)
 
     def __str__(self) -> str:
         return self.name

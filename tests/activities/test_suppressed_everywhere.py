@@ -343,3 +343,21 @@ def test_an_erased_person_is_matched_by_the_hash_alone(alice: User, now: datetim
     bar = bar_of("lead", lead.pk)
     assert bar is not None
     assert bar.suppression_id == made.pk
+
+
+def test_no_next_step_is_planned_with_them(alice: User, mona: User, now: datetime) -> None:
+    from crm.core.acting import acting
+
+    contact = make_contact(email="cora@initech.example")
+    opportunity = make_opportunity(owner=alice, contact=contact, next_step="Send the paper", next_step_due=now.date())
+    suppress(actor=alice, at=now, via="test", reason="asked_us", emails=["CORA@initech.example"])
+    opportunity.next_step = "Call her"
+    with acting(actor=alice, via="test", at=now), pytest.raises(Refused) as no:
+        opportunity.save(update_fields=["next_step"])
+    assert no.value.codes == (CODE,)
+    with acting(actor=alice, via="test", at=now):
+        opportunity.refresh_from_db()
+        opportunity.next_step, opportunity.amount = "", 5
+        opportunity.save()
+    with pytest.raises(Refused):
+        make_opportunity(contact=contact, next_step="Call her", next_step_due=now.date())

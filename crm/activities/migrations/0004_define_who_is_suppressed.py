@@ -84,11 +84,11 @@ SUPPRESSED = r"""
 CREATE OR REPLACE FUNCTION suppressed(object text, ids bigint[], at timestamptz)
 RETURNS TABLE (record_id bigint, suppression_id bigint, channels text[]) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH named AS MATERIALIZED (
-        SELECT t.record_id, t.kind, t.key FROM record_terms(object, ids) t
+        SELECT t.record_id, t.kind, t.key, suppressed_hash(t.kind, t.key) AS hash FROM record_terms(object, ids) t
     ), hits AS MATERIALIZED (
         SELECT n.record_id, n.kind, n.key, s.id, s.scope
         FROM named n
-        JOIN activities_suppressedkey k ON k.kind = n.kind AND k.key IN (n.key, suppressed_hash(n.kind, n.key))
+        JOIN activities_suppressedkey k ON k.kind = n.kind AND k.key = ANY (ARRAY[n.key, n.hash])
         JOIN activities_suppression s ON s.id = k.suppression_id
         WHERE CASE WHEN at IS NULL THEN s.lifted_at IS NULL
                    ELSE s.since <= at AND (s.lifted_at IS NULL OR s.lifted_at > at) END
