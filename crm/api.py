@@ -4,22 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from rest_framework.permissions import AllowAny
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
+from accounts.api import AccountViewSet, ContactViewSet
 from contracts import api_moves as opportunity_moves
+from contracts.api import ContractViewSet, OpportunityViewSet
+from crm.activities.api import ActivityViewSet
 from crm.activities.api_suppressions import SuppressionViewSet
-from crm.core.api.views import ApiView
+from crm.core.api.views import ApiView, RecordViewSet
+from crm.people.api import UserViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
-for resource in (LeadViewSet, SuppressionViewSet):
+RESOURCES: tuple[type[RecordViewSet], ...] = (
+    LeadViewSet,
+    AccountViewSet,
+    ContactViewSet,
+    OpportunityViewSet,
+    ContractViewSet,
+    ActivityViewSet,
+    UserViewSet,
+    SuppressionViewSet,
+)
+for resource in RESOURCES:
     router.register(resource.resource, resource, basename=resource.resource)
+
+
+class DescriptionJson(OpenApiJsonRenderer):
+    """The description, also to who asks for plain JSON."""
+
+    media_type = "application/json"
 
 
 class Root(ApiView):
@@ -44,6 +68,29 @@ class Nothing(ApiView):
         raise Http404
 
 
+class Description(SpectacularJSONAPIView):
+    """The description of the API (OpenAPI 3.1): for a key, or for who reads it on the page."""
+
+    authentication_classes = [*ApiView.authentication_classes, SessionAuthentication]
+    permission_classes = [IsAuthenticated]
+    renderer_classes = [DescriptionJson]
+
+
+class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
+    """A page to read the description and try it, with a key of one's own."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    template_name = "api/try.html"
+    title = "Plumb API"
+    url_name = "schema"
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """The page, or its script."""
+        answer: Response = super().get(request, *args, **kwargs)
+        return answer
+
+
 v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
     *lead_moves.addresses,
@@ -52,5 +99,7 @@ v1: list[URLPattern | URLResolver] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^v1/", include((v1, "api"))),
+    re_path("^schema/?$", Description.as_view(), name="schema"),
+    re_path("^(?:docs/?)?$", TryIt.as_view(), name="api_docs"),
     re_path("^", Nothing.as_view()),
 ]

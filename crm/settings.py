@@ -217,8 +217,22 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["crm.core.api.parsing.StrictJson"],
     "DEFAULT_PAGINATION_CLASS": None,
     "EXCEPTION_HANDLER": "crm.core.api.problems.handle",
+    "DEFAULT_SCHEMA_CLASS": "crm.core.api.schema.RecordSchema",
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_RENDERER_CLASSES": ["crm.core.api.rendering.Json"],
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Plumb",
+    "DESCRIPTION": "Records, moves and do not contacts. Every error is a problem+json with a stable code.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"docExpansion": "none", "defaultModelsExpandDepth": 0, "persistAuthorization": False},
 }
 
 # Without a broker's address, messages queue in the same PostgreSQL (pgmq): the demo needs no second server.

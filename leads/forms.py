@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from crm import handbook
 from crm.activities.models import Activity, kind_choices
+from crm.activities.rules import wrong_with_touch
 from crm.core.days import Day, Moment, ask_at
 from leads.facts import DateInput, DateTimeInput
 from leads.guards import BANT
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     LeadForm = forms.ModelForm[Lead]
 else:
     LeadForm = forms.ModelForm
-
-# A clock that runs a little ahead of the server's is no reason to refuse what has just happened.
-CLOCK_DRIFT = timedelta(minutes=2)
 
 
 class OutcomeSelect(forms.Select):
@@ -55,22 +53,13 @@ class TouchForm(forms.Form):
         self.fields["outcome"].choices = [("", "Choose one"), *book.choices("touch.outcomes")]  # type: ignore[attr-defined]
         self.fields["happened_at"].initial = timezone.localtime(at)
 
-    def clean_happened_at(self) -> datetime:
-        """A touch has happened; what is to come is the next touch."""
-        value: datetime = self.cleaned_data["happened_at"]
-        if value > self.at + CLOCK_DRIFT:
-            raise forms.ValidationError("That has not happened yet: plan it as the next touch.")
-        return value
-
     def clean(self) -> dict[str, Any]:
-        """The outcome is one that this kind of touch can have."""
+        """It has happened, and the outcome is one that this kind of touch can have."""
         values = self.cleaned_data
-        kind, outcome = values.get("kind"), values.get("outcome")
-        if kind and outcome and outcome not in {o.key for o in handbook.current().outcomes_of(kind)}:
-            book = handbook.current()
-            possible = ", ".join(o.label.lower() for o in book.outcomes_of(kind))
-            label = book.label("touch.kinds", kind)
-            self.add_error("outcome", f"What can come of this kind of touch ({label.lower()}): {possible}.")
+        kind, outcome = values.get("kind") or "", values.get("outcome") or ""
+        wrong = wrong_with_touch(kind=kind, outcome=outcome, happened_at=values.get("happened_at"), at=self.at)
+        for item in wrong:
+            self.add_error(item.field, item.message)
         return values
 
 

@@ -32,12 +32,18 @@ def grouped(names: list[str] | None = None) -> dict[str, list[tuple[str, str]]]:
 
 
 def kind_of(resource: str) -> type[models.Model] | None:
-    """The kind of record that a resource is about: it is called by its plural."""
-    return next((kind for kind in apps.get_models() if _plural(kind) == resource), None)
+    """The kind of record that a resource is about: it is called by its plural, or by the class's (touches are
+    `activities` to programs)."""
+    return next((kind for kind in apps.get_models() if resource in (_plural(kind), _class_plural(kind))), None)
 
 
 def _plural(kind: type[models.Model]) -> str:
     return str(kind._meta.verbose_name_plural).lower().replace(" ", "_")
+
+
+def _class_plural(kind: type[models.Model]) -> str:
+    name = str(kind._meta.model_name)
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
 def within_rights(user: User, scope: str) -> bool:

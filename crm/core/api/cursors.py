@@ -59,7 +59,7 @@ def after(rows: models.QuerySet[Any], columns: Sequence[str], position: Sequence
     names = [column.removeprefix("-") for column in columns]
     beyond = Q()
     for place in range(len(names)):
-        same = {name: value for name, value in zip(names[:place], position, strict=False)}
+        same = dict(zip(names[:place], position, strict=False))
         word = "lt" if columns[place].startswith("-") else "gt"
         beyond |= Q(**same, **{f"{names[place]}__{word}": position[place]})
     if len(names) > 1:

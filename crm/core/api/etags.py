@@ -20,7 +20,7 @@ def etag(pk: int, version: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a request says of the versions it knows: `any` for `*`, else the tags; weak ones compare only for reading."""
+    """What a request says of the versions it knows: `any` for `*`, else the tags; weak ones are for reading."""
 
     tags: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()

@@ -96,7 +96,7 @@ def invalid(errors: Iterable[Flaw]) -> Problem:
 
 
 def of_refusal(refused: Refused) -> Problem:
-    """What a refused domain call answers: 403, 404, 412 when somebody else was quicker, else 409 with what is missing."""
+    """What a refused domain call answers: 403, 404, 412 when somebody was quicker, else 409 with what is missing."""
     errors = [Flaw(item.field, item.code, item.message) for item in refused.missing]
     return Problem(STATUS_OF.get(refused.code, 409), refused.code, refused.message, errors)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.types import OpenApiTypes
 
-PROBLEM = {
+PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
     "required": ["type", "title", "status", "detail", "code", "errors"],
@@ -47,9 +50,156 @@ WORDS = {
     503: "The database did not answer in time; nothing was written.",
 }
 EVERYWHERE = (400, 401, 403, 404, 405, 406, 429, 503)
-BODY = (409, 413, 415)
-VERSIONED = (409, 412)
+WITH_BODY = (409, 412, 413, 415)
+ETAG = {"ETag": {"schema": {"type": "string"}, "description": 'The record\'s version, as "17.3": send it in If-Match.'}}
+
+
+def _query(name: str, text: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": text, "schema": schema or {"type": "string"}}
+
+
+def _header(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
 
 
 class RecordSchema(AutoSchema):
     """Describes a view of the API by what it declares."""
+
+    def get_tags(self) -> list[str]:
+        return [getattr(self.view, "resource", "") or "api"]
+
+    def get_operation_id(self) -> str:
+        action = getattr(self.view, "action", None)
+        return f"{self.get_tags()[0]}_{action or type(self.view).__name__}"
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return False
+
+    def get_filter_backends(self) -> list[Any]:
+        return []
+
+    def _get_parameters(self) -> list[Any]:
+        found: list[Any] = super()._get_parameters()
+        for one in found:
+            if one["in"] == "path" and one["name"] == "id":
+                one["schema"] = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+        action = getattr(self.view, "action", None)
+        if action == "list":
+            found += self._list_parameters()
+        elif action == "retrieve":
+            found += [
+                _query("fields", "Only these fields, between commas; id and version always."),
+                _header("If-None-Match", "The ETag you have: 304 if it is still the record's."),
+            ]
+        elif action in ("partial_update", "destroy"):
+            found.append(_header("If-Match", "The ETag you read: 412 if the record was changed since."))
+        return found
+
+    def _list_parameters(self) -> list[Any]:
+        reading = self.view.reading
+        filters = reading.filterset.base_filters
+        return [
+            *(_query(name, str(one.extra.get("help_text") or one.label or "")) for name, one in filters.items()),
+            _query(
+                "ordering", "By id, the newest first unless said.", {"type": "string", "enum": [*reading.orderings]}
+            ),
+            _query("fields", "Only these fields, between commas; id and version always."),
+            _query("limit", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
+            _query("cursor", "next_cursor of the page before; for the same filters and ordering."),
+        ]
+
+    def get_response_serializers(self) -> Any:
+        return getattr(self.view, "serializer_class", None)
+
+    def get_request_serializer(self) -> Any:
+        action = getattr(self.view, "action", None)
+        return getattr(self.view, "serializer_class", None) if action in ("create", "partial_update") else None
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        self.registry_problem()
+        action, answers = getattr(self.view, "action", None), operation["responses"]
+        if action == "list":
+            answers["200"] = self._page(answers.get("200", {}))
+        elif action == "destroy" and not answers.get("204"):
+            answers.pop("200", None)
+            answers["204"] = {"description": "Deleted."}
+        elif action == "retrieve":
+            answers["304"] = {"description": "You have this version.", "headers": ETAG}
+        for code in ("200", "201"):
+            if code in answers and action in ("create", "retrieve", "partial_update"):
+                answers[code]["headers"] = dict(ETAG)
+        codes = (*EVERYWHERE, *(WITH_BODY if self.method in ("POST", "PATCH", "DELETE") else ()))
+        problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for number in sorted(codes):
+            answers[str(number)] = {"description": WORDS[number], "content": problem}
+        return operation
+
+    def _page(self, answer: dict[str, Any]) -> dict[str, Any]:
+        item = answer.get("content", {}).get("application/json", {}).get("schema", {"type": "object"})
+        page = {
+            "type": "object",
+            "required": ["results", "next", "next_cursor"],
+            "properties": {
+                "results": {"type": "array", "items": item},
+                "next": {"type": ["string", "null"], "description": "Where the next page is; null on the last."},
+                "next_cursor": {"type": ["string", "null"]},
+            },
+        }
+        return {"description": "A page.", "content": {"application/json": {"schema": page}}}
+
+    def registry_problem(self) -> None:
+        """Name the one shape of errors once."""
+        component = ResolvedComponent(
+            name="Problem", type=ResolvedComponent.SCHEMA, schema=PROBLEM, object=OpenApiTypes.OBJECT
+        )
+        if component not in self.registry:
+            self.registry.register(component)
+
+
+class ColumnSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A column's JSON type; the words of a list are named for writing only, as old ones may still be stored."""
+
+    target_class = "crm.core.api.fields.Column"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """As JSON Schema."""
+        return dict(column_schema(self.target.column, direction))
+
+
+def column_schema(column: Any, direction: str) -> dict[str, Any]:
+    """What a column holds, as JSON Schema."""
+    found: dict[str, Any]
+    if isinstance(column, models.ForeignKey):
+        found = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    elif isinstance(column, models.BooleanField):
+        found = {"type": "boolean"}
+    elif isinstance(column, models.DecimalField):
+        found = {"type": "string", "pattern": r"^-?\d{1,12}(\.\d{1,2})?$"}
+    elif isinstance(column, models.IntegerField):
+        found = {"type": "integer"}
+    elif isinstance(column, models.DateField):
+        found = {"type": "string", "format": "date-time" if isinstance(column, models.DateTimeField) else "date"}
+    else:
+        found = {"type": "string"}
+        if column.max_length and direction == "request":
+            found["maxLength"] = column.max_length
+        if column.flatchoices and direction == "request":
+            found["enum"] = [*([""] if column.blank else []), *(key for key, _ in column.flatchoices if key)]
+    if column.null:
+        found["type"] = [found["type"], "null"]
+    return found
+
+
+class KeySchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """A key, in the Authorization header."""
+
+    target_class = "crm.sync.authentication.ApiKeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """As OpenAPI says it."""
+        return {"type": "http", "scheme": "bearer", "description": "An API key: an administrator makes one."}

@@ -103,7 +103,7 @@ class RecordSerializer(Serializer):
             elif name in self.names and name not in sendable:
                 yield Flaw(name, "read_only", f"“{name}” is not set by hand.")
             elif name in self.placed and name not in self.writable and not placing:
-                yield Flaw(name, "placed_only", f"“{name}” is set with {self.state}, when a record is placed, or by moves.")
+                yield Flaw(name, "placed_only", f"“{name}” is set with {self.state} when a record is placed.")
             elif name not in self.names:
                 known = ", ".join(sorted(sendable))
                 yield Flaw(name, "unknown_field", f"“{name}” is no field: {known}.", pointer_to(name))

@@ -1,7 +1,7 @@
 """Views of the API: who asks and when, which scope it takes, strict queries, one domain call, one shape of errors.
 
 `ApiView` is for anything; `RecordViewSet` gives a resource its list, read, create, patch and delete. Reading goes by
-`values_list`, so that a page of a hundred records makes no instance; each answer holds the same fields by the same names.
+`values_list`, so that a page makes no instances; each answer holds the same fields by the same names.
 """
 
 from __future__ import annotations

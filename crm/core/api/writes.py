@@ -64,9 +64,7 @@ def change_record(
 
 
 @retry_deadlocks
-def delete_record(
-    kind: type[models.Model], pk: int, *, actor: User, at: datetime, condition: Condition | None
-) -> None:
+def delete_record(kind: type[models.Model], pk: int, *, actor: User, at: datetime, condition: Condition | None) -> None:
     """Delete one record.
 
     Raises:
