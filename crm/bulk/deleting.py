@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.db import IntegrityError, models, transaction
+from django.utils.text import get_text_list
 
 from crm.bulk.operations import FormRequest, Kind, Operation, Task, done, judged, refused, serve
 from crm.core.acting import because
@@ -99,7 +100,7 @@ def held_among(kind: Kind, ids: Iterable[int]) -> dict[int, str]:
         for pk, count in counted:
             noun = other.verbose_name if count == 1 else other.verbose_name_plural
             found[pk].append(f"{count:,} {noun}")
-    return {pk: f"Held by {' and '.join(parts)}." for pk, parts in found.items()}
+    return {pk: f"Held by {get_text_list(parts, 'and')}." for pk, parts in found.items()}
 
 
 DELETE = serve(Delete())
