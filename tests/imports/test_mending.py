@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -126,11 +127,12 @@ def test_a_row_that_only_the_file_mends_can_be_discarded(tmp_path: Path, mona: U
 
 
 def test_only_managers_and_administrators_work_them(held: list[HeldRow], alice: User, client: Client) -> None:
-    for call in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: release_held_rows({held[0].pk: {}}, actor=alice, at=NOW, via="admin"),
         lambda: discard_held_rows([held[0].pk], reason="x", actor=alice, at=NOW, via="admin"),
         lambda: take_back_discard([held[0].pk], actor=alice, at=NOW, via="admin"),
-    ):
+    )
+    for call in calls:
         with pytest.raises(Refused) as refused:
             call()
         assert refused.value.code == "forbidden"

@@ -226,7 +226,7 @@ def test_undo_restores_what_was(export: Path, root: User, monkeypatch: pytest.Mo
     run = worked(runs.undo(run, actor=root, at=NOW))
     assert run.stage == ImportRun.Stage.UNDONE
     assert run.job is not None
-    left = [row for part in run.job.slices.all() for row in part.output if row["outcome"] != "put_back"]
+    left = [row for part in run.job.slices.all() for row in part.output or [] if row["outcome"] != "put_back"]
     assert [row["object"] for row in left] == ["user"]
     after = stored()
     assert {name: after[name] for name in (*TABLES, "parents")} == {name: before[name] for name in (*TABLES, "parents")}
@@ -243,7 +243,7 @@ def test_undo_leaves_what_somebody_touched(export: Path, root: User, alice: User
     lea.save(update_fields=["title"])
     run = worked(runs.undo(run, actor=root, at=NOW))
     assert run.job is not None
-    left = [row for part in run.job.slices.all() for row in part.output if row["outcome"] == "touched"]
+    left = [row for part in run.job.slices.all() for row in part.output or [] if row["outcome"] == "touched"]
     assert [row["id"] for row in left if row["object"] == "lead"] == [lea.pk]
     assert Lead.objects.get() == lea
     assert Move.objects.of(lea).exists()
