@@ -9,10 +9,12 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 
+from crm import handbook
 from crm.core.acting import acting
 from crm.core.errors import Missing, Refused
 from crm.core.permissions import may
 from crm.core.text import tidy
+from crm.imports.choices import book_with, remembered_choices
 from crm.imports.folders import LOCK
 from crm.imports.models import HeldRow
 from crm.imports.report import Counts, Report
@@ -179,7 +181,9 @@ def _release(held: HeldRow | None, values: Mapping[str, str], actor: User, at: d
         importer = users.UserImport(held.file, report, held.run, at=at)
         importer.store(held.line, held.external_id, mended, seen_in=held.row)
     else:
-        _store_mended(held, kind, mended, report, at=at)
+        # As the import would have: with the words that were chosen for it.
+        with handbook.use_here(book_with(held.run.choices or remembered_choices(held.system))):
+            _store_mended(held, kind, mended, report, at=at)
     held.refresh_from_db()
     model: type[models.Model] = kind.model if kind else User
     return model._default_manager.get(pk=held.record_id)
