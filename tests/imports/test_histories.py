@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from contracts.models import Opportunity
+from crm.core.acting import acting
 from crm.core.door import move
 from crm.core.errors import Refused
 from crm.history.models import Move, PriorChange
 from crm.history.selectors import history_of, time_in_states
 from crm.imports.models import HeldRow
 from crm.people.models import User
+from crm.sync.models import ExternalId
 from leads.models import Lead
 from leads.page import timeline
 from leads.statuses import Status
@@ -178,6 +180,18 @@ def test_what_was_moved_here_since_is_left_alone(folder: Path, alice: User, mona
         Status.ENGAGED,
         Status.CLOSED_NURTURE,
     ]
+
+
+def test_a_lead_that_was_brought_in_anew_has_its_history(folder: Path) -> None:
+    write(folder, "LeadHistory", *WORKED)
+    bring_in(folder)
+    with acting(actor=User.objects.system(), via="import", at=NOW):
+        Lead.objects.all().delete()
+    ExternalId.objects.filter(object="lead").delete()
+    assert counts(bring_in(folder), "LeadHistory") == {"read": 2, "created": 2}
+    found = Lead.objects.get()
+    assert (len(moves(found)), found.status_since) == (2, at(10))
+    assert PriorChange.objects.count() == 2
 
 
 def test_nobody_takes_back_a_move_of_another_system(tmp_path: Path, mona: User) -> None:

@@ -53,11 +53,12 @@ def _make_plan(cursor: Any, layout: Layout) -> None:
                           WHEN s.hold_code IS NOT NULL THEN s.hold_code
                           WHEN t.id IS NULL THEN '{kind.object}_not_found' END AS hold
               FROM {STAGED} s
-              LEFT JOIN history_priorchange h
-                  ON h.system = '{SYSTEM}' AND h.source = '{kind.name}' AND h.external_id = s.external_id
               LEFT JOIN sync_externalid x
                   ON x.object = '{kind.object}' AND x.system = '{SYSTEM}' AND x.value = s."x_target"
               LEFT JOIN {TABLES[kind.object]} t ON t.id = x.record_id
+              LEFT JOIN history_priorchange h
+                  ON h.system = '{SYSTEM}' AND h.source = '{kind.name}' AND h.external_id = s.external_id
+                  AND h.record_id = COALESCE(t.id, h.record_id)
               LEFT JOIN sync_externalid y ON y.object = 'user' AND y.system = '{SYSTEM}' AND y.value = {by}
               LEFT JOIN {User._meta.db_table} u ON u.id = y.record_id
               ORDER BY s.n) d;
@@ -71,6 +72,13 @@ def _make_plan(cursor: Any, layout: Layout) -> None:
 def _keep(cursor: Any, layout: Layout) -> None:
     """Store the new changes; whose statuses they are about goes into a table."""
     kind = layout.kind
+    # Those of a record that is gone give way: an import that was undone and made again has made another one.
+    cursor.execute(
+        f"SELECT set_config('crm.upkeep', 'on', true);"
+        f"DELETE FROM history_priorchange h USING {PLAN} p WHERE p.is_new AND p.record_id IS NOT NULL"
+        f" AND h.system = '{SYSTEM}' AND h.source = '{kind.name}' AND h.external_id = p.external_id;"
+        f"SELECT set_config('crm.upkeep', '', true)"
+    )
     cursor.execute(
         f"""
         INSERT INTO history_priorchange
