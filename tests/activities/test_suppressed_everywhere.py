@@ -58,12 +58,12 @@ OTHERS: dict[str, tuple[dict[str, list[str]], str, str]] = {
 }
 
 
-def bar_them(named: dict[str, list[str]], actor: User, at: datetime) -> Suppression:
+def bar_them(named: dict[str, Any], actor: User, at: datetime) -> Suppression:
     reason = "company_asked" if "domains" in named else "asked_us"
     return suppress(actor=actor, at=at, via="test", reason=reason, **named).suppressions[0]
 
 
-def values_of(field: str, value: str) -> dict[str, str]:
+def values_of(field: str, value: str) -> dict[str, Any]:
     """A lead that shares nothing else with anybody."""
     return {"email": "someone@unrelated.example", "last_name": "Prospect", "company": "Unrelated"} | {field: value}
 
@@ -87,7 +87,7 @@ def by_import(values: dict[str, str], actor: User, at: datetime, folder: Path) -
     return Lead.objects.latest("pk")
 
 
-def by_factory(values: dict[str, str], actor: User, at: datetime, folder: Path) -> Lead:
+def by_factory(values: dict[str, Any], actor: User, at: datetime, folder: Path) -> Lead:
     return make_lead(owner=actor, **values)
 
 

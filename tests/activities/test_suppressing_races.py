@@ -106,7 +106,7 @@ def test_closing_waits_for_who_is_moving_another_lead_of_the_same_person(alice: 
         return move(Lead.objects.get(pk=first.pk), "work", actor=alice, at=now, via="test")
 
     def close() -> Any:
-        facts = {"do_not_contact_reason": "asked_us"}
+        facts: dict[str, Any] = {"do_not_contact_reason": "asked_us"}
         return move(Lead.objects.get(pk=second.pk), "do_not_contact", actor=alice, at=now, via="test", **facts)
 
     while_open(work, close, alice, now)

@@ -88,7 +88,8 @@ RETURNS TABLE (record_id bigint, suppression_id bigint, channels text[]) LANGUAG
     ), hits AS MATERIALIZED (
         SELECT n.record_id, n.kind, n.key, s.id, s.scope
         FROM named n
-        JOIN activities_suppressedkey k ON k.kind = n.kind AND k.key = ANY (ARRAY[n.key, n.hash])
+        CROSS JOIN LATERAL (VALUES (n.key), (n.hash)) v (key)
+        JOIN activities_suppressedkey k ON k.kind = n.kind AND k.key = v.key
         JOIN activities_suppression s ON s.id = k.suppression_id
         WHERE CASE WHEN at IS NULL THEN s.lifted_at IS NULL
                    ELSE s.since <= at AND (s.lifted_at IS NULL OR s.lifted_at > at) END

@@ -1,0 +1,42 @@
+"""Who is suppressed, and whom a suppression names, is found by indexes: also among a million leads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from crm.activities.covering import CONTACTS, LEADS
+
+pytestmark = pytest.mark.django_db
+
+
+def plan(sql: str, values: list[Any]) -> str:
+    """The plan where reading a whole table is the last resort: small tables are read whole otherwise."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_hashjoin = off")
+        cursor.execute("SET LOCAL enable_mergejoin = off")
+        cursor.execute(f"EXPLAIN {sql}", values)
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (LEADS, "leads_lead_by_suppression_terms"),
+        (CONTACTS, "accounts_contact_by_suppression_terms"),
+    ],
+)
+def test_whom_a_suppression_names_is_found_by_their_terms(sql: str, index: str) -> None:
+    assert index in plan(sql, [["domain:globex.example"]])
+
+
+def test_who_is_suppressed_is_found_by_the_records_ids_and_the_keys_index() -> None:
+    found = plan("SELECT * FROM suppressed('lead', %s::bigint[], NULL)", [[1, 2, 3]])
+    assert "Index Cond: (id = ANY ('{1,2,3}'::bigint[]))" in found
+    assert "activities_suppressed_key_once" in found
+    conditions = [line for line in found.splitlines() if "Index Cond" in line and "kind" in line]
+    assert any("key" in line for line in conditions), found
+    assert "Seq Scan" not in found
