@@ -11,7 +11,9 @@ from crm.people.models import User
 def said(user: User) -> str:
     """How many there are."""
     count = capped_count(Notification.objects.filter(to=user).unread())
-    return f"{count_words(count)} unread notification{'s' if count > 1 else ''}: the colleague gets them" if count else ""
+    return (
+        f"{count_words(count)} unread notification{'s' if count > 1 else ''}: the colleague gets them" if count else ""
+    )
 
 
 def pass_on(leaving: Leaving) -> None:
