@@ -68,9 +68,9 @@ class MovesView(ApiView):
             for name in body
             if name not in names
         ]
-        if not isinstance(body.get("facts") or {}, dict):
+        if not isinstance(body.get("facts"), dict | None):
             flaws.append(Flaw("facts", "type", "Send an object: each fact by its name."))
-        if not isinstance(body.get("reason") or "", str):
+        if not isinstance(body.get("reason"), str | None):
             flaws.append(Flaw("reason", "type", "Send a text."))
         if flaws:
             raise invalid(flaws)
