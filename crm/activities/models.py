@@ -256,6 +256,7 @@ class SuppressedKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "key", "suppression"], name="activities_suppressed_key_once")
         ]
+        indexes = [models.Index(fields=["key"], name="activities_suppressed_by_key")]
 
     def __str__(self) -> str:
         return self.value or "(erased)"

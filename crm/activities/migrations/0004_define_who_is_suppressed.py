@@ -191,6 +191,10 @@ class Migration(migrations.Migration):
             field=crm.core.text.Line(blank=True, choices=[('person', 'The person'), ('domain', 'Everybody at the domain'), ('address', 'That address'), ('email', 'Email only'), ('calls', 'Calls and text messages only')], default='', editable=False, max_length=10),
         ),
         migrations.AddIndex(
+            model_name='suppressedkey',
+            index=models.Index(fields=['key'], name='activities_suppressed_by_key'),
+        ),
+        migrations.AddIndex(
             model_name='activity',
             index=models.Index(condition=models.Q(('violation_of__isnull', False)), fields=['-id'], name='activities_touch_violations'),
         ),
