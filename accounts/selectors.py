@@ -44,7 +44,7 @@ def account_candidates(*, domain: str, name: str, most: int = 5) -> list[Candida
             .order_by("-likeness", "pk")[:most]
         )
         for account in similar:
-            if account.likeness >= SIMILAR or name_stem(account.name) == name_stem(name):
+            if account.likeness >= SIMILAR or name_stem(account.name) == name_stem(name):  # type: ignore[attr-defined]
                 found.setdefault(account.pk, Candidate(account, "similar name", exact=False))
     return list(found.values())
 
