@@ -62,6 +62,7 @@ class Nothing(ApiView):
 
     permission_classes = [AllowAny]
     authentication_classes = []
+    schema = None  # it is no address
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         """Whatever the method."""
