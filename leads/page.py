@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from crm import handbook
+from crm.activities.gate import bars_of, first_bar
 from crm.activities.models import NextTouch
 from crm.core.meanwhile import Meanwhile, changes_after
 from crm.core.offers import moves_of, state_label
@@ -174,6 +175,7 @@ def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | Non
         "planned_kind": handbook.current().label("touch.kinds", planned.kind) if planned else "",
         "next_form": form,
         "today": today,
+        "next_barred": first_bar(lead.bars if hasattr(lead, "bars") else bars_of("lead", [lead.pk])[lead.pk]),
         "can_change": may(request.user, "change", lead),  # type: ignore[arg-type]
     }
 

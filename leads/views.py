@@ -66,6 +66,15 @@ class LeadMove(MoveDialog):
             ]
         return form
 
+    def more(self, form: Facts) -> dict[str, Any]:
+        """Taking a closing back lifts nothing (D5): said before it is done."""
+        last = getattr(self.record, "last_move", None)
+        closed = self.info.name == "take_back" and last is not None and last.verb == "do_not_contact"
+        said = (
+            "This takes the status back only. They are still not to be contacted: a manager lifts that, with a reason."
+        )
+        return {**super().more(form), "note": said if closed else ""}
+
 
 def of_lead(view: Page) -> Callable[..., HttpResponse]:
     """A view that is posted to and works on one lead the user may see."""

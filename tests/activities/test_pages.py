@@ -144,3 +144,31 @@ def test_the_bell_counts_and_puts_aside(alice: User, bob: User, now: datetime) -
     assert client.get("/admin/notifications/bell/").content.decode().strip() == ""
     theirs.refresh_from_db()
     assert theirs.read_at is None
+
+
+def test_no_next_touch_is_asked_for_who_is_not_to_be_contacted(alice: User, now: datetime) -> None:
+    lead = make_lead(email="lea@globex.example", owner=alice)
+    client, address = logged_in(alice), f"/admin/leads/lead/{lead.pk}/change/"
+    assert "Plan the next touch" in client.get(address).content.decode()
+    suppress_email("lea@globex.example", alice, now)
+    page = client.get(address).content.decode()
+    assert "Nothing is planned: they are not to be contacted." in page
+    assert "Plan the next touch" not in page
+    cleared = client.post(f"/admin/leads/lead/{lead.pk}/next-touch/", {"clear": "1"}, headers={"HX-Request": "true"})
+    assert "Plan the next touch" not in cleared.content.decode()
+
+
+def test_who_opted_out_of_email_alone_may_still_ask_for_all_of_it(alice: User, now: datetime) -> None:
+    contact = make_contact(email="lea@globex.example")
+    client, address = logged_in(alice), f"/admin/accounts/contact/{contact.pk}/change/"
+    suppress_email("lea@globex.example", alice, now, "no_emails")
+    assert "Do not contact…" in client.get(address).content.decode()
+    suppress_email("lea@globex.example", alice, now)
+    assert "Do not contact…" not in client.get(address).content.decode()
+
+
+def test_taking_a_closing_back_says_that_it_lifts_nothing(alice: User, now: datetime) -> None:
+    lead = make_lead(email="lea@globex.example", owner=alice)
+    client, address = logged_in(alice), f"/admin/leads/lead/{lead.pk}/move"
+    client.post(f"{address}/do_not_contact/", {"do_not_contact_reason": "asked_us"})
+    assert "They are still not to be contacted" in client.get(f"{address}/take_back/").content.decode()
