@@ -35,7 +35,8 @@ ROWS = 100
 def plain(request: HttpRequest) -> HttpResponse:
     """A hundred leads, every field the API has."""
     names = list(COLUMNS)
-    listed = ", ".join(f'"{Lead._meta.get_field(column).column}"' for column in COLUMNS.values())
+    columns = {field.attname: field.column for field in Lead._meta.concrete_fields}
+    listed = ", ".join(f'"{columns.get(name, name)}"' for name in COLUMNS.values())
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {listed} FROM leads_lead ORDER BY id LIMIT {ROWS}")
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 
@@ -44,7 +45,7 @@ def covers_another(suppression: Suppression, lead_id: int) -> bool:
     return bool(set(leads_covered(terms, most=2)) - {lead_id} or contacts_covered(terms, most=1))
 
 
-def _ids(sql: str, values: list[object]) -> list[int]:
+def _ids(sql: str, values: list[Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return [row[0] for row in cursor.fetchall()]

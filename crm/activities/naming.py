@@ -83,7 +83,7 @@ def named_like(kind: str, text: str) -> list[str]:
     return [f"{kind}:{key}", *above] if kind == Kind.EMAIL else above
 
 
-def named_in(terms: Iterable[str]) -> models.QuerySet[SuppressedKey, dict[str, Any]]:
+def named_in(terms: Iterable[str]) -> models.QuerySet[SuppressedKey, Any]:
     """The suppressions that hold on to one of these, as a subquery; by its keyed hash too, where a person is erased."""
     same = models.Q(pk__in=[])
     for kind, _, key in (term.partition(":") for term in terms):

@@ -18,10 +18,14 @@ from crm.core.errors import Refused
 from crm.core.flow import Ask, Stateful, Verb
 from crm.core.offers import VIA, state_label
 from crm.core.permissions import may
+from crm.core.text import tidy
 from crm.jobs.kinds import Row
 
 if TYPE_CHECKING:
     from crm.people.models import User
+
+# In place of a NUL character, which PostgreSQL cannot store in a job's input: no value of a list and no date has it.
+UNSTORABLE = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,9 @@ class MoveRows(Operation):
         return form
 
     def facts(self, form: forms.Form, data: Mapping[str, Any]) -> dict[str, Any]:
-        """As they were sent: each row's own form reads them."""
-        return {name: str(data[name]) for name in form.fields if name in data}
+        """As they were sent, but for what cannot be stored: each row's own form reads them."""
+        sent = {name: str(data[name]).replace("\x00", UNSTORABLE) for name in form.fields if name in data}
+        return sent | ({"reason": tidy(str(data["reason"]))} if "reason" in sent else {})
 
     def title(self, plural: str, count: int, facts: Mapping[str, Any]) -> str:
         return f"{facts['label']}: {count:,} {plural}"

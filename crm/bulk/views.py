@@ -23,6 +23,7 @@ from crm.core.door import find_verb
 from crm.core.errors import Missing, Refused
 from crm.core.locks import hold
 from crm.core.permissions import may
+from crm.core.text import tidy
 from crm.jobs.models import Job
 from crm.jobs.pages import HERE, job_address, work_now
 from crm.jobs.services import start_job
@@ -79,7 +80,7 @@ class BulkPage(View):
         form = self.form(request.POST)
         if not form.is_valid() and self.operation.strict:
             return self.ask(form, status=400)
-        token = request.POST.get("token", "")[:LONGEST_TOKEN] or uuid.uuid4().hex
+        token = tidy(request.POST.get("token", ""))[:LONGEST_TOKEN] or uuid.uuid4().hex
         job = self.start(form, token)
         return HttpResponseRedirect(job_address(work_now(job)))
 

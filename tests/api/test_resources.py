@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 def new(resource: str) -> dict[str, Any]:
     """A body that makes one."""
-    return {
+    bodies: dict[str, Callable[[], dict[str, Any]]] = {
         "leads": lambda: {"email": "new@globex.example"},
         "accounts": lambda: {"name": "Globex"},
         "contacts": lambda: {"last_name": "New"},
@@ -55,7 +55,8 @@ def new(resource: str) -> dict[str, Any]:
             "lead_id": make_lead().pk,
         },
         "users": lambda: {"email": "new@example.com", "role": "sdr"},
-    }[resource]()
+    }
+    return bodies[resource]()
 
 
 def logged() -> int:

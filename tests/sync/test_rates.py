@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from rest_framework.exceptions import Throttled
 
 from crm.people.models import User
-from crm.sync import authentication, throttle
+from crm.sync import throttle
 from crm.sync.throttle import MOST_FAILURES, KeyRate, count_failure, part_of
 from tests.factories import make_user
 from tests.keys import Program, make_key
@@ -26,7 +27,7 @@ NOON = datetime(2026, 3, 4, 12, 0, 20, tzinfo=UTC)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """The time at which requests come in; the last entry is now."""
     times = [NOON]
-    monkeypatch.setattr(authentication.timezone, "now", lambda: times[-1])
+    monkeypatch.setattr(timezone, "now", lambda: times[-1])
     return times
 
 

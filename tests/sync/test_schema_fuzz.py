@@ -49,13 +49,12 @@ def description() -> Any:
 
 
 @pytest.fixture
-def records(root: User, alice: User) -> Iterator[None]:
+def records(root: User, alice: User) -> None:
     """Something of every kind to find, move, change and delete: ids near one are what a fuzzer tries."""
     for number in range(3):
         make_lead(owner=alice if number else None)
         make_contact(account=make_account(owner=alice))
         make_opportunity(owner=alice)
-    return
 
 
 def operations(description: Any) -> Iterator[Any]:
