@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from accounts.models import Account, Contact, account_type_choices, source_choices
-from crm.core.api.queries import KeyOf, Piece, RecordFilters, RecordId, Words
+from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
+from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
@@ -39,7 +40,7 @@ class AccountSerializer(RecordSerializer):
         "parent_account_id": "parent",
     }
     writable = ACCOUNT
-    required = ("name",)
+    needed = ("name",)
 
 
 class AccountFilters(RecordFilters):
@@ -51,7 +52,10 @@ class AccountFilters(RecordFilters):
     name = KeyOf("name_key", function="name_key", help_text="Of this name, whatever its case.")
     domain = KeyOf("domain_key", function="domain_key", help_text="With a website at this domain.")
     linkedin_url = KeyOf("linkedin_key", function="linkedin_key", help_text="Of this LinkedIn page.")
-    q = Piece("name_key", help_text="The name has these characters, three at least.")
+    q = Search(
+        "name_key",
+        help_text="The name has these characters; one or two: begins with them; a whole domain or phone: has it.",
+    )
 
 
 class AccountViewSet(RecordViewSet):
@@ -89,7 +93,11 @@ class ContactFilters(RecordFilters):
         help_text="Of this person, by either address.",
     )
     linkedin_url = KeyOf("linkedin_key", function="linkedin_key", help_text="Of this profile, however it is written.")
-    q = Piece("search", help_text="Name or email has these characters, three at least.")
+    q = Search(
+        "search",
+        help_text="Name or email has these characters; one or two: begins with them; a whole address or phone number:"
+        " has it, however it is written.",
+    )
 
 
 class ContactViewSet(RecordViewSet):
@@ -99,3 +107,8 @@ class ContactViewSet(RecordViewSet):
     model = Contact
     serializer_class = ContactSerializer
     filterset_class = ContactFilters
+    computed = DO_NOT_CONTACT
+
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """Who of them is not to be contacted."""
+        add_do_not_contact("contact", rows)

@@ -46,7 +46,7 @@ class OpportunitySerializer(RecordSerializer):
         "next_step_due_date": "next_step_due",
     }
     writable = OPPORTUNITY
-    required = ("name", "account_id")
+    needed = ("name", "account_id")
     state = "stage"
     placed = PLACED
     refused: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -90,7 +90,7 @@ class ContractSerializer(RecordSerializer):
         "subscription_end_date": "end_date",
     }
     writable = CONTRACT
-    required = ("name", "account_id")
+    needed = ("name", "account_id")
 
 
 class ContractFilters(RecordFilters):

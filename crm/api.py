@@ -6,7 +6,10 @@ from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.defaults import bad_request as refuse_request
+from django.views.defaults import server_error
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
@@ -19,6 +22,7 @@ from contracts import api_moves as opportunity_moves
 from contracts.api import ContractViewSet, OpportunityViewSet
 from crm.activities.api import ActivityViewSet
 from crm.activities.api_suppressions import SuppressionViewSet
+from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.views import ApiView, RecordViewSet
 from crm.people.api import UserViewSet
 from leads import api_moves as lead_moves
@@ -38,6 +42,18 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
 )
 for resource in RESOURCES:
     router.register(resource.resource, resource, basename=resource.resource)
+
+
+def answer_fault(request: Any) -> HttpResponseBase:
+    """Django's handler of a fault: of one outside the API's views it says the same as of one within."""
+    return plain_answer(fault()) if request.path.startswith("/api/") else server_error(request)
+
+
+def answer_bad_request(request: Any, exception: Exception) -> HttpResponseBase:
+    """Django's handler of a request that it refuses itself, as one for a host that is not ours."""
+    if request.path.startswith("/api/"):
+        return plain_answer(bad_request("invalid", "The request will not do."))
+    return refuse_request(request, exception)
 
 
 class DescriptionJson(OpenApiJsonRenderer):
@@ -62,7 +78,7 @@ class Nothing(ApiView):
 
     permission_classes = [AllowAny]
     authentication_classes = []
-    schema = None  # it is no address
+    schema = None  # type: ignore[assignment]  # it is no address
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         """Whatever the method."""
@@ -88,7 +104,7 @@ class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """The page, or its script."""
-        answer: Response = super().get(request, *args, **kwargs)
+        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         return answer
 
 

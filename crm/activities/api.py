@@ -39,7 +39,7 @@ class ActivitySerializer(RecordSerializer):
         "violation_of_id": "violation_of",
     }
     writable = SENT
-    required = ("kind", "happened_at")
+    needed = ("kind", "happened_at")
 
     def judge(self, values: dict[str, Any]) -> Iterable[Flaw]:
         """What is to come is no touch; the outcome is one of its kind; others' touches are logged by who may."""

@@ -83,7 +83,7 @@ class SuppressionSerializer(RecordSerializer):
         ).split()
     }
     writable: ClassVar[Collection[str]] = ("reason", "note", "since")
-    required: ClassVar[Collection[str]] = ("reason",)
+    needed: ClassVar[Collection[str]] = ("reason",)
 
 
 class SuppressionViewSet(RecordViewSet):

@@ -47,7 +47,7 @@ class UserSerializer(RecordSerializer):
         "is_active": "is_active",
     }
     writable = SENT
-    required = ("email", "role")
+    needed = ("email", "role")
     refused: ClassVar[Mapping[str, tuple[str, str]]] = {
         "is_active": ("deactivate", "Access is taken by POST /api/v1/users/{id}/deactivate/, given by …/reactivate/."),
         "is_service": ("read_only", "“is_service” is set when a user is made."),

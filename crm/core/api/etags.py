@@ -52,7 +52,9 @@ def condition(request: Request, header: str) -> Condition | None:
         return None
     if given.strip() == "*":
         return Condition(any=True)
-    tags, weak, place = [], [], 0
+    tags: list[str] = []
+    weak: list[str] = []
+    place = 0
     while place < len(given):
         found = TAGS.match(given, place)
         if found is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import models
 from rest_framework import serializers
@@ -20,14 +20,14 @@ else:
 class RecordSerializer(Serializer):
     """The fields of one kind of record by their names in the API.
 
-    `names` maps a name to the column, `writable` says which may be sent, `required` which must be in a new record,
+    `names` maps a name to the column, `writable` says which may be sent, `needed` which must be in a new record,
     `placed` which may be sent beside `state` when a new record is placed in a status, `refused` why one may not.
     """
 
     model: ClassVar[type[models.Model]]
     names: ClassVar[Mapping[str, str]]
     writable: ClassVar[Collection[str]] = ()
-    required: ClassVar[Collection[str]] = ()
+    needed: ClassVar[Collection[str]] = ()
     state: ClassVar[str] = ""
     placed: ClassVar[Collection[str]] = ()
     refused: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -38,7 +38,7 @@ class RecordSerializer(Serializer):
                 self.model._meta.get_field(column),  # type: ignore[arg-type]
                 name=name,
                 read_only=name not in self.sendable(),
-                required=name in type(self).required and self.instance is None,
+                required=name in type(self).needed and self.instance is None,
             )
             for name, column in self.names.items()
         }
@@ -133,4 +133,4 @@ class RecordSerializer(Serializer):
 
 def writable_columns(serializer: RecordSerializer) -> Iterable[tuple[str, Column]]:
     """The fields of a serializer that a body may hold."""
-    return ((name, field) for name, field in serializer.fields.items() if not field.read_only)
+    return ((name, cast("Column", field)) for name, field in serializer.fields.items() if not field.read_only)
