@@ -12,3 +12,5 @@ urlpatterns = [
     path("admin/", site.urls),
     path("api/", include("crm.api")),
 ]
+handler400 = "crm.api.answer_bad_request"
+handler500 = "crm.api.answer_fault"

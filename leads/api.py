@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from accounts.models import source_choices
-from crm.core.api.queries import KeyOf, Piece, RecordFilters, RecordId, Words
+from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
+from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
@@ -69,7 +70,11 @@ class LeadFilters(RecordFilters):
     linkedin_url = KeyOf("linkedin_key", function="linkedin_key", help_text="Of this profile, however it is written.")
     converted_account_id = RecordId("converted_account_id", help_text="Converted into this account.")
     converted_opportunity_id = RecordId("converted_opportunity_id", help_text="Converted into this opportunity.")
-    q = Piece("search", help_text="Name, company or email has these characters, three at least.")
+    q = Search(
+        "search",
+        help_text="Name, company, email or domain has these characters; one or two: begins with them; a whole address"
+        " or phone number: has it, however it is written.",
+    )
 
 
 class LeadViewSet(RecordViewSet):
@@ -79,6 +84,11 @@ class LeadViewSet(RecordViewSet):
     model = Lead
     serializer_class = LeadSerializer
     filterset_class = LeadFilters
+    computed = DO_NOT_CONTACT
+
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """Who of them is not to be contacted."""
+        add_do_not_contact("lead", rows)
 
     def keep(self, record: Any, *, at: datetime, state: str | None) -> Any:
         """Store a new lead; without an owner it goes to whose turn it is by the handbook's rules (L6)."""

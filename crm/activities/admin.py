@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,14 +12,12 @@ from django.utils import timezone
 
 from crm.activities import admin_suppressions as admin_suppressions
 from crm.activities.models import Activity, kind_choices, outcome_choices
+from crm.activities.rules import CLOCK_DRIFT
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.admin_edit import RecordForm
 from crm.core.admin_list import OneFilter, OwnerFilter, pick
 from crm.core.display import plain_text
 from crm.site import site
-
-# A clock that runs a little ahead of the server's is no reason to refuse what has just happened.
-CLOCK_DRIFT = timedelta(minutes=2)
 
 
 class ByFilter(OwnerFilter):

@@ -6,6 +6,7 @@ the body is stored first, in memory while it is small and else in a file without
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -29,7 +30,7 @@ class SpoolChunkedBodies:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH") or ""
         if length.isdecimal() and int(length) > self.limit:
-            return self.refuse(start_response)
+            return self.refuse(environ, start_response)
         # Only a server that ends the stream itself may be read to its end; with any other that would wait forever.
         if length or not environ.get("wsgi.input_terminated") or not environ.get("HTTP_TRANSFER_ENCODING"):
             return self.application(environ, start_response)
@@ -38,7 +39,7 @@ class SpoolChunkedBodies:
             size = self.store(environ["wsgi.input"], body)
         except TooLarge:
             body.close()
-            return self.refuse(start_response)
+            return self.refuse(environ, start_response)
         except BaseException:
             body.close()
             raise
@@ -57,13 +58,19 @@ class SpoolChunkedBodies:
             body.write(piece)
         return size
 
-    def refuse(self, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """413, and the connection is given up: nobody reads the rest of the body."""
-        text = f"The request is larger than {self.limit // 1024 // 1024} MB: send it in parts.\n".encode()
+    def refuse(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """413, and the connection is given up: nobody reads the rest of the body. To programs in the API's shape."""
+        words = f"The request is larger than {self.limit // 1024 // 1024} MB: send it in parts."
+        text, kind = f"{words}\n".encode(), "text/plain; charset=utf-8"
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            # Not above: it needs the settings, and this module is there before they are.
+            from crm.core.api.problems import MEDIA_TYPE, Problem
+
+            text, kind = json.dumps(Problem(413, "too_large", words).as_json()).encode(), MEDIA_TYPE
         start_response(
             "413 Content Too Large",
             [
-                ("Content-Type", "text/plain; charset=utf-8"),
+                ("Content-Type", kind),
                 ("Content-Length", str(len(text))),
                 ("Content-Security-Policy", "default-src 'none'"),
                 ("Connection", "close"),

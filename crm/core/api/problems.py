@@ -13,11 +13,13 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelError
+from django.core.signals import got_request_exception
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, UnreadablePostError
 from django.http.request import RawPostDataException
+from django.utils.log import log_response
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -115,23 +117,35 @@ def problem_of(error: Exception) -> Problem | None:
         return invalid(_model_flaws(error))
     if isinstance(error, exceptions.APIException):
         return _framework_problem(error)
-    if isinstance(error, RawPostDataException):
+    if isinstance(error, RawPostDataException | UnreadablePostError):
         return bad_request("incomplete", "The request's body could not be read to its end.")
+    if isinstance(error, SuspiciousOperation):
+        return bad_request("invalid", "The request will not do.")
     if isinstance(error, DatabaseError | InterfaceError):
         return _database_problem(error)
     return None
 
 
-def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Django REST framework's exception handler."""
-    problem = problem_of(error)
-    if problem is None:
-        return None
-    return Response(problem.as_json(), status=problem.status, headers=problem.headers, content_type=MEDIA_TYPE)
+def fault() -> Problem:
+    """500: a fault of ours, without its insides."""
+    return Problem(500, "error", "Something went wrong here, and has been logged. Nothing of the request was stored.")
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response:
+    """Django REST framework's exception handler; a fault is logged as Django does it, and answered in shape."""
+    found = problem_of(error)
+    problem = found or fault()
+    answer = Response(problem.as_json(), status=problem.status, headers=problem.headers, content_type=MEDIA_TYPE)
+    if found is None:
+        request = getattr(context.get("request"), "_request", None)
+        got_request_exception.send(sender=None, request=request)
+        path = getattr(request, "path", "")
+        log_response("%s: %s", "Internal Server Error", path, response=answer, request=request, exception=error)
+    return answer
 
 
 def plain_answer(problem: Problem) -> HttpResponse:
-    """The same where no view of the API answers: an error before, or a fault within one."""
+    """The same where no view of the API answers: an error before one, or a fault outside."""
     body = orjson.dumps(problem.as_json())
     return HttpResponse(body, status=problem.status, headers=problem.headers, content_type=MEDIA_TYPE)
 

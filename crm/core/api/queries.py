@@ -20,6 +20,7 @@ from crm.core.text import whole_number
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 LARGEST_ID = 2**63 - 1
 RESERVED = ("cursor", "limit", "ordering", "fields")
+EXPAND, COMPUTED = "expand", "computed"
 NOBODY = "null"
 SHORTEST_SEARCH = 3
 
@@ -47,7 +48,7 @@ class RecordId(django_filters.Filter):
             return qs
         if value == NOBODY:
             return qs.filter(**{f"{self.field_name}__isnull": True})
-        return qs.filter(**{self.field_name: value})
+        return qs.filter(**{str(self.field_name): value})
 
 
 class InstantField(forms.Field):
@@ -157,7 +158,7 @@ class KeyOf(django_filters.Filter):
 
 
 class Piece(django_filters.Filter):
-    """Records whose name (and for people email and company) has these characters anywhere in it."""
+    """Records whose name has these characters anywhere in it."""
 
     field_class = forms.CharField
 
@@ -168,11 +169,23 @@ class Piece(django_filters.Filter):
         return qs.filter(**{f"{self.field_name}__contains": value.lower()}) if value else qs
 
 
+class Search(django_filters.Filter):
+    """Records that the search of their list would find for this term."""
+
+    field_class = forms.CharField
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        return qs.search(value) if value else qs
+
+
 class RecordFilters(django_filters.FilterSet):
     """What every kind of record is filtered by; a resource adds the columns it has an index for."""
 
-    created_since = Since("created_at", help_text="Created at this time or later.")
-    updated_since = Since("updated_at", help_text="Last changed at this time or later.")
+    updated_since = Since(
+        "updated_at",
+        help_text="Last changed at this time or later. A change shows when it is whole: to miss none, ask from a few"
+        " minutes before your last time, and let version say what you have.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,7 @@ class Query:
     limit: int
     fields: Sequence[str]
     cursor: str
+    expand: bool = False
 
 
 class Reading:
@@ -196,10 +210,19 @@ class Reading:
         columns: Mapping[str, str],
         filterset: type[django_filters.FilterSet],
         orderings: Mapping[str, Sequence[str]] | None = None,
+        *,
+        computes: bool = False,
     ) -> None:
         self.columns = dict(columns)
         self.filterset = filterset
-        self.orderings = {"id": ("id",), "-id": ("-id",), **(orderings or {})}
+        self.orderings = {
+            "id": ("id",),
+            "-id": ("-id",),
+            "updated_at": ("updated_at", "id"),
+            "-updated_at": ("-updated_at", "-id"),
+            **(orderings or {}),
+        }
+        self.reserved = (*RESERVED, EXPAND) if computes else RESERVED
 
     def query(self, params: Any) -> Query:
         """Read a list's parameters.
@@ -207,15 +230,23 @@ class Reading:
         Raises:
             Problem: 400 with each parameter that is unknown, repeated or wrong.
         """
-        self.refuse_unknown(params, {*self.filterset.base_filters, *RESERVED})
+        self.refuse_unknown(params, {*self.filterset.base_filters, *self.reserved})
         ordering = params.get("ordering") or self.DEFAULT
         if ordering not in self.orderings:
             raise _wrong("ordering", "unknown_ordering", f"“{ordering}” is no ordering: {', '.join(self.orderings)}.")
         limit = whole_number(params.get("limit", str(DEFAULT_PAGE)))
         if limit is None or not 1 <= limit <= LARGEST_PAGE:
             raise _wrong("limit", "invalid_limit", f"A page has from 1 to {LARGEST_PAGE:,} records.")
-        filters = {name: params[name] for name in params if name not in RESERVED}
-        return Query(filters, ordering, limit, self.chosen(params), params.get("cursor", ""))
+        filters = {name: params[name] for name in params if name not in self.reserved}
+        expand = self.expanded(params)
+        return Query(filters, ordering, limit, self.chosen(params), params.get("cursor", ""), expand)
+
+    def expanded(self, params: Any) -> bool:
+        """Whether what is computed was asked for."""
+        asked = params.get(EXPAND, "")
+        if asked not in ("", COMPUTED):
+            raise _wrong(EXPAND, "unknown_expand", f"“{asked}” is nothing to expand: {COMPUTED}.")
+        return bool(asked)
 
     def chosen(self, params: Any) -> list[str]:
         """The fields that were asked for: all, or those in `fields`, and always id and version."""

@@ -89,14 +89,20 @@ class RecordSchema(AutoSchema):
         elif action == "retrieve":
             found += [
                 _query("fields", "Only these fields, between commas; id and version always."),
+                *self._expand(),
                 _header("If-None-Match", "The ETag you have: 304 if it is still the record's."),
             ]
         elif action in ("partial_update", "destroy"):
             found.append(_header("If-Match", "The ETag you read: 412 if the record was changed since."))
         return found
 
+    def _expand(self) -> list[dict[str, Any]]:
+        names = ", ".join(getattr(self.view, "computed", {}))
+        text = f"Add what is computed: {names}. It changes without the record's version, so there is no ETag."
+        return [_query("expand", text, {"type": "string", "enum": ["computed"]})] if names else []
+
     def _list_parameters(self) -> list[Any]:
-        reading = self.view.reading
+        reading = self.view.reading  # type: ignore[attr-defined]
         filters = reading.filterset.base_filters
         return [
             *(_query(name, str(one.extra.get("help_text") or one.label or "")) for name, one in filters.items()),
@@ -104,6 +110,7 @@ class RecordSchema(AutoSchema):
                 "ordering", "By id, the newest first unless said.", {"type": "string", "enum": [*reading.orderings]}
             ),
             _query("fields", "Only these fields, between commas; id and version always."),
+            *self._expand(),
             _query("limit", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
             _query("cursor", "next_cursor of the page before; for the same filters and ordering."),
         ]
@@ -121,6 +128,8 @@ class RecordSchema(AutoSchema):
             return None
         self.registry_problem()
         action, answers = getattr(self.view, "action", None), operation["responses"]
+        if action in ("list", "retrieve") and getattr(self.view, "computed", {}):
+            self._add_computed(answers["200"])
         if action == "list":
             answers["200"] = self._page(answers.get("200", {}))
         elif action == "destroy" and not answers.get("204"):
@@ -137,6 +146,11 @@ class RecordSchema(AutoSchema):
             answers[str(number)] = {"description": WORDS[number], "content": problem}
         return operation
 
+    def _add_computed(self, answer: dict[str, Any]) -> None:
+        for content in answer["content"].values():
+            more = {"type": "object", "properties": dict(self.view.computed)}
+            content["schema"] = {"allOf": [content["schema"], more]}
+
     def _page(self, answer: dict[str, Any]) -> dict[str, Any]:
         item = answer.get("content", {}).get("application/json", {}).get("schema", {"type": "object"})
         page = {
@@ -152,7 +166,7 @@ class RecordSchema(AutoSchema):
 
     def registry_problem(self) -> None:
         """Name the one shape of errors once."""
-        component = ResolvedComponent(
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
             name="Problem", type=ResolvedComponent.SCHEMA, schema=PROBLEM, object=OpenApiTypes.OBJECT
         )
         if component not in self.registry:
@@ -167,11 +181,14 @@ class ColumnSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         """As JSON Schema."""
-        return dict(column_schema(self.target.column, direction))
+        found = dict(column_schema(self.target.column, direction))
+        if self.target.column.null and not self.target.allow_null:
+            found["type"] = [found["type"], "null"]  # the generator says it only of what may be sent
+        return found
 
 
 def column_schema(column: Any, direction: str) -> dict[str, Any]:
-    """What a column holds, as JSON Schema."""
+    """What a column holds when it is not null, as JSON Schema."""
     found: dict[str, Any]
     if isinstance(column, models.ForeignKey):
         found = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
@@ -189,8 +206,6 @@ def column_schema(column: Any, direction: str) -> dict[str, Any]:
             found["maxLength"] = column.max_length
         if column.flatchoices and direction == "request":
             found["enum"] = [*([""] if column.blank else []), *(key for key, _ in column.flatchoices if key)]
-    if column.null:
-        found["type"] = [found["type"], "null"]
     return found
 
 

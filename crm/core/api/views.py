@@ -104,6 +104,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
     orderings: ClassVar[Mapping[str, Sequence[str]]] = {}
     lookup_value_regex = "[^/]+"
     may_be_deleted: ClassVar[bool] = True
+    # What `expand=computed` adds to each record, as JSON Schema; `compute` fills it in.
+    computed: ClassVar[Mapping[str, Any]] = {}
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -112,16 +114,21 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """How the resource may be listed."""
         kind = type(self)
         if "_reading" not in kind.__dict__:
-            kind._reading = Reading(self.serializer_class.columns(), self.filterset_class, self.orderings)  # type: ignore[attr-defined]
+            kind._reading = Reading(  # type: ignore[attr-defined]
+                self.serializer_class.columns(), self.filterset_class, self.orderings, computes=bool(self.computed)
+            )
         found: Reading = kind.__dict__["_reading"]
         return found
 
     def rows(self) -> models.QuerySet[Any]:
         """The records there are."""
-        return self.model._base_manager.all()
+        return self.model._default_manager.all()
 
     def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """Add to a page's records what is computed for them: asked once, for all of them."""
+        """Add to a page's records what belongs to them in other tables: asked once, for all of them."""
+
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """Add what is computed for them: it changes without their version, so no ETag vouches for it."""
 
     def list(self, request: Request) -> Response:
         """A page, and the cursor of the next one."""
@@ -144,6 +151,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
             following = make_cursor(bound_to, [last[column] for column in ordered_by])
         page = [dict(zip(query.fields, row, strict=False)) for row in found]
         self.decorate(page)
+        if query.expand:
+            self.compute(page)
         return Response({"results": page, "next": self.next_address(following), "next_cursor": following})
 
     def next_address(self, cursor: str | None) -> str | None:
@@ -157,9 +166,13 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def retrieve(self, request: Request, pk: str) -> Response:
         """One record; 304 when the reader has this version already."""
         self.see()
-        self.reading.refuse_unknown(request.query_params, {"fields"})
-        known = condition(request, "If-None-Match")
-        row = self.one(record_id(pk), self.reading.chosen(request.query_params))
+        params, reading = request.query_params, self.reading
+        reading.refuse_unknown(params, {"fields", *({"expand"} & set(reading.reserved))})
+        known, expand = condition(request, "If-None-Match"), reading.expanded(params)
+        row = self.one(record_id(pk), reading.chosen(params))
+        if expand:
+            self.compute([row])
+            return Response(row)
         headers = {"ETag": etag(row["id"], row["version"])}
         if known is not None and known.knows(row["id"], row["version"]):
             return Response(None, status=304, headers=headers)
