@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Func, IntegerField, TextField, Value
-from django.db.models.functions import Cast, Concat
 from rest_framework.exceptions import Throttled
 
 MINUTE = timedelta(minutes=1)
@@ -55,12 +53,6 @@ class KeyRate:
         """Raises Throttled, answered as 429 with Retry-After, once the limit is passed."""
         if self.count > self.limit:
             raise Throttled(wait=self.seconds)
-
-
-def counted_use(at: datetime) -> Func:
-    """Within the query that reads a key: count this use of it, and give how many there were in this minute."""
-    subject = Concat(Value("key:"), Cast(F("pk"), TextField()), output_field=TextField())
-    return Func(subject, Value(minute_of(at)), function="sync_count_use", output_field=IntegerField())
 
 
 def count_failure(address: str, *, at: datetime) -> None:
