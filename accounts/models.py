@@ -111,7 +111,7 @@ class Account(Record):
             ),
         ]
         indexes = [
-            models.Index(fields=["name_key"], name="accounts_account_by_name"),
+            models.Index(fields=["updated_at", "id"], name="accounts_account_by_change"),
             first_letters("name_key", "accounts_account_name_begins"),
             GinIndex(OpClass(models.F("name_key"), name="gin_trgm_ops"), name="accounts_account_like_name"),
             models.Index(fields=["domain_key"], name="accounts_account_by_domain"),
@@ -191,8 +191,8 @@ class Contact(Record):
             ),
         ]
         indexes = [
-            models.Index(fields=["email_key"], name="accounts_contact_by_email"),
-            models.Index(fields=["personal_email_key"], name="accounts_contact_by_personal"),
+            models.Index(fields=["updated_at", "id"], name="accounts_contact_by_change"),
+            models.Index(fields=["lead_source", "-id"], name="accounts_contact_by_source"),
             models.Index(fields=["linkedin_key"], name="accounts_contact_by_linkedin"),
             models.Index(fields=["phone_key"], name="accounts_contact_by_phone"),
             models.Index(fields=["mobile_key"], name="accounts_contact_by_mobile"),

@@ -92,6 +92,8 @@ class Opportunity(OpportunityFlow):
             models.Index(fields=["stage", "-id"], name="contracts_opp_by_stage"),
             models.Index(fields=["owner", "-id"], name="contracts_opp_by_owner"),
             models.Index(fields=["close_on", "id"], name="contracts_opp_by_close"),
+            models.Index(fields=["lead_source", "-id"], name="contracts_opp_by_source"),
+            models.Index(fields=["updated_at", "id"], name="contracts_opp_by_change"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_opp_like_name"),
         ]
         triggers = [*tracked(), *guarded("stage")]
@@ -193,6 +195,7 @@ class Contract(Record):
         ]
         indexes = [
             models.Index(fields=["-effective_date", "-id"], name="contracts_contract_by_start"),
+            models.Index(fields=["updated_at", "id"], name="contracts_contract_by_change"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_contract_like_name"),
         ]
         triggers = tracked()

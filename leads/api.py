@@ -58,12 +58,19 @@ class LeadSerializer(RecordSerializer):
     }
 
 
+class InQueue(RecordId):
+    """Leads that nobody owns and that wait in a team's queue; `null`: in none."""
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        return super().filter(qs, value) if value is None else super().filter(qs, value).filter(owner__isnull=True)
+
+
 class LeadFilters(RecordFilters):
     """What leads are found by."""
 
     lead_status = Words("status", lambda: Status.choices, help_text="One or more statuses, between commas.")
     owner_id = RecordId("owner_id", help_text="Whose they are; null: nobody's.")
-    queue_id = RecordId("queue_id", help_text="Unowned ones that wait in this team's queue.")
+    queue_id = InQueue("queue_id", help_text="Unowned ones that wait in this team's queue; null: in none.")
     lead_source = Words("lead_source", source_choices, help_text="One or more sources, between commas.")
     rating = Words("rating", rating_choices, help_text="One or more ratings, between commas.")
     email = KeyOf("email_key", function="email_key", help_text="Of this person, however the address is written.")

@@ -209,7 +209,7 @@ class Lead(LeadFlow):
             models.Index(fields=["queue", "-id"], name="leads_lead_in_queue", condition=Q(owner__isnull=True)),
             models.Index(fields=["lead_source", "-id"], name="leads_lead_by_source"),
             models.Index(fields=["rating", "-id"], name="leads_lead_by_rating"),
-            models.Index(fields=["email_key"], name="leads_lead_by_email"),
+            models.Index(fields=["updated_at", "id"], name="leads_lead_by_change"),
             models.Index(fields=["linkedin_key"], name="leads_lead_by_linkedin"),
             models.Index(fields=["meeting_at"], name="leads_lead_by_meeting", condition=Q(status="meeting_scheduled")),
             models.Index(fields=["come_back_on"], name="leads_lead_by_come_back", condition=Q(status="closed_nurture")),

@@ -86,6 +86,10 @@ class Activity(Record):
         indexes = [
             models.Index(fields=["lead", "-happened_at"], name="activities_touch_of_lead"),
             models.Index(fields=["opportunity", "-happened_at"], name="activities_touch_of_opp"),
+            models.Index(fields=["kind", "-id"], name="activities_touch_by_kind"),
+            models.Index(fields=["outcome", "-id"], name="activities_touch_by_outcome"),
+            models.Index(fields=["happened_at", "id"], name="activities_touch_by_time"),
+            models.Index(fields=["updated_at", "id"], name="activities_touch_by_change"),
             models.Index(
                 fields=["id"],
                 name="activities_touch_untold",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -63,6 +64,8 @@ def test_it_refuses_too_large_a_body_before_or_while_it_comes() -> None:
     status, text = ask(b"x" * (LIMIT + 1), **CHUNKED)
     assert status == "413 Content Too Large"
     assert text == "The request is larger than 3 MB: send it in parts.\n"
+    status, text = ask(b"", CONTENT_LENGTH=str(LIMIT + 1), PATH_INFO="/api/v1/leads/")
+    assert (status, json.loads(text)["code"]) == ("413 Content Too Large", "too_large")
 
 
 @pytest.fixture
