@@ -6,6 +6,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from crm.core.records import Record
 from crm.core.text import Line
@@ -69,7 +70,7 @@ class ImportRun(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.system.capitalize()} import of {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.system.capitalize()} import of {timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
 
 
 class HeldRowQuerySet(models.QuerySet["HeldRow"]):

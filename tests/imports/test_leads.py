@@ -240,3 +240,9 @@ def test_one_linkedin_url_is_one_person(tmp_path: Path) -> None:
     report = bring_in(tmp_path)
     assert codes(report) == ["likely_duplicate", "likely_duplicate"]
     assert Lead.objects.count() == 2
+
+
+def test_lines_of_text_end_as_those_that_people_enter_here(tmp_path: Path) -> None:
+    write(tmp_path, "Lead", lead(1, Description="one\r\ntwo\rthree"))
+    bring_in(tmp_path)
+    assert Lead.objects.get().description == "one\ntwo\nthree"

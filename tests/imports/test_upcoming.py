@@ -10,6 +10,8 @@ import pytest
 
 from crm.activities.models import Activity, NextTouch
 from crm.activities.suppressing import suppress
+from crm.history.models import Transaction
+from crm.history.revert import revert
 from crm.people.models import User
 from leads.models import Lead
 from leads.working import clear_touch, plan_touch
@@ -133,6 +135,16 @@ def test_moved_there_it_is_moved_here_and_over_it_is_a_touch(folder: Path) -> No
     assert counts(bring_in(folder, at=datetime(2026, 4, 3, tzinfo=UTC)), "Event") == {"read": 1, "updated": 1}
     touch = Activity.objects.get()
     assert (touch.kind, touch.happened_at) == ("meeting", datetime(2026, 4, 2, 17, tzinfo=UTC))
+
+
+def test_brought_in_anew_after_an_undo_a_meeting_still_follows_its_event(folder: Path, root: User) -> None:
+    write(folder, "Event", event(1, **LATER, WhoId=id_of("Lead", 2)))
+    bring_in(folder)
+    revert(Transaction.objects.latest("id"), actor=root, at=NOW, via="admin")
+    bring_in(folder)
+    write(folder, "Event", event(1, **LATER | {"StartDateTime": "2026-04-09T17:00:00.000+0000"}, WhoId=id_of("Lead", 2)))
+    bring_in(folder)
+    assert Lead.objects.get(status="meeting_scheduled").meeting_at == datetime(2026, 4, 9, 17, tzinfo=UTC)
 
 
 def test_a_lead_in_another_status_gets_no_meeting(folder: Path) -> None:

@@ -60,6 +60,8 @@ class Layout:
         self.fields = {f.attname: f for f in kind.model._meta.concrete_fields}
         named = self._named()
         self.links = self._linked()
+        # Asked for with every row.
+        self.sources = self._leading()
         self.derived = kind.derived
         derived = kind.derived.columns if kind.derived else ()
         self.targets = [*named, *(w.column for name, w in kind.words.items() if name in self.place), *derived]
@@ -105,8 +107,7 @@ class Layout:
                 found.setdefault(link.column, link)
         return list(found.values())
 
-    @property
-    def sources(self) -> list[tuple[str, list[Link]]]:
+    def _leading(self) -> list[tuple[str, list[Link]]]:
         """The columns that lead elsewhere, each with the links that it may be."""
         names = dict.fromkeys(link.source for link in self.links)
         return [(name, [link for link in self.links if link.source == name]) for name in names]

@@ -90,6 +90,12 @@ class Around:
             self.known[name, word] = found
         return self.known[name, word]
 
+    def label(self, place: str, key: str) -> str:
+        """What people read for one of our keys; remembered, because it is asked for with every row."""
+        if (place, key) not in self.known:
+            self.known[place, key] = self.book.label(place, key)
+        return self.known[place, key] or key
+
 
 @dataclass(slots=True)
 class Reading:

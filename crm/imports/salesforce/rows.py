@@ -114,6 +114,9 @@ class RowMapper:
                 continue
             if not cell.isascii():
                 cell = unicodedata.normalize("NFC", cell)
+            if "\r" in cell:
+                # Lines end as forms and the API store them: an edit here would differ from the file otherwise.
+                cell = cell.replace("\r\n", "\n").replace("\r", "\n")
             try:
                 value = plain.read(cell)
             except Bad as bad:

@@ -43,7 +43,7 @@ def read_task(cell: Cell, around: Around) -> Reading:
     day = _day(cell("ActivityDate"), "ActivityDate", read)
     if not _is_done(cell, around, read):
         due = f" by {day.isoformat()}" if day else ""
-        planned = f" ({around.book.label('touch.kinds', kind)})"
+        planned = f" ({around.label('touch.kinds', kind)})"
         _announce(read, around, f"To do{due}{planned}:", cell)
         read.values["is_open"] = "t"
         if day:
@@ -71,7 +71,7 @@ def read_event(cell: Cell, around: Around) -> Reading:
     if starts is None and (day := _day(cell("ActivityDate"), "ActivityDate", read)):
         starts = datetime.combine(day, time(), around.book.zone)
     if starts is not None and starts > around.at:
-        label = around.book.label("touch.kinds", kind)
+        label = around.label("touch.kinds", kind)
         _announce(read, around, f"{label} planned for {starts.astimezone(around.book.zone):%Y-%m-%d %H:%M}:", cell)
         read.values |= {"starts_at": starts.isoformat(), "is_open": "t"}
         return read
@@ -131,7 +131,7 @@ def _mapped(cell: Cell, name: str, around: Around, read: Reading, *, tell: bool 
         read.kept[name] = word
         if tell:
             read.flags.append(unmapped(name, word))
-    elif word and around.book.label("touch.kinds", ours or "").casefold() != word.casefold():
+    elif word and around.label("touch.kinds", ours or "").casefold() != word.casefold():
         read.kept[name] = word
     return ours or ""
 
@@ -164,11 +164,11 @@ def _outcome(cell: Cell, kind: str, around: Around, read: Reading) -> str:
         if ours is None:
             read.flags.append(unmapped(name, word))
         elif not _fits(ours, kind, around):
-            said = f"{name} “{word[:80]}” cannot come of a {around.book.label('touch.kinds', kind).lower()}"
+            said = f"{name} “{word[:80]}” cannot come of a {around.label('touch.kinds', kind).lower()}"
             read.flags.append(("outcome_not_of_kind", f"{said}: kept with the record."))
         elif not found:
             found = ours
-            if around.book.label("touch.outcomes", ours).casefold() == word.casefold():
+            if around.label("touch.outcomes", ours).casefold() == word.casefold():
                 continue
         read.kept[name] = word
     return found

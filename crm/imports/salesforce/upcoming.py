@@ -130,7 +130,7 @@ def plan_meetings(cursor: Any, layout: Layout, file: str, report: Report) -> Non
             RETURNING l.id, m.external_id, m.starts_at)
         INSERT INTO sync_externalid (object, system, value, record_id, seen)
         SELECT '{MEETING}', '{SYSTEM}', external_id, id, jsonb_build_object('at', starts_at) FROM met
-        ON CONFLICT (object, system, value) DO UPDATE SET seen = EXCLUDED.seen
+        ON CONFLICT (object, system, value) DO UPDATE SET seen = EXCLUDED.seen, record_id = EXCLUDED.record_id
         """
     )
     drop(cursor, "import_meetings")
