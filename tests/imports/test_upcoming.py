@@ -142,7 +142,9 @@ def test_brought_in_anew_after_an_undo_a_meeting_still_follows_its_event(folder:
     bring_in(folder)
     revert(Transaction.objects.latest("id"), actor=root, at=NOW, via="admin")
     bring_in(folder)
-    write(folder, "Event", event(1, **LATER | {"StartDateTime": "2026-04-09T17:00:00.000+0000"}, WhoId=id_of("Lead", 2)))
+    write(
+        folder, "Event", event(1, **LATER | {"StartDateTime": "2026-04-09T17:00:00.000+0000"}, WhoId=id_of("Lead", 2))
+    )
     bring_in(folder)
     assert Lead.objects.get(status="meeting_scheduled").meeting_at == datetime(2026, 4, 9, 17, tzinfo=UTC)
 
