@@ -22,10 +22,11 @@ from rest_framework.viewsets import ViewSetMixin
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
 from crm.core.api.etags import condition, etag
 from crm.core.api.parsing import body_of
-from crm.core.api.problems import Problem, bad_request
+from crm.core.api.problems import Flaw, Problem, bad_request, invalid
 from crm.core.api.queries import LARGEST_ID, Reading, RecordFilters
 from crm.core.api.schema import RecordSchema
 from crm.core.api.scopes import STANDARD, has_scope, require_scope
+from crm.core.api.selecting import Columns
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.writes import change_record, create_record, delete_record, stale_problem
 from crm.core.errors import Stale
@@ -143,7 +144,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         ordered_by = [column.removeprefix("-") for column in order]
         columns = [reading.columns[name] for name in query.fields]
         wanted = list(dict.fromkeys([*columns, *ordered_by]))
-        found = list(rows.order_by(*order).values_list(*wanted)[: query.limit + 1])
+        found = list(rows.order_by(*order).values_list(Columns(self.model, wanted))[: query.limit + 1])
         following = None
         if len(found) > query.limit:
             found.pop()
@@ -264,6 +265,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """Delete a record that nothing holds: 204."""
         self.no_query()
         known = condition(request, "If-Match")
+        if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
+            raise invalid(flaws)
         try:
             delete_record(self.model, record_id(pk), actor=self.actor, at=self.at, condition=known)
         except Stale as stale:
