@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection, models
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from crm.core.api.parsing import StrictJson
+from crm.core.api.problems import Problem
 from crm.history.models import Change
 from crm.people.models import User
 from leads.models import Lead
@@ -308,6 +312,37 @@ def test_addresses_that_are_not_there_are_said_in_the_same_shape(root: User, key
         assert answer.json()["status"] == status
     assert client.get("/api/v1/leads/", headers={"accept": "text/html"}).status_code == 406
     assert client.post("/api/v1/leads/", {"email": "x"}).status_code == 415
+
+
+def test_a_body_that_came_half_is_refused_though_it_could_be_read(alice: User, keyed: Keyed) -> None:
+    client, body = keyed(alice), b'{"email": "half@globex.example"}'
+    asked = RequestFactory().post("/", body, content_type="application/json")
+    asked.META["CONTENT_LENGTH"] = str(len(body) + 1)
+    with pytest.raises(Problem) as cut:
+        StrictJson().parse(io.BytesIO(body), parser_context={"request": asked})
+    assert (cut.value.status, cut.value.code) == (400, "incomplete")
+    packed = client.generic(
+        "POST", "/api/v1/leads/", gzip.compress(body), "application/json", headers={"content-encoding": "gzip"}
+    )
+    assert (packed.status_code, packed.headers["Content-Type"]) == (415, "application/problem+json")
+    assert not Lead.objects.filter(email="half@globex.example").exists()
+
+
+def test_what_a_delete_does_not_understand_deletes_nothing(mona: User, keyed: Keyed) -> None:
+    lead, client = make_lead(), keyed(mona)
+    for body, code in (({"if_version": 1}, "unknown_field"), (b"garbage{", "malformed")):
+        answer = send(client, "delete", f"/api/v1/leads/{lead.pk}/", body)
+        assert answer.status_code == 400
+        assert code in answer.content.decode()
+    assert Lead.objects.filter(pk=lead.pk).exists()
+
+
+def test_every_address_answers_options_alike_and_the_root_with_or_without_its_slash(root: User, keyed: Keyed) -> None:
+    client = keyed(root)
+    for address in ("leads/", f"leads/{make_lead().pk}/", "leads/1/moves/", ""):
+        answer = client.options(f"/api/v1/{address}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/problem+json")
+    assert client.get("/api/v1").json() == client.get("/api/v1/").json()
 
 
 def test_the_stage_is_placed_by_who_may(robot: User, keyed: Keyed) -> None:

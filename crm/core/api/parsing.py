@@ -12,6 +12,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid, pointer_to
+from crm.core.text import whole_number
 
 MOST_BYTES = 5 * 1024 * 1024
 
@@ -25,13 +26,19 @@ class StrictJson(BaseParser):
         """The body as Python values.
 
         Raises:
-            Problem: 400 `malformed` or `duplicate_name`, 413 `too_large`.
+            Problem: 400 `malformed`, `incomplete` or `duplicate_name`, 413 `too_large`, 415 for a coding.
         """
+        sent = parser_context["request"].META if parser_context else {}
+        if sent.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+            raise Problem(415, "unsupported_media_type", "Bodies are sent as they are: no Content-Encoding is taken.")
         limit = getattr(settings, "API_MOST_BYTES", MOST_BYTES)
         body = stream.read(limit + 1)
         if len(body) > limit:
             words = f"The body is larger than {limit // 1024:,} KB: send less at once."
             raise Problem(413, "too_large", words, headers={"Connection": "close"})
+        if len(body) < (whole_number(sent.get("CONTENT_LENGTH") or "0") or 0):
+            # What came by then may well be JSON: who was cut off cannot know what became of it.
+            raise bad_request("incomplete", "The connection ended before the body did. Nothing was stored.")
         try:
             # Strict about encodings and numbers; it would take the last of two equal names without a word.
             orjson.loads(body)
