@@ -33,7 +33,7 @@ class Columns(Expression):
                 raise ValueError(f"{name} is read by a converter")
             self.columns.append(str(field.column))
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         """The columns, each of its table."""
         quote = compiler.quote_name_unless_alias
         table = quote(self.table)
