@@ -23,7 +23,7 @@ from crm.core.errors import Refused
 from crm.core.labels import page_label
 from crm.core.permissions import may
 from crm.jobs.cells import line
-from crm.jobs.files import part_name
+from crm.jobs.files import KEPT_DAYS, part_name
 from crm.jobs.kinds import Row
 from crm.people.models import User
 
@@ -38,7 +38,7 @@ class Export(Operation):
     name = "export"
     label = "Export…"
     button = "Export"
-    hint = "A CSV file with every field. Who exported what is kept."
+    hint = f"A CSV file with every field, kept for {KEPT_DAYS} days. Who exported what stays on record."
     size = 2000
     undo = False
 

@@ -19,6 +19,7 @@ from crm.imports.parts import Part, kind_named
 from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.kinds import Kind
 from crm.imports.uploads import check_upload, name_of, remove_upload, store_upload
+from crm.jobs.files import KEPT_DAYS
 from crm.jobs.models import Job
 from crm.jobs.services import cancel_job, resume_job, start_job
 from crm.people.models import User
@@ -28,7 +29,6 @@ Stage = ImportRun.Stage
 LOOK, TRY, IMPORT, UNDO = "import_look", "import_try", "import", "import_undo"
 # A dry run is one transaction, so that links between files are followed: more rows than this would take too long.
 TRIED_AT_ONCE = 100_000
-KEPT_DAYS = 14
 # What is stored already and waits: more than this at once is somebody's mistake.
 OPEN = (Stage.LOOKING, Stage.CHOOSING, Stage.TRYING, Stage.TRIED)
 

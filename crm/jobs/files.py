@@ -13,6 +13,8 @@ from crm.jobs.models import Job, JobSlice
 
 BOM = "\ufeff"  # without it a spreadsheet takes UTF-8 for something older
 CHUNK = 64 * 1024
+KEPT_DAYS = 14  # what is uploaded or exported and not gone on with
+HEADER, REMOVED = "header", "header_of_removed"  # in a job's input: the names of its file's columns
 
 
 def part_name(job: Job, part: JobSlice) -> str:
@@ -22,12 +24,18 @@ def part_name(job: Job, part: JobSlice) -> str:
 
 def has_file(job: Job) -> bool:
     """Whether there is something to download."""
-    return "header" in job.input
+    return HEADER in job.input
+
+
+def is_whole(job: Job) -> bool:
+    """Whether every part of the file still lies in the storage: erasing a person removes those that name them."""
+    parts = JobSlice.objects.filter(job=job, output__isnull=False).values_list("input", flat=True)
+    return all(default_storage.exists(given.get("file") or "none") for given in parts.iterator(chunk_size=100))
 
 
 def export_file(job: Job) -> Iterator[bytes]:
     """The file that an export wrote: the names of its columns, and its parts in order."""
-    yield (BOM + _lines([job.input["header"]])).encode()
+    yield (BOM + _lines([job.input[HEADER]])).encode()
     parts = JobSlice.objects.filter(job=job, output__isnull=False).order_by("number")
     for given in parts.values_list("input", flat=True).iterator(chunk_size=100):
         with default_storage.open(given["file"]) as stored:

@@ -102,6 +102,7 @@ def show(request: HttpRequest, found: Job, *, problem: str = "", status: int = H
         "can_undo": not_undone is None,
         "undone_from": undone_from,
         "has_file": ended and files.has_file(found),
+        "file_removed": files.KEPT_DAYS if files.REMOVED in found.input else 0,
         "worker": worker_words(request) if found.unfinished and found.lease is None else "",
         "back": found.input.get("list", ""),
     }
@@ -149,6 +150,9 @@ def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     found = find(request, pk)
     if found.state not in ENDED or not files.has_file(found):
         raise Http404("This job has no file.")
+    if not files.is_whole(found):
+        gone = "The file is no longer there in full: a person in it was erased since. Export again."
+        return show(request, found, problem=gone, status=HTTPStatus.GONE)
     plural = str(found.input.get("plural", "records")).replace(" ", "-")
     return attachment(files.export_file(found), f"{plural}-{found.asked_at:%Y-%m-%d}-{found.pk}.csv")
 

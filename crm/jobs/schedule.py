@@ -13,6 +13,7 @@ FEED_SECONDS = 10
 JOBS_SECONDS = 10
 VIOLATIONS_SECONDS = 20
 UPLOADS_SECONDS = 6 * 60 * 60
+TIDY_SECONDS = 6 * 60 * 60
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -25,5 +26,6 @@ SCHEDULE = {
     "number the feed": every("crm.jobs.tasks.number_feed", FEED_SECONDS),
     "tell of violations": every("crm.activities.tasks.tell_violations", VIOLATIONS_SECONDS),
     "remove old uploads": every("crm.imports.tasks.remove_uploads", UPLOADS_SECONDS),
+    "tidy jobs": every("crm.jobs.tasks.tidy_jobs", TIDY_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }
