@@ -30,11 +30,15 @@ UNSTORABLE = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One verb for the selection: how many may make it once its facts are given (None: not counted), and why not."""
+    """One verb for the selection: how many may make it once its facts are given (None: not counted), and why not.
+
+    `barred` is why this person may not make it on so many at once.
+    """
 
     verb: Verb
     able: int | None
     refusals: Sequence[tuple[str, int]] = ()
+    barred: Refused | None = None
 
 
 class MoveRows(Operation):

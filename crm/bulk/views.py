@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -69,7 +70,8 @@ class BulkPage(View):
         """Offer the moves, or ask the facts."""
         if isinstance(self.operation, MoveRows) and not self.verb:
             counted = self.selection.count <= HERE
-            found = offers(self.kind, self.selection.rows, count=counted, actor=self.user, at=self.at)
+            all_of_them = offers(self.kind, self.selection.rows, count=counted, actor=self.user, at=self.at)
+            found = [replace(one, barred=self.barred({"verb": one.verb.name})) for one in all_of_them]
             return self.page("bulk/choose.html", {"offers": found, "address": request.get_full_path()})
         return self.ask(self.form(None))
 

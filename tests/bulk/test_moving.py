@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from crm import handbook
 from crm.core.acting import acting
 from crm.history.models import Move
 from crm.jobs.models import Job
@@ -222,3 +223,13 @@ def test_a_manager_who_is_one_no_longer_does_not_close_so_many(alice: User, mona
     assert job.state == Job.State.FAILED
     assert "manager" in page
     assert not Lead.objects.exclude(status=Status.NEW).exists()
+
+
+def test_what_takes_a_manager_for_so_many_is_not_offered_but_said(alice: User, mona: User) -> None:
+    for _ in range(handbook.current().lead.do_not_contact_at_once + 1):
+        make_lead(owner=alice)
+    url = address(Lead, "move", all="1")
+    shown = text_of(browse(alice).get(url))
+    assert "at once as do not contact takes a manager" in shown
+    assert "verb=do_not_contact" not in browse(alice).get(url).content.decode()
+    assert "verb=do_not_contact" in browse(mona).get(url).content.decode()
