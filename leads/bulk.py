@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils.dateparse import parse_date
 
-from crm.activities.gate import CODE, bars_of, channel_of, first_bar, hold_for
+from crm.activities.gate import CODE, bars_of, channel_of, first_bar
 from crm.activities.models import NextTouch
 from crm.bulk.operations import FormRequest, Operation, Task, done, gone, judged, refused, serve
 from crm.core.errors import Refused
@@ -18,7 +18,7 @@ from crm.jobs.kinds import Row
 from leads.assignment import assign_leads, refuse_assignment
 from leads.forms import NextTouchForm
 from leads.models import Lead
-from leads.working import plan_touch
+from leads.working import plan_touches
 
 
 class Assign(Operation):
@@ -59,7 +59,6 @@ class PlanTouches(Operation):
     label = "Set next touch…"
     button = "Set the next touch of"
     hint = "It takes the place of what was planned."
-    size = 200  # each is held, locked and asked about by itself
 
     def form(self, request: FormRequest) -> forms.Form:
         return NextTouchForm(request.data, at=request.at)
@@ -86,30 +85,24 @@ class PlanTouches(Operation):
 
     def run(self, task: Task) -> list[Row]:
         due_on = parse_date(str(task.facts["due_on"])) or date.max
-        hold_for("lead", task.ids)  # all at once, before the first row is locked
         found: dict[int, Any] = Lead.objects.in_bulk(list(task.ids))
         rows = []
-        for pk in task.ids:
-            lead = found.get(pk)
-            if lead is None:
-                rows.append(gone(Lead, pk))
-                continue
-            try:
-                planned = plan_touch(
-                    lead,
-                    due_on=due_on,
-                    kind=str(task.facts["kind"]),
-                    text=str(task.facts["what"]),
-                    actor=task.actor,
-                    at=task.at,
-                    via=task.via,
-                )
-            except Refused as refusal:
-                rows.append(refused(lead, refusal))
-            except Lead.DoesNotExist:
-                rows.append(gone(Lead, pk))
+        for one in plan_touches(
+            task.ids,
+            due_on=due_on,
+            kind=str(task.facts["kind"]),
+            text=str(task.facts["what"]),
+            actor=task.actor,
+            at=task.at,
+            via=task.via,
+        ):
+            lead = found.get(one.record_id)
+            if lead is None or (one.touch is None and one.refusal is None):
+                rows.append(gone(Lead, one.record_id))
+            elif one.refusal is not None:
+                rows.append(refused(lead, one.refusal))
             else:
-                rows.append(done(lead, "planned", str(planned)))
+                rows.append(done(lead, "planned", str(one.touch)))
         return rows
 
 

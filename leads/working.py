@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from crm.activities.gate import CODE, bar_of, channel_of, hold_for
+from django.db.models import prefetch_related_objects
+
+from crm.activities.gate import CODE, bars_of, channel_of, first_bar, hold_for
 from crm.activities.models import Activity, NextTouch
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
+from crm.core.text import tidy
 from crm.people.models import User
 from crm.people.owners import refuse_owner
 from leads.guards import BANT
@@ -75,24 +79,62 @@ def log_touch(lead: Lead, *, actor: User, at: datetime, via: str, **values: Any)
     return touch
 
 
-@retry_deadlocks
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What became of one lead of `plan_touches`: the plan as it stands, or why there is none."""
+
+    record_id: int
+    touch: NextTouch | None
+    refusal: Refused | None = None
+
+
 def plan_touch(lead: Lead, *, due_on: date, kind: str, text: str, actor: User, at: datetime, via: str) -> NextTouch:
     """Set the one next touch of a lead, in place of the one it had.
 
     Raises:
         Refused: `forbidden`, or `do_not_contact` when they are not to be contacted, or not that way.
+        Lead.DoesNotExist: it was deleted meanwhile.
     """
+    (planned,) = plan_touches([lead.pk], due_on=due_on, kind=kind, text=text, actor=actor, at=at, via=via)
+    if planned.touch is None:
+        raise planned.refusal or Lead.DoesNotExist()
+    return planned.touch
+
+
+@retry_deadlocks
+def plan_touches(
+    ids: Iterable[int], *, due_on: date, kind: str, text: str, actor: User, at: datetime, via: str
+) -> list[Planned]:
+    """Set the one next touch of each of these leads, in a few statements however many they are.
+
+    Each row has its own answer. Refusals: `forbidden`, `do_not_contact`; a lead that is gone has neither plan nor
+    refusal.
+    """
+    wanted = sorted(set(ids))
     with acting(actor=actor, via=via, at=at):
-        hold_for("lead", [lead.pk])
-        Lead.objects.select_for_update(of=("self",), no_key=True).get(pk=lead.pk)
-        planned = NextTouch.objects.filter(lead=lead).first() or NextTouch(lead=lead)
-        if not may(actor, "change", planned):
-            raise Refused("forbidden", "What is next is planned by the lead's owner, their team or a manager.")
-        if bar := bar_of("lead", lead.pk, channel_of(kind)):
-            raise Refused(CODE, bar.sentence)
-        planned.due_on, planned.kind, planned.text = due_on, kind, text
-        planned.save()
-    return planned
+        hold_for("lead", wanted)
+        rows = list(Lead.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=wanted).order_by("pk"))
+        prefetch_related_objects(rows, "owner")
+        touches = NextTouch.objects.select_for_update(of=("self",)).filter(lead__in=wanted).order_by("pk")
+        standing = {touch.lead_id: touch for touch in touches}
+        bars, channel = bars_of("lead", wanted), channel_of(kind)
+        answers = {pk: Planned(pk, None) for pk in wanted}
+        for lead in rows:
+            planned = standing.get(lead.pk) or NextTouch(lead=lead)
+            planned.lead = lead
+            if not may(actor, "change", planned):
+                said = "What is next is planned by the lead's owner, their team or a manager."
+                answers[lead.pk] = Planned(lead.pk, None, Refused("forbidden", said))
+            elif bar := first_bar(bars.get(lead.pk, ()), channel):
+                answers[lead.pk] = Planned(lead.pk, None, Refused(CODE, bar.sentence))
+            else:
+                planned.due_on, planned.kind, planned.text = due_on, kind, tidy(text)
+                answers[lead.pk] = Planned(lead.pk, planned)
+        set_now = [one.touch for one in answers.values() if one.touch is not None]
+        known = [touch.pk for touch in set_now if touch.pk is not None]
+        NextTouch.objects.filter(pk__in=known).update(due_on=due_on, kind=kind, text=tidy(text))
+        NextTouch.objects.bulk_create([touch for touch in set_now if touch.pk is None])
+    return list(answers.values())
 
 
 @retry_deadlocks

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from crm.jobs.models import Job
 from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
+from leads.working import plan_touches
 from tests.bulk.pages import address, answer, ask, rows
 from tests.factories import make_account, make_contact, make_lead, make_opportunity
 from tests.leads.pages import browse, text_of
@@ -257,3 +260,17 @@ def test_results_are_paged_filtered_and_downloaded(alice: User, charlie: User) -
     assert table[-1][1].startswith("'="), "a name may look like a formula too"
     assert Transaction.objects.filter(request=job.request_id).count() == 1
     assert Lead.objects.filter(status=Status.WORKING_TO_ENGAGE).count() == 55
+
+
+def test_next_touches_of_many_take_no_more_statements_than_those_of_a_few(mona: User) -> None:
+    now = timezone.now()
+
+    def statements(ids: list[int]) -> int:
+        with CaptureQueriesContext(connection) as asked:
+            plan_touches(ids, due_on=now.date(), kind="call", text="Ask", actor=mona, at=now, via="test")
+        return len(asked)
+
+    few, many = ([make_lead(owner=mona).pk for _ in range(number)] for number in (2, 30))
+    assert statements(many) == statements(few)  # new ones
+    assert statements(many) == statements(few)  # in place of those
+    assert NextTouch.objects.count() == 32
