@@ -170,6 +170,9 @@ def test_a_bad_body_is_refused_and_nothing_is_written(resource: str, root: User,
 def test_no_value_of_any_field_is_a_fault(resource: str, value: Any, root: User, keyed: Keyed) -> None:
     client, record = keyed(root), SAMPLES[LABELS[resource]](root)
     names = list(client.get(f"/api/v1/{resource}/{record.pk}/").json())
+    columns = record._meta.concrete_fields
+    kinds: dict[str, type] = {str(column.attname): type(column) for column in columns}
+    tried: set[type] = set()
     before = logged()
     for name in names:
         body = {**new(resource), name: value} if resource != "users" else {name: value}
@@ -177,7 +180,10 @@ def test_no_value_of_any_field_is_a_fault(resource: str, value: Any, root: User,
         assert answer.status_code in (200, 400, 409), (name, answer.content)
         if answer.status_code == 400:
             assert json.loads(answer.content)["errors"]
-        assert send(client, "post", f"/api/v1/{resource}/", body).status_code in (201, 400, 403, 409), name
+        # One new record for each type of column: what is new is read as what changes.
+        if (kind := kinds.get(name)) and kind not in tried:
+            tried.add(kind)
+            assert send(client, "post", f"/api/v1/{resource}/", body).status_code in (201, 400, 403, 409), name
     assert logged() >= before
 
 

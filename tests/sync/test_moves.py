@@ -49,6 +49,19 @@ ODD: list[Any] = [
 ]
 
 
+def odd_for(verb: str, name: str) -> list[Any]:
+    """What to send as this fact: everything, where it is the first of its kind; of the others each a part, in turn."""
+    facts = [
+        (one, fact, type(field))
+        for one in sorted(Lead.verbs())
+        for fact, field in Lead.verbs()[one].facts.base_fields.items()
+    ]
+    place, kind = next(
+        ((at, kind) for at, (one, fact, kind) in enumerate(facts) if (one, fact) == (verb, name)), (0, None)
+    )
+    return ODD[place % 5 :: 5] if any(kind is same for _, _, same in facts[:place]) else ODD
+
+
 @pytest.fixture
 def ask(mona: User) -> Program:
     """A manager's program."""
@@ -86,7 +99,7 @@ def test_odd_facts_are_refused_by_name_and_nothing_is_written(verb: str, root: U
     lead = make_lead(owner=root, status=statuses[0])
     seen = set()
     for name in names:
-        for value in ODD:
+        for value in odd_for(verb, name):
             before = Lead.objects.get(pk=lead.pk).version
             answer = ask("POST", f"leads/{lead.pk}/moves/{verb}/", {"facts": {name: value}})
             assert answer.status_code in (200, 400, 404, 409), (name, value, answer.content)
