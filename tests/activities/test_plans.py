@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from crm.activities.covering import CONTACTS, LEADS
+from crm.activities.covering import CONTACTS, LEADS, contacts_covered, leads_covered
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +41,18 @@ def test_who_is_suppressed_is_found_by_the_records_ids_and_the_keys_index() -> N
     assert "activities_suppressed_by_key" in found or "activities_suppressed_key_once" in found
     assert "(key)::text = " in found.replace("(key = ", "((key)::text = ")
     assert "Seq Scan" not in found
+
+
+@pytest.mark.parametrize(
+    ("read", "index"),
+    [
+        (leads_covered, "leads_lead_by_suppression_terms"),
+        (contacts_covered, "accounts_contact_by_suppression_terms"),
+    ],
+)
+def test_the_newest_of_them_are_found_so_too(read: Callable[..., list[int]], index: str) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        read(["email:lea@globex.example"], most=2)
+    (sql,) = [query["sql"] for query in asked]
+    assert index in plan(sql.replace("%", "%%"), [])
+    assert "lead_pkey" not in plan(sql.replace("%", "%%"), [])
