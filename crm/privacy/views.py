@@ -18,7 +18,7 @@ from crm.core.text import tidy
 from crm.history.words import address_of, kind_of
 from crm.privacy.erasing import Erased, erase_person
 from crm.privacy.models import Erasure
-from crm.privacy.persons import CHOSEN
+from crm.privacy.persons import CHOSEN, find_person
 from crm.site import site
 from leads.models import Lead
 
@@ -42,13 +42,14 @@ def erase(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     wanted |= {"via": "admin", "suppress": "suppress" in posted}
     told, problem = Erased(""), ""
     try:
-        told = erase_person(**wanted, reason="", dry_run=True)
         if "go" in posted:
-            problems = _wrong(told, reason, typed)
-            if not problems:
+            person = find_person(**{kind: record}, keys=keys)
+            problems = _wrong(person.label, reason, typed)
+            if not problems and not person.is_erased:
                 done = erase_person(**wanted, reason=reason)
                 messages.success(request, f"Erased: {done.rows:,} rows were blanked.")
                 return HttpResponseRedirect(address_of(record))
+        told = erase_person(**wanted, reason="", dry_run=True)
     except Refused as refused:
         problem = refusal_words(refused)
     context = {
@@ -70,15 +71,15 @@ def erase(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     return TemplateResponse(request, "privacy/erase.html", context, status=status)
 
 
-def _wrong(told: Erased, reason: str, typed: str) -> dict[str, str]:
+def _wrong(label: str, reason: str, typed: str) -> dict[str, str]:
     """What is missing before anything is erased, by field."""
     found = {}
     if not reason:
         found["reason"] = "Say why."
     elif len(reason) > LONGEST_REASON:
         found["reason"] = f"{LONGEST_REASON:,} characters at most."
-    if typed != told.label:
-        found["name"] = f"Type “{told.label}” to confirm."
+    if typed != label:
+        found["name"] = f"Type “{label}” to confirm."
     return found
 
 
