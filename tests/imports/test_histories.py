@@ -12,7 +12,8 @@ from contracts.models import Opportunity
 from crm.core.acting import acting
 from crm.core.door import move
 from crm.core.errors import Refused
-from crm.history.models import Move, PriorChange
+from crm.history.models import Move, PriorChange, Transaction
+from crm.history.revert import revert
 from crm.history.selectors import history_of, time_in_states
 from crm.imports.models import HeldRow
 from crm.people.models import User
@@ -192,6 +193,19 @@ def test_a_lead_that_was_brought_in_anew_has_its_history(folder: Path) -> None:
     found = Lead.objects.get()
     assert (len(moves(found)), found.status_since) == (2, at(10))
     assert PriorChange.objects.count() == 2
+
+
+def test_a_history_imported_again_after_an_undo_counts_the_time_from_where_it_began(folder: Path, root: User) -> None:
+    bring_in(folder)
+    write(folder, "LeadHistory", *WORKED)
+    bring_in(folder)
+    revert(Transaction.objects.latest("id"), actor=root, at=NOW, via="admin")
+    assert Lead.objects.get().status_since != at(10)
+    bring_in(folder)
+    assert Lead.objects.get().status_since == at(10)
+    version = Lead.objects.get().version
+    bring_in(folder)
+    assert Lead.objects.get().version == version
 
 
 def test_nobody_takes_back_a_move_of_another_system(tmp_path: Path, mona: User) -> None:

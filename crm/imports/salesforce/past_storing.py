@@ -93,10 +93,21 @@ def _keep(cursor: Any, layout: Layout) -> None:
     cursor.execute(
         f"CREATE TEMP TABLE {TOLD} ON COMMIT DROP AS"
         f" SELECT DISTINCT p.record_id FROM {PLAN} p JOIN {STAGED} s USING (n)"
-        " WHERE p.is_new AND p.record_id IS NOT NULL AND s.field = %s",
+        f" WHERE p.record_id IS NOT NULL AND s.field = %s AND (p.is_new OR {_put_back(layout)})",
         [past.field],
     )
     cursor.execute(f"ANALYZE {TOLD}; ANALYZE history_priorchange (object, record_id, at)")
+
+
+def _put_back(layout: Layout) -> str:
+    """SQL: whether a record is no longer in its status since its last move there, because an import was undone."""
+    kind = layout.kind
+    flow, moves = cast(type[Stateful], kind.model).FLOW, f"m.object = '{kind.object}' AND m.record_id = p.record_id"
+    return (
+        f"EXISTS (SELECT FROM history_move m JOIN {kind.model._meta.db_table} r ON r.id = m.record_id"
+        f' WHERE {moves} AND m.version = 0 AND m.to_state = r."{flow}" AND m.at <> r."{flow}_since")'
+        f" AND NOT EXISTS (SELECT FROM history_move m WHERE {moves} AND m.version > 1)"
+    )
 
 
 def _work_out_moves(cursor: Any, layout: Layout, past: Past) -> None:
