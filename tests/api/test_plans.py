@@ -25,7 +25,7 @@ def value_for(filter_: Any) -> str:
     if isinstance(filter_, RecordId):
         return "7"
     if isinstance(filter_, Words):
-        return next(key for key, _ in filter_.choices() if key)
+        return next(str(key) for key, _ in filter_.choices() if key)
     if isinstance(filter_, KeyOf):
         return {"linkedin_key": "linkedin.com/in/p7", "domain_key": "globex.example"}.get(
             filter_.function, "p7@globex.example"

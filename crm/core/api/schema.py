@@ -148,7 +148,7 @@ class RecordSchema(AutoSchema):
 
     def _add_computed(self, answer: dict[str, Any]) -> None:
         for content in answer["content"].values():
-            more = {"type": "object", "properties": dict(self.view.computed)}
+            more = {"type": "object", "properties": dict(getattr(self.view, "computed", {}))}
             content["schema"] = {"allOf": [content["schema"], more]}
 
     def _page(self, answer: dict[str, Any]) -> dict[str, Any]:
