@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.db import models
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from crm.core import acting
 from crm.core.admin_rights import refusal_words
@@ -118,7 +120,9 @@ def spoken_value(field: forms.BoundField, value: Any) -> str:
     choices = getattr(field.field, "choices", None)
     if choices is not None and not isinstance(value, models.Model):
         return str(dict(_flat(choices)).get(value, value))
-    return str(value)
+    if isinstance(value, datetime):
+        return date_format(localtime(value), "DATETIME_FORMAT")
+    return date_format(value, "DATE_FORMAT") if isinstance(value, date) else str(value)
 
 
 def _flat(choices: Iterable[Any]) -> Iterable[tuple[Any, Any]]:

@@ -15,6 +15,7 @@ from crm.history.revert import can_revert, revert
 from crm.jobs.kinds import JobKind, Row, kind_of, register
 from crm.jobs.models import Job, JobSlice
 from crm.jobs.services import start_job
+from crm.jobs.words import tone_of
 
 if TYPE_CHECKING:
     from crm.people.models import User
@@ -91,7 +92,8 @@ def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
             "object": row.object,
             "label": row.label,
             "outcome": row.outcome,
-            "code": row.code,
+            # What was put back needs no reason: codes are counted as why rows were left.
+            "code": "" if tone_of(row.outcome) == "good" else row.code,
             "message": row.message,
         }
         for row in found.rows

@@ -126,6 +126,10 @@ def test_each_lead_gets_its_next_touch_and_loses_it_by_undo(alice: User, charlie
     assert set(NextTouch.objects.values_list("lead_id", "kind")) == {(planned.pk, "call"), (free.pk, "call")}
     answer(client, job, "undo")
     assert list(NextTouch.objects.values_list("lead_id", "kind", "text")) == [(planned.pk, "email", "Before")]
+    assert job.undone_by is not None
+    undone = text_of(client.get(reverse("admin:job", args=[job.undone_by.pk])))
+    assert "put back" in undone
+    assert "Why some were left" not in undone
 
 
 # --- delete -----------------------------------------------------------------------------------------------------------
