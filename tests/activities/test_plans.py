@@ -54,5 +54,8 @@ def test_the_newest_of_them_are_found_so_too(read: Callable[..., list[int]], ind
     with CaptureQueriesContext(connection) as asked:
         read(["email:lea@globex.example"], most=2)
     (sql,) = [query["sql"] for query in asked]
+    with connection.cursor() as cursor:
+        # As among very many: whatever gives the order without sorting would be taken.
+        cursor.execute("SET LOCAL enable_sort = off")
     assert index in plan(sql.replace("%", "%%"), [])
     assert "lead_pkey" not in plan(sql.replace("%", "%%"), [])
