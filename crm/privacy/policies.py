@@ -6,7 +6,7 @@ from django.db import models
 
 from crm.core.permissions import policy
 from crm.people.models import User
-from crm.privacy.models import Erasure
+from crm.privacy.models import Erasure, Export
 
 
 @policy(Erasure)
@@ -15,3 +15,9 @@ def erasures(user: User, verb: str, record: models.Model | None) -> bool:
     if verb == "view":
         return user.is_manager
     return verb == "add" and user.is_administrator
+
+
+@policy(Export)
+def exports(user: User, verb: str, record: models.Model | None) -> bool:
+    """Managers read what left in files; who exported something sees the job itself."""
+    return verb == "view" and user.is_manager
