@@ -47,12 +47,17 @@ def test_it_names_file_place_finding_and_remedy_in_one_line(refused: Spoil) -> N
 
 
 def test_it_refuses_an_acronym_before_its_expansion(refused: Spoil) -> None:
-    (problem,) = refused(('label = "Purchased list"', 'label = "DNC list"'))
-    assert 'allowed: "Do Not Contact (DNC) list"' in problem.allowed
+    (problem,) = refused(('label = "Purchased list"', 'label = "NDA list"'))
+    assert 'allowed: "Non-Disclosure Agreement (NDA) list"' in problem.allowed
 
 
 def test_it_takes_an_acronym_after_its_expansion(written: Callable[..., Path]) -> None:
-    read(written(('label = "Purchased list"', 'label = "Do Not Contact (DNC) list"'), ('"Seminar"', '"DNC seminar"')))
+    read(
+        written(
+            ('label = "Purchased list"', 'label = "Non-Disclosure Agreement (NDA) list"'),
+            ('"Seminar"', '"NDA seminar"'),
+        )
+    )
 
 
 def test_it_takes_a_capital_that_is_listed_as_a_proper_noun(written: Callable[..., Path]) -> None:
