@@ -29,8 +29,7 @@ def main() -> bool:
         with connection.cursor() as cursor:
             cursor.execute(
                 "CREATE TABLE untracked (LIKE leads_lead INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS"
-                " INCLUDING INDEXES INCLUDING IDENTITY);"
-                "INSERT INTO untracked OVERRIDING SYSTEM VALUE SELECT * FROM leads_lead LIMIT 0"
+                " INCLUDING INDEXES INCLUDING IDENTITY)"
             )
         key = make_key()
         with served(key) as caller:
