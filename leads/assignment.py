@@ -1,5 +1,7 @@
 """Who gets a lead that comes without an owner (L6): the owner of its account, else whose turn it is by the handbook.
 
+Somebody who is not to be contacted at all (D3) is nobody's turn: only the owner of the account gets them.
+
 The turn is taken under a hold on its pool, which lasts until the transaction ends: two leads that come at once never
 go to one person because both saw the same turn. Why somebody got a lead is the reason in the lead's history.
 """
@@ -8,13 +10,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db import connection
 from django.db.models import prefetch_related_objects
 
 from crm import handbook
+from crm.activities.gate import CODE, Bar, bars_of, first_bar, hold_for
+from crm.activities.newcomers import bar_newcomer
 from crm.core.acting import acting, because, retry_deadlocks
 from crm.core.door import create
 from crm.core.errors import Refused
@@ -53,6 +57,7 @@ class Assigned:
 def create_lead(lead: Lead, *, actor: User, at: datetime, via: str, reason: str = "", state: str | None = None) -> Lead:
     """Store a new lead through the door; one without an owner is given to somebody, unless it is placed in a status.
 
+    Somebody who is not to be contacted costs nobody a turn: the owner of their account gets them, or nobody.
     `lead.given` says who got it and why; None when it came with an owner, or was placed.
 
     Raises:
@@ -64,12 +69,19 @@ def create_lead(lead: Lead, *, actor: User, at: datetime, via: str, reason: str 
         # What another system says has its owner there, or none.
         if lead.owner_id is not None or (state or lead.current_state) not in Lead.entry_states():
             return create(lead, actor=actor, at=at, via=via, reason=reason, state=state)
+        # The gate's holds come before those of the turns, as everywhere.
+        bar = bar_newcomer(
+            emails=[lead.email, lead.second_email],
+            linkedin_url=lead.linkedin_url,
+            phone_numbers=[lead.phone, lead.mobile],
+            websites=[lead.website],
+        )
         turns = Turns(handbook.current().today(at), brought_by=actor)
-        (given,) = turns.take([lead])
+        given = turns.spare(lead, bar) if bar else turns.take([lead])[0]
         lead.owner, lead.queue, lead.given = given.owner, given.queue, given
         with because(f"{reason} {given.why}"):
             create(lead, actor=actor, at=at, via=via, reason=reason, state=state)
-        if given.owner is None:
+        if given.owner is None and bar is None:
             tell_manager(given.queue, turns.presence, at=at)
     return lead
 
@@ -78,17 +90,20 @@ def create_lead(lead: Lead, *, actor: User, at: datetime, via: str, reason: str 
 def assign_leads(ids: Iterable[int], *, actor: User, at: datetime, via: str, reason: str = "") -> list[Assigned]:
     """Give open leads that nobody owns to somebody, by the rules: each row has its own answer, in the order of ids.
 
-    One whose turn finds nobody goes into the queue. Refusals: `not_found`, `already_owned`, `closed`, `forbidden`.
+    One whose turn finds nobody goes into the queue. Refusals: `not_found`, `already_owned`, `closed`, `forbidden`,
+    `do_not_contact`.
     """
     wanted = sorted(set(ids))
     with acting(actor=actor, via=via, at=at, reason=reason):
         turns = Turns(handbook.current().today(at), brought_by=actor)
         # The holds come before the rows' locks, as everywhere; which there are is seen without them.
+        hold_for("lead", wanted)
         turns.hold_for(list(Lead.objects.filter(pk__in=wanted, owner=None, status__in=OPEN).order_by("pk")))
         rows = list(Lead.objects.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
         prefetch_related_objects(rows, "owner", "queue")
         found = {lead.pk: lead for lead in rows}
-        refused = {pk: refusal for pk in wanted if (refusal := refuse_assignment(found.get(pk), actor))}
+        bars = bars_of("lead", wanted)
+        refused = {pk: no for pk in wanted if (no := refuse_assignment(found.get(pk), actor, bars.get(pk, ())))}
         taken = [found[pk] for pk in wanted if pk not in refused]
         answers = dict(zip((lead.pk for lead in taken), turns.take(taken), strict=True))
         store_given(answers, reason=reason)
@@ -97,8 +112,8 @@ def assign_leads(ids: Iterable[int], *, actor: User, at: datetime, via: str, rea
     return [Assigned(pk, answers.get(pk), refused.get(pk)) for pk in wanted]
 
 
-def refuse_assignment(lead: Lead | None, actor: User) -> Refused | None:
-    """Why this person may not have this lead given out by the rules, or None."""
+def refuse_assignment(lead: Lead | None, actor: User, bars: Iterable[Bar] = ()) -> Refused | None:
+    """Why this person may not have this lead given out by the rules, or None. `bars` is what covers the lead."""
     if lead is None:
         return Refused("not_found", "There is no such record.")
     if not may(actor, "change", lead):
@@ -107,6 +122,8 @@ def refuse_assignment(lead: Lead | None, actor: User) -> Refused | None:
         return Refused("already_owned", f"{lead.owner} owns this lead already.")
     if lead.status not in OPEN:
         return Refused("closed", "A closed lead is nobody's work.")
+    if bar := first_bar(bars):
+        return Refused(CODE, bar.sentence)
     return None
 
 
@@ -149,6 +166,26 @@ class Turns:
 
     def take(self, leads: Sequence[Lead]) -> list[Given]:
         """Somebody for each lead, in order, and the turns they cost."""
+        found = self._by_account(leads)
+        rest: dict[Pool, list[int]] = defaultdict(list)
+        for place, lead in enumerate(leads):
+            if place not in found:
+                rest[self.pools.of(asked(lead))].append(place)
+        hold(*(("turn", pool.key) for pool in rest))
+        for pool, places in rest.items():
+            found.update(zip(places, self._from(pool, len(places)), strict=True))
+        return [found[place] for place in range(len(leads))]
+
+    def spare(self, lead: Lead, bar: Bar) -> Given:
+        """Of somebody who is not to be contacted at all: the owner of the account, else nobody, for no turn."""
+        said = f"not to be contacted ({bar.reason_label}, since {bar.since_day})."
+        given = self._by_account([lead]).get(0)
+        if given is None:
+            return Given(None, None, f"Assigned to nobody, because they are {said}")
+        return replace(given, why=f"{given.why} They are {said}")
+
+    def _by_account(self, leads: Sequence[Lead]) -> dict[int, Given]:
+        """Those that the owner of their account gets, by their place among the leads."""
         found: dict[int, Given] = {}
         owners = account_owners(leads) if self.assignment.account_owner_first else []
         owner_ids = {pk for pk in owners if pk is not None}
@@ -159,14 +196,7 @@ class Turns:
             if pk in known and self.presence.is_present(known[pk]) and self._can(pk):
                 self._room.fill(pk)
                 found[place] = Given(known[pk], None, "Assigned to the owner of the account.")
-        rest: dict[Pool, list[int]] = defaultdict(list)
-        for place, lead in enumerate(leads):
-            if place not in found:
-                rest[self.pools.of(asked(lead))].append(place)
-        hold(*(("turn", pool.key) for pool in rest))
-        for pool, places in rest.items():
-            found.update(zip(places, self._from(pool, len(places)), strict=True))
-        return [found[place] for place in range(len(leads))]
+        return found
 
     def _from(self, pool: Pool, count: int) -> list[Given]:
         """So many turns of one pool."""

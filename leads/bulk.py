@@ -36,7 +36,8 @@ class Assign(Operation):
         return f"Assign {count:,} {plural} by the rules"
 
     def judge(self, task: Task) -> list[Row]:
-        return judged(task, lambda lead: refuse_assignment(lead, task.actor))
+        bars = bars_of("lead", task.ids)
+        return judged(task, lambda lead: refuse_assignment(lead, task.actor, bars.get(lead.pk, ())))
 
     def run(self, task: Task) -> list[Row]:
         found: dict[int, Any] = Lead.objects.in_bulk(list(task.ids))

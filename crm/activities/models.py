@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
+from django.utils.formats import date_format
 
 from crm import handbook
 from crm.activities.triggers import MarkViolation
@@ -157,7 +158,7 @@ class NextTouch(Record):
         triggers = tracked()
 
     def __str__(self) -> str:
-        return f"{dict(kind_choices()).get(self.kind, self.kind)} on {self.due_on}"
+        return f"{dict(kind_choices()).get(self.kind, self.kind)} on {date_format(self.due_on, 'DATE_FORMAT')}"
 
 
 def reason_choices() -> list[tuple[str, str]]:
@@ -229,7 +230,8 @@ class Suppression(Record):
         triggers = tracked()
 
     def __str__(self) -> str:
-        return f"{self.reason_label}, since {self.since:%Y-%m-%d}"
+        since = self.since.astimezone(handbook.current().zone)
+        return f"{self.reason_label}, since {date_format(since, 'DATE_FORMAT')}"
 
     @property
     def reason_label(self) -> str:
@@ -263,4 +265,5 @@ class SuppressedKey(models.Model):
         indexes = [models.Index(fields=["key"], name="activities_suppressed_by_key")]
 
     def __str__(self) -> str:
-        return self.value or "(erased)"
+        # Of a domain, what is matched: it may have been entered as the address of one of its pages.
+        return (self.key if self.value and self.kind == self.Kind.DOMAIN else self.value) or "(erased)"

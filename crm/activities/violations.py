@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from crm import handbook
 from crm.activities.models import Activity
@@ -99,4 +100,4 @@ def _why(touch: Activity) -> str:
     if suppression is None:
         return ""
     since = suppression.since.astimezone(handbook.current().zone)
-    return SENTENCE.format(reason=suppression.reason_label, since=f"{since:%Y-%m-%d}")
+    return SENTENCE.format(reason=suppression.reason_label, since=date_format(since, "DATE_FORMAT"))

@@ -56,6 +56,16 @@ def test_the_list_is_searched_by_any_form_of_an_address(asked: str, alice: User,
     assert len(page.context["cl"].result_list) == (1 if "@" in asked else 0)
 
 
+def test_a_domain_is_listed_as_it_is_matched_however_it_was_entered(alice: User) -> None:
+    client = logged_in(alice)
+    client.post(f"{LIST}add/", {"domain": "https://www.Bulk9.example/about", "reason": "company_asked"})
+    made = Suppression.objects.get()
+    for address in (LIST, f"{LIST}{made.pk}/change/"):
+        page = client.get(address).content.decode()
+        assert "bulk9.example" in page
+        assert "Bulk9.example/about" not in page
+
+
 def test_a_manager_lifts_on_its_page_and_others_do_not(alice: User, mona: User, now: datetime) -> None:
     made = suppress_email("lea@globex.example", alice, now)
     url = f"{LIST}{made.pk}/change/"

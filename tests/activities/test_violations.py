@@ -52,7 +52,7 @@ def test_the_manager_of_the_team_is_told_once(alice: User, mona: User, team: Tea
     assert told() == {"Mona": 1}
     one = Notification.objects.get()
     assert one.title.startswith("Alice reached out to Lea Prospect")
-    assert one.text == "The person was not to be contacted: They asked us not to contact them, since 2026-03-04."
+    assert one.text == "The person was not to be contacted: They asked us not to contact them, since March 4, 2026."
     assert one.address == f"/admin/activities/activity/{touch.pk}/change/"
     touch.refresh_from_db()
     assert touch.version == 1, "being told of is no change of the touch"

@@ -13,10 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import Account
 from crm import handbook
 from crm.activities.models import NextTouch
+from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.history.models import Change, Transaction
 from crm.jobs.cells import cell
@@ -110,6 +112,19 @@ def test_unowned_leads_go_to_whose_turn_it_is_and_the_owned_stay(alice: User, bo
     assert rows(job)[free.pk][0] == ("assigned" if free.owner_id else "queued")
 
 
+def test_who_is_not_to_be_contacted_is_given_to_nobody_in_turn(alice: User, mona: User) -> None:
+    free, barred = make_lead(), make_lead()
+    suppress(actor=mona, at=timezone.now(), via="test", reason="asked_us", emails=[barred.email])
+    client = browse(mona)
+    job = ask(client, address(Lead, "assign", [free.pk, barred.pk]))
+    assert job.preview["outcomes"] == {"allowed": 1, "refused": 1}
+    assert "Do not contact: They asked us" in job.preview["reasons"][0][1]
+    answer(client, job, "confirm")
+    assert rows(job)[barred.pk] == ("refused", "do_not_contact")
+    barred.refresh_from_db()
+    assert barred.owner is None
+
+
 def test_each_lead_gets_its_next_touch_and_loses_it_by_undo(alice: User, charlie: User) -> None:
     planned, free, theirs = make_lead(owner=alice), make_lead(owner=alice), make_lead(owner=charlie)
     today = handbook.current().today(timezone.now())
@@ -122,6 +137,8 @@ def test_each_lead_gets_its_next_touch_and_loses_it_by_undo(alice: User, charlie
     job = ask(client, url, **facts)
     assert job.preview["outcomes"] == {"allowed": 2, "refused": 1}
     answer(client, job, "confirm")
+    said = date_format(today + timedelta(days=3), "DATE_FORMAT")
+    assert [line[-1] for line in download(alice, job, "job_results")].count(f"Call on {said}") == 2
     assert rows(job) == {planned.pk: ("planned", ""), free.pk: ("planned", ""), theirs.pk: ("refused", "forbidden")}
     assert set(NextTouch.objects.values_list("lead_id", "kind")) == {(planned.pk, "call"), (free.pk, "call")}
     answer(client, job, "undo")

@@ -8,8 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from crm import handbook
+from crm.activities.gate import bar_of
+from crm.activities.models import Suppression
+from crm.activities.suppressing import lift, suppress
 from crm.core.door import move
 from crm.core.errors import Refused
 from crm.history.models import Change
@@ -18,7 +22,9 @@ from crm.people.models import Absence, Team, User
 from leads.assignment import assign_leads, create_lead
 from leads.models import Lead
 from leads.statuses import Status
+from tests.activities.test_suppressing_races import while_open
 from tests.factories import make_account, make_contact, make_lead, make_user
+from tests.leads.pages import browse, text_of
 from tests.races import in_thread, second_connection, wait_until_blocked
 
 pytestmark = pytest.mark.django_db
@@ -185,6 +191,94 @@ def test_a_manager_who_is_away_has_a_stand_in_who_is_told(
     away(mona, stand_in=root)
     enter(alice, now)
     assert Notification.objects.get().to == root
+
+
+# --- who is not to be contacted ---------------------------------------------------------------------------------------
+
+
+BARRED = "not to be contacted (They asked us not to contact them, since March 4, 2026)."
+
+
+@pytest.mark.parametrize(
+    ("named", "came_with"),
+    [
+        ({"emails": ["nora@umbrella.example"]}, {"email": "Nora+new@Umbrella.example."}),
+        ({"emails": ["nora@umbrella.example"]}, {"second_email": "nora@umbrella.example"}),
+        ({"linkedin_urls": ["linkedin.com/in/nora"]}, {"linkedin_url": "https://www.linkedin.com/in/nora/"}),
+        ({"phone_numbers": ["+1 555 214 7954"]}, {"mobile": "(555) 214-7954"}),
+    ],
+)
+def test_a_new_lead_who_is_not_to_be_contacted_is_nobodys_turn(
+    named: dict[str, Any], came_with: dict[str, str], alice: User, bob: User, mona: User, now: datetime
+) -> None:
+    suppress(actor=mona, at=now, via="test", reason="asked_us", **named)
+    barred = enter(mona, now, **came_with)
+    assert (barred.owner, barred.queue) == (None, None)
+    assert why(barred) == f"Assigned to nobody, because they are {BARRED}"
+    assert not Notification.objects.exists(), "it waits for nobody"
+    assert [enter(mona, now).owner for _ in range(2)] == [alice, bob], "and it cost nobody a turn"
+
+
+def test_a_company_that_asked_is_nobodys_turn_below_its_domain_either(alice: User, mona: User, now: datetime) -> None:
+    suppress(actor=mona, at=now, via="test", reason="company_asked", domains=["umbrella.example"])
+    assert enter(mona, now, email="nora@mail.umbrella.example").owner is None
+    assert enter(mona, now, website="https://www.umbrella.example/about").owner is None
+
+
+def test_the_owner_of_the_account_gets_who_is_not_to_be_contacted(
+    alice: User, ann: User, mona: User, now: datetime
+) -> None:
+    make_account(website="umbrella.example", owner=ann)
+    suppress(actor=mona, at=now, via="test", reason="asked_us", emails=["nora@umbrella.example"])
+    barred = enter(mona, now, email="nora@umbrella.example")
+    assert barred.owner == ann
+    assert why(barred) == f"Assigned to the owner of the account. They are {BARRED}"
+
+
+def test_one_channel_or_a_lifted_suppression_leaves_the_turn(alice: User, mona: User, now: datetime) -> None:
+    suppress(actor=mona, at=now, via="test", reason="no_emails", emails=["nora@umbrella.example"])
+    made = suppress(actor=mona, at=now, via="test", reason="asked_us", emails=["lea@umbrella.example"])
+    lift(made.suppressions[0], actor=mona, at=now, via="test", reason="They wrote to us")
+    assert enter(mona, now, email="nora@umbrella.example").owner == alice
+    assert enter(mona, now, email="lea@umbrella.example").owner == alice
+
+
+def test_the_page_says_that_nobody_got_who_is_not_to_be_contacted(alice: User, mona: User, now: datetime) -> None:
+    suppress(actor=mona, at=now, via="test", reason="asked_us", emails=["nora@umbrella.example"])
+    client, url = browse(mona), reverse("admin:leads_lead_add")
+    form = client.get(url).context["adminform"].form
+    values = {name: "" if form[name].value() is None else form[name].value() for name in form.fields}
+    posted = values | {"first_name": "Nora", "email": "nora@umbrella.example", "owner": ""}
+    page = text_of(client.post(url, posted, follow=True))
+    assert f"Assigned to nobody, because they are {BARRED}" in page
+
+
+def test_many_are_refused_row_by_row_who_are_not_to_be_contacted(
+    alice: User, bob: User, mona: User, now: datetime
+) -> None:
+    leads = [make_lead() for _ in range(3)]
+    suppress(actor=mona, at=now, via="test", reason="asked_us", emails=[leads[0].email])
+    answers = assign_leads([lead.pk for lead in leads], actor=mona, at=now, via="admin")
+    refusal = answers[0].refusal
+    assert refusal is not None
+    assert refusal.code == "do_not_contact"
+    assert refusal.message == bar_of("lead", leads[0].pk).sentence  # type: ignore[union-attr]
+    assert [answer.refusal for answer in answers[1:]] == [None, None]
+    assert [Lead.objects.get(pk=lead.pk).owner for lead in leads] == [None, alice, bob]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_being_suppressed_waits_for_it_and_is_nobodys_turn(alice: User, mona: User, now: datetime) -> None:
+    lead = make_lead()
+
+    def suppress_them() -> None:
+        suppress(actor=mona, at=now, via="test", reason="asked_us", emails=[lead.email])
+
+    entered = while_open(suppress_them, lambda: enter(mona, now, email=lead.email), mona, now)
+    assert entered.owner is None
+    Suppression.objects.all().delete()
+    many = while_open(suppress_them, lambda: assign_leads([lead.pk], actor=mona, at=now, via="admin"), mona, now)
+    assert many[0].refusal.code == "do_not_contact"
 
 
 # --- what is left alone -----------------------------------------------------------------------------------------------
