@@ -120,3 +120,35 @@ def test_a_role_of_nobody_is_held(folder: Path) -> None:
     write(folder, "Contact", contact(9))
     assert counts(bring_in(folder), "OpportunityContactRole") == {"read": 1, "created": 1}
     assert Contact.objects.count() == 3
+
+
+def test_what_a_later_file_has_no_column_for_stays(folder: Path) -> None:
+    signed = contract(1, EndDate="", Name="Frame agreement")
+    write(folder, "Contract", signed)
+    bring_in(folder)
+    write(folder, "Contract", {"Id": signed["Id"], "AccountId": signed["AccountId"], "Description": "Net 30"})
+    assert counts(bring_in(folder), "Contract") == {"read": 1, "updated": 1}
+    found = Contract.objects.get()
+    assert (found.name, found.description) == ("Frame agreement", "Net 30")
+    assert (found.effective_date, found.end_date) == (date(2025, 7, 1), date(2026, 6, 30))
+    assert (found.close_date, found.kept["ContractTerm"]) == (date(2025, 6, 24), "12")
+    # What was seen of them still holds: the same dates again are no change, and cleared ones are cleared.
+    write(folder, "Contract", signed | {"Description": "Net 30"})
+    assert counts(bring_in(folder), "Contract") == {"read": 1, "unchanged": 1}
+    write(folder, "Contract", signed | {"Description": "Net 30", "ContractTerm": ""})
+    bring_in(folder)
+    assert Contract.objects.get().end_date is None
+
+
+def test_one_date_of_two_still_says_its_own(folder: Path) -> None:
+    write(folder, "Contract", contract(1))
+    bring_in(folder)
+    ids = {"Id": id_of("Contract", 1), "AccountId": id_of("Account", 1)}
+    write(folder, "Contract", ids | {"EndDate": "2027-06-30"})
+    bring_in(folder)
+    found = Contract.objects.get()
+    assert (found.effective_date, found.end_date) == (date(2025, 7, 1), date(2027, 6, 30))
+    write(folder, "Contract", ids | {"StartDate": "2027-07-01"})
+    assert "both dates were left" in only(bring_in(folder), "dates_left").message
+    found.refresh_from_db()
+    assert (found.effective_date, found.end_date) == (date(2025, 7, 1), date(2027, 6, 30))

@@ -256,3 +256,32 @@ def test_what_was_said_with_somebody_who_was_erased_stays_out(folder: Path) -> N
     assert counts(report, "Task") == {"read": 2, "unchanged": 1, "rejected": 1, "flagged": 1}
     assert not Activity.objects.filter(text__contains="Lea").exists()
     assert not HeldRow.objects.exists()
+
+
+SAID = {"CallType": "Inbound", "CallDisposition": "Left Voicemail", "Description": AT_THE_FAIR}
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "left"),
+    [
+        ("Task", task(1, **SAID), ("Subject",)),
+        ("Task", task(1, **SAID), ("Subject", "Status")),
+        ("Event", event(1, Type="Call", Description=AT_THE_FAIR), ("Subject",)),
+        ("Note", note(1), ("ParentId",)),
+        ("CampaignMember", member(1, HasResponded="1", FirstRespondedDate="2025-05-09"), ("CampaignId", "Status")),
+    ],
+)
+def test_what_a_later_file_has_no_column_for_stays(
+    folder: Path, name: str, row: dict[str, str], left: tuple[str, ...]
+) -> None:
+    write(folder, "Campaign", campaign(1))
+    write(folder, name, row)
+    bring_in(folder)
+    before = Activity.objects.values("kind", "direction", "outcome", "happened_at", "text", "version", "kept").get()
+    with_whom = {column: row[column] for column in ("WhoId", "LeadId") if column in row}
+    write(folder, name, {column: row[column] for column in ("Id", *left)} | with_whom)
+    assert counts(bring_in(folder), name)["unchanged"] == 1
+    after = Activity.objects.values("kind", "direction", "outcome", "happened_at", "text", "version", "kept").get()
+    assert after == before
+    write(folder, name, row)
+    assert counts(bring_in(folder), name) == {"read": 1, "unchanged": 1}

@@ -79,6 +79,20 @@ def test_done_there_it_is_a_touch_and_no_longer_next(folder: Path) -> None:
     assert not NextTouch.objects.exists()
 
 
+@pytest.mark.parametrize("lacks", ["ActivityDate", "Type", "Status"])
+def test_a_later_file_without_its_columns_leaves_the_next_touch(folder: Path, lacks: str) -> None:
+    write(folder, "Task", to_do(1, "2026-03-20", Type="Email", TaskSubtype="Email"))
+    bring_in(folder)
+    row = to_do(1, "2026-03-20", Type="Email", TaskSubtype="Email")
+    gone = {"Type": ("Type", "TaskSubtype"), "Status": ("Status", "IsClosed")}.get(lacks, (lacks,))
+    write(
+        folder, "Task", {column: row[column] for column in row if column not in (*gone, "CallType", "CallDisposition")}
+    )
+    bring_in(folder)
+    planned = NextTouch.objects.get()
+    assert (planned.due_on, planned.kind, planned.version) == (date(2026, 3, 20), "email", 1)
+
+
 def test_an_earlier_one_comes_later_and_takes_its_place(folder: Path) -> None:
     write(folder, "Task", to_do(1, "2026-03-20"))
     bring_in(folder)

@@ -6,7 +6,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 
 from contracts.models import ContactRole, Contract
-from crm.imports.salesforce.kinds import Around, Derived, Kind, Link, Need, Reading, Words
+from crm.imports.salesforce.kinds import Around, Derived, Kind, Link, Need, Reading, Words, any_of
 from crm.imports.salesforce.states import Cell
 from crm.imports.salesforce.values import Bad, read_count, read_day
 
@@ -101,7 +101,13 @@ CONTRACT = Kind(
     ),
     needs=(Need(("name",), "no_name", "A contract needs a name or a number."),),
     derived=Derived(
-        ("name", "effective_date", "end_date", "close_date"),
+        {
+            # A number never changes, and is no reason to forget a name.
+            "name": any_of("Name"),
+            "effective_date": any_of("StartDate"),
+            "end_date": (*any_of("EndDate"), frozenset({"StartDate", "ContractTerm"})),
+            "close_date": any_of("CustomerSignedDate", "ActivatedDate"),
+        },
         (
             *("Name", "ContractNumber", "StartDate", "EndDate", "ContractTerm", "Status"),
             *("CompanySignedDate", "CustomerSignedDate", "ActivatedDate"),

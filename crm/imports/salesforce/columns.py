@@ -63,7 +63,9 @@ class Layout:
         # Asked for with every row.
         self.sources = self._leading()
         self.derived = kind.derived
-        derived = kind.derived.columns if kind.derived else ()
+        derived = list(kind.derived.columns) if kind.derived else []
+        # What several columns say together, and this file does not say.
+        self.unsaid = {c for c in derived if kind.derived and not self._says(kind.derived.columns[c])}
         self.targets = [*named, *(w.column for name, w in kind.words.items() if name in self.place), *derived]
         self.keys = {f.of: f.attname for f in self.fields.values() if isinstance(f, PhoneKey) and f.of in named}
         self.flow = str(getattr(kind.model, "FLOW", "")) if kind.flow else ""
@@ -98,6 +100,9 @@ class Layout:
             if column:
                 named.setdefault(column, name)
         return named
+
+    def _says(self, sets: tuple[frozenset[str], ...]) -> bool:
+        return any(names <= self.place.keys() for names in sets)
 
     def _linked(self) -> list[Link]:
         """The links of this file. Of several columns for one of our links the first is taken, the others kept."""
@@ -134,4 +139,5 @@ class Layout:
     def present(self) -> list[str]:
         """The names under which this file may say something: what else was seen before still holds."""
         state = [self.flow] if self.flow else []
-        return [*self.targets, *(link.column for link in self.links), *self.come_with, *state, "kept"]
+        said = [column for column in self.targets if column not in self.unsaid]
+        return [*said, *(link.column for link in self.links), *self.come_with, *state, "kept"]

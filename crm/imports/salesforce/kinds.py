@@ -109,14 +109,23 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Fields that several columns say together. `columns` are the fields, `sources` the file's columns that `read`
-    takes; `beside` are staged with them and stored nowhere, with their SQL types; `holds` are its reasons to hold."""
+    """Fields that several columns say together. `sources` are the file's columns that `read` takes; `beside` are
+    staged with the fields and stored nowhere, with their SQL types; `holds` are its reasons to hold.
 
-    columns: tuple[str, ...]
+    `columns` has each field with the sets of the file's columns that say it. A file that has none of these sets whole
+    gives the field to new records, and leaves it as it is in those that are here: what it lacks says nothing.
+    """
+
+    columns: Mapping[str, tuple[frozenset[str], ...]]
     sources: tuple[str, ...]
     read: Callable[[Cell, Around], Reading]
     beside: Mapping[str, str] = field(default_factory=dict)
     holds: tuple[str, ...] = ()
+
+
+def any_of(*names: str, beside: tuple[str, ...] = ()) -> tuple[frozenset[str], ...]:
+    """The sets of which each has one of these columns, and all those that it says nothing without."""
+    return tuple(frozenset({name, *beside}) for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class Merge:
         links = {link.column: link for link in layout.links}
         self.values: dict[str, str] = {}
         for column in [*layout.targets, *of_phone]:
+            if column in layout.unsaid:
+                continue
             self.values[column] = self._choose(of_phone.get(column, column), f's."{column}"', column)
         for column, link in links.items():
             # A link that leads nowhere changes nothing; one that the file cleared is cleared, if it may be.
@@ -101,9 +103,9 @@ class Merge:
         """Two dates that would change places, one of them changed here, stay as they are."""
         if self.layout.kind.in_order is None:
             return
-        first, second = (self.values[column] for column in self.layout.kind.in_order)
+        first, second = (self.values.get(column, f'r."{column}"') for column in self.layout.kind.in_order)
         self.broken = f"COALESCE(({second}) <= ({first}), false)"
-        for column in self.layout.kind.in_order:
+        for column in set(self.layout.kind.in_order) & set(self.values):
             self.values[column] = f'CASE WHEN {self.broken} THEN r."{column}" ELSE {self.values[column]} END'
 
     def _come_with_status(self) -> None:

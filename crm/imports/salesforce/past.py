@@ -69,7 +69,7 @@ def _history(name: str, model: type[Lead] | type[Opportunity], parent: str, past
 
 def _changes(state: str, map: SalesforceMap) -> Derived:
     sources = ("Field", "OldValue", "NewValue")
-    return Derived((), sources, lambda cell, around: read_change(cell, around, state, map), CHANGE, (NO_TIME,))
+    return Derived({}, sources, lambda cell, around: read_change(cell, around, state, map), CHANGE, (NO_TIME,))
 
 
 LEAD_HISTORY = _history("LeadHistory", Lead, "LeadId", Past("Status", "lead_status"), _changes("Status", "lead_status"))
@@ -78,7 +78,7 @@ OPPORTUNITY_HISTORY = _history(
     Opportunity,
     "OpportunityId",
     Past("StageName", "stage"),
-    Derived((), ("StageName",), read_snapshot, CHANGE, (NO_TIME,)),
+    Derived({}, ("StageName",), read_snapshot, CHANGE, (NO_TIME,)),
 )
 OPPORTUNITY_FIELD_HISTORY = _history(
     "OpportunityFieldHistory",

@@ -192,7 +192,7 @@ class RowMapper:
         read = derived.read(lambda name: cells[place[name]].strip() if name in place else "", around)
         for column, value in read.values.items():
             values[at[column]] = value
-            if value and column not in derived.beside:
+            if value and column not in derived.beside and column not in self.layout.unsaid:
                 seen[column] = value
         kept.update(read.kept)
         for code, message in read.flags:

@@ -11,14 +11,17 @@ from datetime import date, datetime, time
 from typing import Literal
 
 from crm.activities.models import Activity
-from crm.imports.salesforce.kinds import Around, Derived, Kind, Link, Reading
+from crm.imports.salesforce.kinds import Around, Derived, Kind, Link, Reading, any_of
 from crm.imports.salesforce.states import Cell
 from crm.imports.salesforce.upcoming import plan_meetings, plan_next_touches
 from crm.imports.salesforce.values import Bad, is_true, read_day, read_id, read_time
 
 # Where people note what came of it, beside the standard column for calls.
 OUTCOMES = ("CallDisposition", "Outcome__c", "Result__c", "Call_Outcome__c", "Call_Result__c")
-TOUCH = ("kind", "direction", "outcome", "happened_at", "text")
+# Which columns say whether a task is done: without one of them nothing else says what was.
+STATES = ("Status", "IsClosed")
+TYPES = ("Type", "TaskSubtype", "CallType", "CallDisposition")
+STARTS = ("StartDateTime", "ActivityDateTime", "ActivityDate")
 # What the next touch takes of an open task; a next touch's text is one line.
 DUE = {"is_open": "boolean", "due_on": "date", "due_kind": "text", "due_text": "text"}
 LONGEST_LINE = 255
@@ -33,6 +36,42 @@ WHAT = (
     Link("WhatId", "account_id", "account", prefixes=("001", "800"), through=("contract", "account_id")),
     Link("WhatId", "opportunity_id", "opportunity", prefixes=("006", "800"), through=("contract", "opportunity_id")),
 )
+
+# A text is put together from two columns: with one of them alone half of it would be lost.
+SAID_BY_TASK = {
+    "kind": (*any_of(*TYPES, beside=STATES[:1]), *any_of(*TYPES, beside=STATES[1:])),
+    "direction": (*any_of("CallType", *OUTCOMES, beside=STATES[:1]), *any_of("CallType", *OUTCOMES, beside=STATES[1:])),
+    "outcome": (*any_of(*OUTCOMES, beside=STATES[:1]), *any_of(*OUTCOMES, beside=STATES[1:])),
+    # Without a date of its own it happened when it was entered.
+    "happened_at": tuple(
+        frozenset({state, day, "CreatedDate"}) for state in STATES for day in ("CompletedDateTime", "ActivityDate")
+    ),
+    "text": any_of(*STATES, beside=("Subject", "Description")),
+}
+# Whether it is still to come decides the rest of an event.
+KIND_OF_EVENT = (*any_of(*STARTS, beside=("Type",)), *any_of(*STARTS, beside=("EventSubtype",)))
+SAID_BY_EVENT = {
+    "kind": KIND_OF_EVENT,
+    "direction": KIND_OF_EVENT,
+    "outcome": KIND_OF_EVENT,
+    "happened_at": any_of(*STARTS, beside=("CreatedDate",)),
+    "text": any_of(*STARTS, beside=("Subject", "Description")),
+}
+# What is the same of every note, no file says.
+SAID_BY_NOTE = {
+    "kind": (),
+    "direction": (),
+    "outcome": (),
+    "happened_at": any_of("CreatedDate"),
+    "text": any_of("Title", beside=("Body",)),
+}
+SAID_BY_MEMBER = {
+    "kind": (),
+    "direction": any_of("HasResponded"),
+    "outcome": (),
+    "happened_at": any_of("FirstRespondedDate", beside=("HasResponded", "CreatedDate")),
+    "text": any_of("CampaignId", beside=("Status",)),
+}
 ANYBODY = ("lead_id", "contact_id", "account_id", "opportunity_id")
 
 
@@ -263,7 +302,7 @@ TASK = Kind(
     needs=(),
     together=ANYBODY,
     derived=Derived(
-        TOUCH,
+        SAID_BY_TASK,
         (
             *("Type", "TaskSubtype", "Status", "IsClosed", "Subject", "Description", "ActivityDate"),
             *("CompletedDateTime", "CallType", *OUTCOMES),
@@ -283,8 +322,8 @@ EVENT = Kind(
     needs=(),
     together=ANYBODY,
     derived=Derived(
-        TOUCH,
-        ("Type", "EventSubtype", "Subject", "Description", "StartDateTime", "ActivityDateTime", "ActivityDate"),
+        SAID_BY_EVENT,
+        ("Type", "EventSubtype", "Subject", "Description", *STARTS),
         read_event,
         {"is_open": "boolean", "starts_at": "timestamptz"},
     ),
@@ -304,7 +343,7 @@ NOTE = Kind(
     ),
     needs=(),
     together=ANYBODY,
-    derived=Derived(TOUCH, ("Title", "Body", "IsPrivate"), read_note, holds=(PRIVATE,)),
+    derived=Derived(SAID_BY_NOTE, ("Title", "Body", "IsPrivate"), read_note, holds=(PRIVATE,)),
 )
 CAMPAIGN_MEMBER = Kind(
     name="CampaignMember",
@@ -319,5 +358,7 @@ CAMPAIGN_MEMBER = Kind(
     ),
     needs=(),
     together=("lead_id", "contact_id"),
-    derived=Derived(TOUCH, ("CampaignId", "Status", "HasResponded", "FirstRespondedDate"), read_campaign_member),
+    derived=Derived(
+        SAID_BY_MEMBER, ("CampaignId", "Status", "HasResponded", "FirstRespondedDate"), read_campaign_member
+    ),
 )

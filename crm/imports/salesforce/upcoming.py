@@ -30,7 +30,10 @@ def plan_next_touches(cursor: Any, layout: Layout, file: str, report: Report) ->
     """Make the earliest open task that lies in the future each lead's next touch."""
     cursor.execute(f"SELECT 1 FROM {STAGED} WHERE is_open LIMIT 1")
     some_open = cursor.fetchone()
-    _clear_what_is_done(cursor)
+    # A task that is here is planned anew only by a file that says whether it is open, and when it is due.
+    says_when = {"ActivityDate"} <= layout.place.keys() and not {"Status", "IsClosed"}.isdisjoint(layout.place)
+    if says_when:
+        _clear_what_is_done(cursor)
     if not some_open:
         return
     cursor.execute(
@@ -39,15 +42,16 @@ def plan_next_touches(cursor: Any, layout: Layout, file: str, report: Report) ->
         SELECT DISTINCT ON (a.lead_id) a.lead_id, p.external_id, s.due_on, s.due_kind, s.due_text
         FROM {STAGED} s JOIN {PLAN} p USING (n) JOIN activities_activity a ON a.id = p.record_id
         JOIN leads_lead l ON l.id = a.lead_id AND l.status NOT IN {NEVER}
-        WHERE s.due_on >= %s AND violated(s.due_kind, %s::timestamptz, l.id, NULL, NULL, NULL) IS NULL AND NOT EXISTS (
+        WHERE (p.is_new OR %s) AND s.due_on >= %s
+          AND violated(s.due_kind, %s::timestamptz, l.id, NULL, NULL, NULL) IS NULL AND NOT EXISTS (
             SELECT FROM sync_externalid e LEFT JOIN activities_nexttouch t ON t.id = e.record_id
             WHERE {OURS} AND e.value = p.external_id AND t.id IS NULL)
         ORDER BY a.lead_id, s.due_on, p.n;
         ANALYZE import_due
         """,
-        [handbook.current().today(frame().at), frame().at],
+        [says_when, handbook.current().today(frame().at), frame().at],
     )
-    _bring_forward(cursor)
+    _bring_forward(cursor, "t.kind" if "kind" in layout.unsaid else "d.due_kind")
     cursor.execute(
         f"""
         WITH made AS (
@@ -67,9 +71,10 @@ def plan_next_touches(cursor: Any, layout: Layout, file: str, report: Report) ->
                || CASE WHEN t.id IS NULL THEN '.' ELSE '; the lead''s next touch is on ' || t.due_on || '.' END
         FROM {STAGED} s JOIN {PLAN} p USING (n) JOIN activities_activity a ON a.id = p.record_id
         LEFT JOIN activities_nexttouch t ON t.lead_id = a.lead_id
-        WHERE s.is_open AND NOT EXISTS (
+        WHERE s.is_open AND (p.is_new OR %s) AND NOT EXISTS (
             SELECT FROM sync_externalid e WHERE {OURS} AND e.value = p.external_id AND e.record_id = t.id)
-        """
+        """,
+        [says_when],
     )
 
 
@@ -82,16 +87,16 @@ def _clear_what_is_done(cursor: Any) -> None:
     )
 
 
-def _bring_forward(cursor: Any) -> None:
+def _bring_forward(cursor: Any, kind: str) -> None:
     """A next touch that an import made follows its task, or gives way to an earlier one."""
     cursor.execute(
         f"""
         WITH moved AS (
-            UPDATE activities_nexttouch t SET due_on = d.due_on, kind = d.due_kind, text = d.due_text
+            UPDATE activities_nexttouch t SET due_on = d.due_on, kind = {kind}, text = d.due_text
             FROM import_due d, sync_externalid e
             WHERE t.lead_id = d.lead_id AND {OURS} AND e.record_id = t.id
               AND t.version = (e.seen->>'version')::integer AND (e.value = d.external_id OR d.due_on < t.due_on)
-              AND (t.due_on, t.kind, t.text) IS DISTINCT FROM (d.due_on, d.due_kind, d.due_text)
+              AND (t.due_on, t.kind, t.text) IS DISTINCT FROM (d.due_on, {kind}, d.due_text)
             RETURNING e.id, d.external_id, t.version)
         UPDATE sync_externalid e SET value = m.external_id, seen = jsonb_build_object('version', m.version)
         FROM moved m WHERE e.id = m.id
