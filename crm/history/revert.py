@@ -7,7 +7,7 @@ was changed since stays as it is and is named. Undoing is a transaction like any
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,7 @@ from crm.people.models import User
 
 PUT_BACK = "put_back"
 DONE = {REMOVE: "Removed.", RESTORE: "Brought back.", CHANGE: "Put back to what it was."}
+WOULD = {REMOVE: "Will be removed.", RESTORE: "Will be brought back.", CHANGE: "Will be put back to what it was."}
 # The verb of the moves that put a status back. It is no move that anybody makes by itself.
 UNDO = Verb(REVERT, "Undo", "Who did it, a manager", "", nothing_missing)
 BATCH = 1000
@@ -115,7 +116,7 @@ def preview_revert(transaction: Transaction, *, actor: User, at: datetime, via: 
     asked = Asked(transaction, actor, at, via, tidy(reason))
     wanted = read_wanted(transaction)
     judge(wanted, asked)
-    return Reverted([_row(one) for one in wanted])
+    return Reverted([_row(one, WOULD) for one in wanted])
 
 
 @retry_deadlocks
@@ -154,11 +155,11 @@ def revert(
                 (made,) = cursor.fetchone()
     except IntegrityError as error:
         raise Refused("conflict", "Somebody wrote what stands against it just now: try again.") from error
-    return Reverted([_row(one) for one in wanted], made)
+    return Reverted([_row(one, DONE) for one in wanted], made)
 
 
-def _row(one: Wanted) -> Row:
-    outcome, code, message = one.refusal or (PUT_BACK, one.action, DONE[one.action])
+def _row(one: Wanted, said: Mapping[str, str]) -> Row:
+    outcome, code, message = one.refusal or (PUT_BACK, one.action, said[one.action])
     return Row(one.object, one.record_id, label_of(one), outcome, code, message)
 
 

@@ -24,7 +24,7 @@ from crm.history.selectors import HOW
 from crm.history.words import address_of, kind_name, kind_of
 from crm.site import site
 
-# What one request can read and write; more is an import, which is undone as a whole.
+# What one request can read and write; more is undone by the job that made it, or with the command.
 MOST = 20_000
 SHOWN = 200
 
@@ -109,5 +109,10 @@ def told(rows: list[Row]) -> list[Told]:
 
 def _too_many(transaction: Transaction) -> Refused | None:
     many = transaction.changes.order_by().values("pk")[: MOST + 1].count()
-    said = f"It changed more than {MOST:,} records: too many for a page. Undo the import or the job that made it."
-    return Refused("too_many", said) if many > MOST else None
+    if many <= MOST:
+        return None
+    if transaction.request.startswith("job-"):
+        how = "Undo the whole job that made it, on the job's page."
+    else:
+        how = f"Whoever runs Plumb undoes it on the server: manage.py undo {transaction.pk} --as EMAIL."
+    return Refused("too_many", f"It has more than {MOST:,} changes, too many for a page. {how}")

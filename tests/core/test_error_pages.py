@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.test import Client, override_settings
 from django.urls import path
 
+from crm.theme import PRIMARY
 from tests.children import ROOT
 
 PAGES = sorted(ROOT.glob("templates/4*.html")) + sorted(ROOT.glob("templates/5*.html"))
@@ -87,6 +88,11 @@ def test_a_page_stands_alone(page: Path) -> None:
     assert not re.search(r"https?://|//\w+\.|\{%|\{\{|\{#|<script|<img|<link", text)
     assert '<html lang="en">' in text
     assert 'name="viewport"' in text
+
+
+def test_links_have_the_colour_that_they_have_elsewhere() -> None:
+    text = render_to_string("403.html")
+    assert re.findall(r"a \{ color: ([^;]+); \}", text) == [PRIMARY["600"], PRIMARY["500"]], "light, dark"
 
 
 def test_there_is_a_page_for_each() -> None:

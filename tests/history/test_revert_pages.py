@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from django.test import Client
 from django.urls import reverse
+from structlog.contextvars import bound_contextvars
 
 from crm.history import views
 from crm.history.models import Change
@@ -49,10 +50,13 @@ def test_a_manager_looks_then_undoes(changed: list[Lead], alice: User, mona: Use
     asked = browser.get(page("undo", transaction.pk)).content.decode()
     assert "1 of 2 can be put back" in asked
     assert "It was changed by Alice since." in asked
+    assert "Will be put back to what it was." in asked
+    assert "Put back to what it was." not in asked, "nothing is done yet"
     browser.post(page("undo", transaction.pk), {"reason": "Wrong list", "look": "1"})
     assert Change.objects.count() == before
     answer = browser.post(page("undo", transaction.pk), {"reason": "Wrong list", "go": "1"}).content.decode()
     assert "1 put back, 1 left as it is" in answer
+    assert "Put back to what it was." in answer
     assert sorted(Lead.objects.values_list("company", flat=True)) == ["Globex", "Initech"]
     assert newest().reason == "Wrong list"
 
@@ -80,11 +84,23 @@ def test_odd_reasons_are_answered(posted: dict[str, str], changed: list[Lead], m
     assert answer.status_code in (200, 409)
 
 
+def test_more_than_a_page_can_do_of_a_job_is_undone_with_the_job(
+    alice: User, mona: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = [make_lead(owner=alice), make_lead(owner=alice)]
+    with bound_contextvars(request_id="job-17"), writing(alice):
+        Lead.objects.filter(pk__in=[lead.pk for lead in leads]).update(company="Initech")
+    monkeypatch.setattr(views, "MOST", 1)
+    answer = opened(mona).get(page("undo", newest().pk)).content.decode()
+    assert "Undo the whole job that made it" in answer
+    assert "manage.py" not in answer
+
+
 def test_more_than_a_page_can_do_is_said(
     changed: list[Lead], mona: User, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "MOST", 1)
     answer = opened(mona).get(page("undo", newest().pk))
     assert answer.status_code == 409
-    assert "too many for a page" in answer.content.decode()
+    assert f"manage.py undo {newest().pk} --as EMAIL" in answer.content.decode(), "it is a way that there is"
     assert opened(mona).get(page("undo", 10**18)).status_code == 404
