@@ -143,7 +143,7 @@ def _parts(cursor: Any, reader: _Looking) -> list[Part]:
     for end, last, read in ends:
         final = end == reader.consumed
         mine = {n: (external_id, first) for n, external_id, first in twice if line <= n and (final or n <= last)}
-        file = table.path.name
-        parts.append(Part(file, read - before, reader.head, start, end, line, 0 if final else last, mine))
+        again = tuple(dict.fromkeys(id for _, id, first in twice if line <= first and (final or first <= last)))
+        parts.append(Part(table.path.name, read - before, reader.head, start, end, line, mine, again))
         start, line, before = end, last + 1, read
     return parts

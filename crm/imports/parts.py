@@ -6,7 +6,7 @@ The command works whole files, a job ranges of rows (`crm.imports.looking` cuts 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from crm.imports.salesforce.kinds import Kind
 from crm.imports.salesforce.objects import KINDS
 from crm.imports.salesforce.planning import STAGED
 from crm.imports.salesforce.reading import Complain, Table, Unreadable, long_cells
-from crm.imports.salesforce.rejects import LAST_LINE, Rejects
+from crm.imports.salesforce.rejects import Rejects
 from crm.imports.salesforce.rows import RowMapper
 from crm.imports.salesforce.storing import Twice, store_staged
 from crm.imports.sources import Source
@@ -35,9 +35,8 @@ Progress = Callable[[str, int], None]
 class Part:
     """Rows of one file: those whose bytes lie from `start` to `end`, the first of them in `line`.
 
-    All of the file when `end` is 0. `head` is the length of its header in bytes. `last` is the line before the next
-    part's, 0 for the last one. `twice` has the rows in it whose id
-    an earlier row of the file has: line to (id, that row's line).
+    All of the file when `end` is 0. `head` is the length of its header in bytes. `twice` has the rows in it whose id
+    an earlier row of the file has: line to (id, that row's line); `repeated` the ids in it that come again later.
     """
 
     file: str
@@ -46,13 +45,8 @@ class Part:
     start: int = 0
     end: int = 0
     line: int = 0
-    last: int = 0
     twice: Mapping[int, tuple[str, int]] = field(default_factory=dict)
-
-    @property
-    def lines(self) -> tuple[int, int]:
-        """The lines it answers for, first and last: the first part of a file from its top, the last to its end."""
-        return (self.line if self.start > self.head else 0, self.last or LAST_LINE)
+    repeated: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What a slice of a job keeps of it."""
@@ -120,6 +114,8 @@ class PartTable(Table):
         # A table's path is no more than its name here.
         super().__init__(Path(part.file), file, advance, self._complain)
         self.tell, self.twice = complain, part.twice
+        # Told of each row that is read.
+        self.met: Callable[[Sequence[str]], None] | None = None
         self.shift = part.line - self._reader.line_num - 1 if part.end else 0
 
     def _complain(self, line: int, id: str, code: str, message: str, row: dict[str, str]) -> None:
@@ -135,6 +131,8 @@ class PartTable(Table):
                 external_id, first = self.twice[line + self.shift]
                 self.tell(line + self.shift, external_id, "duplicate_id", said_twice(first), self.named(cells))
             else:
+                if self.met:
+                    self.met(cells)
                 yield line + self.shift, cells
 
     @property
@@ -170,7 +168,7 @@ def work_part(
     name, counts = part.file, report.files[part.file]
     _, kind = kind_named(name)
     told = len(report.problems)
-    rejects = Rejects(kind.key if kind else "user", name)
+    rejects = Rejects(kind.key if kind else "user", name, frozenset(part.repeated))
 
     def complain(line: int, id: str, code: str, message: str, row: dict[str, str]) -> None:
         report.files[name].rejected += 1
@@ -184,6 +182,7 @@ def work_part(
             seen: Any = Span(file, part) if part.end else file
             table = PartTable(part, seen, lambda size: progress(name, size), complain)
             table.require(kind.required if kind else users.REQUIRED)
+            table.met = rejects.watcher(table.header)
             if kind is None:
                 users.UserImport(name, report, run, at=at).run_through(table)
             else:
@@ -196,7 +195,7 @@ def work_part(
                 if twice:
                     _complain_of_twice(part, source, twice, complain)
             with connection.cursor() as cursor:
-                rejects.store(cursor, run, part.lines)
+                rejects.store(cursor, run)
             counts.read += table.read
     except Unreadable as broken:
         del report.problems[told:]

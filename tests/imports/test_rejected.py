@@ -9,6 +9,7 @@ import pytest
 from crm.core.errors import Refused
 from crm.history.models import Change
 from crm.imports.models import HeldRow
+from crm.imports.salesforce.rejects import said
 from crm.imports.services import release_held_row
 from crm.people.models import User
 from leads.models import Lead
@@ -27,6 +28,17 @@ BROKEN = [
     f"{id_of('Lead', 5)},Gone,gone@globex.example,New,1",
     f'{id_of("Lead", 6)},"a"b,six@globex.example,New,',
 ]
+AGAIN = {"LastName": "Again", "Email": "again@globex.example", "Status": "New"}
+NOBODY = {"LastName": "Nobody", "Email": "nobody@globex.example", "Status": "New"}
+MENDED = [
+    f"{id_of('Lead', 2)},Two,two@globex.example,New,",
+    f"{id_of('Lead', 3)},Three,three@globex.example,New,",
+    f"{id_of('Lead', 4)},Four,four@globex.example,New,",
+    f"{id_of('Lead', 7)},Nobody,nobody@globex.example,New,",
+    f"{id_of('Lead', 5)},Gone,gone@globex.example,New,",
+    f"{id_of('Lead', 6)},ab,six@globex.example,New,",
+]
+TODAY = [f"{id_of('Lead', n)},New {n},new{n}@globex.example,New," for n in (11, 12, 13, 14, 15, 16, 17, 18, 19)]
 
 
 def raw(folder: Path, *lines: str, end: str = "\n") -> None:
@@ -39,13 +51,13 @@ def test_every_rejected_row_is_held_whole(tmp_path: Path) -> None:
     assert counts(report, "Lead") == {"read": 8, "created": 1, "rejected": 7}
     held = {row.line: row for row in HeldRow.objects.waiting()}
     assert [(line, held[line].external_id, held[line].code) for line in sorted(held)] == [
-        (3, "Lead.csv:3", "ragged_row"),
-        (4, "Lead.csv:4", "ragged_row"),
-        (5, "Lead.csv:5", "cell_too_long"),
-        (6, f"{id_of('Lead', 1)} (line 6)", "duplicate_id"),
-        (7, "Lead.csv:7", "no_id"),
+        (3, f"{id_of('Lead', 2)} (unreadable)", "ragged_row"),
+        (4, f"{id_of('Lead', 3)} (unreadable)", "ragged_row"),
+        (5, f"{id_of('Lead', 4)} (unreadable)", "cell_too_long"),
+        (6, f"{id_of('Lead', 1)} ({said(AGAIN)})", "duplicate_id"),
+        (7, f"Row {said(NOBODY)}", "no_id"),
         (8, id_of("Lead", 5), "deleted_there"),
-        (9, "Lead.csv:9", "broken_row"),
+        (9, f"{id_of('Lead', 6)} (unreadable)", "broken_row"),
     ]
     assert held[3].row == {"Id": id_of("Lead", 2), "LastName": "short"}
     assert (held[4].row["LastName"], held[4].row["Column 6"], held[4].row["Column 7"]) == (
@@ -65,11 +77,63 @@ def test_the_same_file_writes_nothing_and_a_mended_one_leaves_nothing(tmp_path: 
     changes = Change.objects.count()
     bring_in(tmp_path)
     assert Change.objects.count() == changes
-    raw(tmp_path, GOOD)
+    raw(tmp_path, *MENDED, GOOD)
     bring_in(tmp_path, dry_run=True)
     assert HeldRow.objects.count() == 7
     bring_in(tmp_path)
-    assert not HeldRow.objects.exists()
+    assert not HeldRow.objects.waiting().exists()
+    assert Lead.objects.count() == 7
+
+
+def test_another_export_with_a_file_of_that_name_leaves_them(tmp_path: Path) -> None:
+    raw(tmp_path, GOOD, *BROKEN)
+    bring_in(tmp_path)
+    before = list(HeldRow.objects.order_by("pk").values("external_id", "row", "code", "version", "state"))
+    changes = Change.objects.filter(object="heldrow").count()
+    raw(tmp_path, *TODAY)
+    bring_in(tmp_path)
+    assert list(HeldRow.objects.order_by("pk").values("external_id", "row", "code", "version", "state")) == before
+    assert Change.objects.filter(object="heldrow").count() == changes
+
+
+def test_another_export_with_broken_rows_of_its_own_holds_both(tmp_path: Path) -> None:
+    raw(tmp_path, GOOD, BROKEN[0], BROKEN[4])
+    bring_in(tmp_path)
+    raw(tmp_path, TODAY[0], f"{id_of('Lead', 12)},short too", ",Somebody,somebody@globex.example,New,")
+    bring_in(tmp_path)
+    assert HeldRow.objects.waiting().count() == 4
+
+
+@pytest.mark.parametrize("which", range(len(BROKEN)))
+def test_what_is_mended_goes_and_the_others_stay(tmp_path: Path, which: int) -> None:
+    raw(tmp_path, GOOD, *BROKEN)
+    bring_in(tmp_path)
+    mended = {0: MENDED[0], 1: MENDED[1], 2: MENDED[2], 3: GOOD, 4: MENDED[3], 5: MENDED[4], 6: MENDED[5]}[which]
+    raw(tmp_path, *TODAY, mended)
+    bring_in(tmp_path)
+    assert sorted(HeldRow.objects.waiting().values_list("line", flat=True)) == [
+        line for line in range(3, 10) if line != which + 3
+    ]
+
+
+def test_it_is_known_where_its_line_and_its_columns_have_moved(tmp_path: Path) -> None:
+    raw(tmp_path, GOOD, *BROKEN[3:5])
+    bring_in(tmp_path)
+    rows = [{"LastName": "One", "Id": id_of("Lead", 1)}, AGAIN | {"Id": id_of("Lead", 1)}, NOBODY | {"Id": ""}]
+    write(tmp_path, "Lead", *(lead(n) for n in range(20, 25)), *rows)
+    bring_in(tmp_path)
+    assert sorted(HeldRow.objects.waiting().values_list("code", flat=True)) == ["duplicate_id", "no_id"]
+
+
+def test_rows_that_say_the_same_are_held_once(tmp_path: Path) -> None:
+    raw(tmp_path, GOOD, BROKEN[4], BROKEN[4], BROKEN[0], BROKEN[0])
+    report = bring_in(tmp_path)
+    assert counts(report, "Lead") == {"read": 5, "created": 1, "rejected": 4}
+    held = list(HeldRow.objects.waiting().order_by("line").values_list("line", "code"))
+    assert held == [(3, "no_id"), (5, "ragged_row"), (6, "ragged_row")]
+    changes = Change.objects.count()
+    bring_in(tmp_path)
+    assert Change.objects.count() == changes
 
 
 def test_a_dry_run_and_a_file_that_cannot_be_read_hold_nothing(tmp_path: Path) -> None:
@@ -103,7 +167,7 @@ def test_users_are_held_too(tmp_path: Path) -> None:
     write(tmp_path, "User", user(1), user(2, Id=id_of("User", 1)), user(3, Id=""))
     bring_in(tmp_path)
     held = HeldRow.objects.filter(object="user").order_by("line")
-    assert [row.external_id for row in held] == [f"{id_of('User', 1)} (line 3)", "User.csv:4"]
+    assert [row.external_id for row in held] == [f"{id_of('User', 1)} ({said(user(2))})", f"Row {said(user(3))}"]
 
 
 def test_lines_that_end_as_on_old_macs_are_lines(tmp_path: Path) -> None:

@@ -124,6 +124,14 @@ def test_slices_bring_in_what_one_transaction_does(
     ]
 
 
+def test_slices_of_the_same_file_leave_what_is_held(export: Path, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_through(export, root, rows=7, patch=monkeypatch)
+    held = list(HeldRow.objects.order_by("pk").values_list("pk", "external_id", "version"))
+    assert {"duplicate_id", "ragged_row"} < set(HeldRow.objects.values_list("code", flat=True))
+    run_through(export, root, rows=7, patch=monkeypatch)
+    assert list(HeldRow.objects.order_by("pk").values_list("pk", "external_id", "version")) == held
+
+
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample export is not beside this checkout")
 @pytest.mark.parametrize("rows", [7, 0])
 def test_a_real_export_does_too(rows: int, root: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from crm.imports.salesforce.values import ID, read_id
 
 # The longest text area of Salesforce; a cell beyond it is a file gone wrong.
 LONGEST_CELL = 131_072
@@ -15,6 +18,9 @@ LONGEST_LINE = 8 * 1024 * 1024
 # Told of a row that is passed over: its line, its id if it has one, a code, a sentence, and its cells.
 Complain = Callable[[int, str, str, str, dict[str, str]], None]
 CHUNK = 1024 * 1024
+# As much of a row that is none as is looked through for its id, and the name under which all of it is kept.
+BEGINNING = 10_000
+AS_IT_CAME = "The row as it came"
 Advance = Callable[[int], None]
 
 
@@ -118,6 +124,18 @@ class Table:
         names = [*self.header, *(f"Column {place}" for place in range(len(self.header) + 1, len(cells) + 1))]
         return dict(zip(names, cells, strict=False))
 
+    def _id_in(self, cells: list[str]) -> str:
+        """The id of a row that cannot be trusted: what stands in its place, if that looks like one."""
+        place = self.header.index("Id") if "Id" in self.header else len(cells)
+        found = read_id(cells[place]) if place < len(cells) else ""
+        return found if ID.fullmatch(found) else ""
+
+    def _id_in_text(self, text: str) -> str:
+        try:
+            return self._id_in(next(csv.reader(io.StringIO(text[:BEGINNING], newline="")), []))
+        except csv.Error:
+            return ""
+
     def require(self, names: tuple[str, ...]) -> None:
         """Refuse the file if a column is not there.
 
@@ -145,23 +163,22 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                text = {"The row as it came": "".join(self._taken)}
-                self._pass_over(line, "", "broken_row", f"The row cannot be read: {error}.", text)
+                text = "".join(self._taken)
+                said = f"The row cannot be read: {error}."
+                self._pass_over(line, self._id_in_text(text), "broken_row", said, {AS_IT_CAME: text})
                 continue
             if not cells:
                 continue
             self.read += 1
             if len(cells) != width:
                 self.read -= 1
-                known = cells[0] if len(cells[0]) <= 18 else ""
-                self._pass_over(
-                    line, known, "ragged_row", f"The row has {len(cells)} cells, the header {width}.", self.named(cells)
-                )
+                said = f"The row has {len(cells)} cells, the header {width}."
+                self._pass_over(line, self._id_in(cells), "ragged_row", said, self.named(cells))
             elif max(map(len, cells)) > LONGEST_CELL:
                 self.read -= 1
                 place = next(i for i, cell in enumerate(cells) if len(cell) > LONGEST_CELL)
                 said = f"{self.header[place]} is {len(cells[place]):,} characters long; {LONGEST_CELL:,} are allowed."
-                self._pass_over(line, cells[0] if place else "", "cell_too_long", said, self.named(cells))
+                self._pass_over(line, self._id_in(cells), "cell_too_long", said, self.named(cells))
             else:
                 yield line, cells
 
