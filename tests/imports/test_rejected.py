@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from crm.core.acting import acting
 from crm.core.errors import Refused
 from crm.history.models import Change
 from crm.imports.models import HeldRow
@@ -134,6 +135,20 @@ def test_rows_that_say_the_same_are_held_once(tmp_path: Path) -> None:
     changes = Change.objects.count()
     bring_in(tmp_path)
     assert Change.objects.count() == changes
+
+
+def test_one_whose_person_was_erased_is_not_held_again(root: User, tmp_path: Path) -> None:
+    raw(tmp_path, *BROKEN[:2])
+    bring_in(tmp_path)
+    with acting(actor=root, via="test", at=NOW):
+        gone = {"row": {}, "message": "", "code": "erased", "state": HeldRow.State.DISCARDED}
+        HeldRow.objects.filter(line=2).update(**gone)
+    bring_in(tmp_path)
+    assert list(HeldRow.objects.order_by("line").values_list("code", "state")) == [
+        ("erased", "discarded"),
+        ("ragged_row", "held"),
+    ]
+    assert HeldRow.objects.get(line=2).row == {}
 
 
 def test_a_dry_run_and_a_file_that_cannot_be_read_hold_nothing(tmp_path: Path) -> None:
