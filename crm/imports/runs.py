@@ -223,7 +223,9 @@ def undo(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
         if locked.stage == Stage.UNDOING:
             return locked
         if locked.import_job is None:
-            raise Refused("not_now", "An import by the command is undone in the change log, where it is one transaction.")
+            raise Refused(
+                "not_now", "An import by the command is undone in the change log, where it is one transaction."
+            )
         if locked.import_job.unfinished:
             raise Refused("not_now", "The import is at work: cancel it first.")
         _claim_turn(locked)
