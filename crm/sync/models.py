@@ -55,10 +55,6 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """Those that act as this user."""
         return self.filter(user=user.pk)
 
-    def usable(self, *, at: datetime) -> Self:
-        """Neither revoked nor expired."""
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None)
-
 
 class ApiKey(Record):
     """A program's way in: it acts as a user, within its scopes. Only a hash of it is stored; it is shown once.

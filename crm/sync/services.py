@@ -85,15 +85,6 @@ def refuse_wrong(
         raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
 
 
-def refuse_more_scopes(key: ApiKey, scopes: Iterable[str]) -> None:
-    """Raises Refused for a scope that an existing key has not: what has the key would gain rights unasked."""
-    stored = ApiKey.objects.get(pk=key.pk).scopes
-    more = [scope for scope in scopes if scope not in stored]
-    if more:
-        said = f"A key's scopes can only be taken away; to give {', '.join(more)} make a new key."
-        raise Refused("missing_facts", said, [Missing("more_scopes", said, "scopes")])
-
-
 @retry_deadlocks
 def revoke_api_key(
     key: ApiKey, *, actor: User, at: datetime, via: str, reason: str = "", version: int | None = None

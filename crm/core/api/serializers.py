@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from rest_framework import serializers
 
-from crm.core.api.fields import NO_SUCH, REQUIRED, Column, column_field
+from crm.core.api.fields import NO_SUCH, REQUIRED, column_field
 from crm.core.api.problems import Flaw, invalid, pointer_to
 
 if TYPE_CHECKING:
@@ -129,8 +129,3 @@ class RecordSerializer(Serializer):
         if hasattr(people, "active_people"):
             return people.active_people()  # type: ignore[no-any-return]
         return kind._base_manager.all()
-
-
-def writable_columns(serializer: RecordSerializer) -> Iterable[tuple[str, Column]]:
-    """The fields of a serializer that a body may hold."""
-    return ((name, cast("Column", field)) for name, field in serializer.fields.items() if not field.read_only)
