@@ -31,6 +31,7 @@ from crm.privacy.blanking import (
     blank_records,
     hash_keys,
     labels,
+    placeholder,
 )
 from crm.privacy.everywhere import replace_in, tables, take_out
 from crm.privacy.files import end_sessions, files_with
@@ -133,13 +134,15 @@ def erase_person(
 
 
 def _suppress(person: Person, actor: User, at: datetime, via: str) -> None:
-    """Before anything is blanked: what names them is hashed with the rest."""
+    """Before anything is blanked: what names them is hashed with the rest. What their leads are called from now on names
+    nobody, and keeps anybody from being offered a lead that nobody can reach."""
+    left = {placeholder(pk) for pk in person.ids["lead"]}
     make_suppression(
         actor=actor,
         at=at,
         via=via,
         reason=SUPPRESSION_REASON,
-        emails=sorted(person.keys["email"] | person.emails),
+        emails=sorted(person.keys["email"] | person.emails | left),
         linkedin_urls=sorted(link for link in person.links if "://" in link),
         phone_numbers=sorted(number for number in person.phones if number.startswith("+")),
     )

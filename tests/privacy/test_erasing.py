@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from accounts.models import Account, Contact
+from crm.activities.gate import bar_of
 from crm.activities.models import Activity, NextTouch, SuppressedKey, Suppression
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
@@ -260,6 +261,11 @@ def test_do_not_contact_outlives_it(zdenka: Lead, mona: User, root: User, now: d
     assert (key.value, key.key.partition(":")[0]) == ("", "hash")
     again = make_lead(email="zdenka.q+other@quill.example")
     assert Suppression.objects.covering("lead", [again.pk]).count() == 1
+
+
+def test_what_is_left_of_a_suppressed_lead_is_offered_to_nobody(zdenka: Lead, root: User, now: datetime) -> None:
+    erase(root, now, lead=zdenka, suppress=True)
+    assert bar_of("lead", zdenka.pk) is not None
 
 
 def test_it_offers_to_suppress(zdenka: Lead, root: User, now: datetime) -> None:
