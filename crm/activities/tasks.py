@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import structlog
-from celery import current_app, shared_task
-from django.db import transaction
+from celery import shared_task
 from django.utils import timezone
 
 from crm.activities.violations import tell_managers
+from crm.jobs import wake
 
 TASK = "crm.activities.tasks.tell_violations"
 SWEEPS = 20  # of five hundred each: well within the half minute that a task may take
-log = structlog.get_logger(__name__)
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -23,12 +21,5 @@ def tell_violations() -> None:
 
 
 def tell_on_commit() -> None:
-    """Wake a worker once this transaction is committed; the message may get lost: beat sends the same."""
-    transaction.on_commit(_send)
-
-
-def _send() -> None:
-    try:
-        current_app.send_task(TASK, retry=False)
-    except Exception as error:  # each transport raises errors of its own
-        log.warning("no_wake", error=type(error).__name__)
+    """Wake a worker once this transaction is committed."""
+    wake.on_commit(TASK)

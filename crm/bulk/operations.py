@@ -14,7 +14,7 @@ from django.utils.timezone import localtime
 
 from crm.core import acting
 from crm.core.admin_rights import refusal_words
-from crm.core.errors import Missing, Refused
+from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.jobs.kinds import JobKind, Row, register
 from crm.jobs.models import ALLOWED, Job, JobSlice
@@ -222,8 +222,3 @@ def judged(task: Task, why_not: Any, records: Mapping[int, Any] | None = None) -
         else:
             rows.append(done(record, ALLOWED))
     return rows
-
-
-def missing_field(name: str, message: str, code: str) -> Refused:
-    """A fact of the whole operation that will not do."""
-    return Refused("missing_facts", message, [Missing(code, message, name)])

@@ -21,17 +21,23 @@ def state_label(kind: type[Stateful], key: str) -> str:
     return str(dict(flow_field.flatchoices).get(key, key))
 
 
-def target_label(record: Stateful, info: Verb, ask: Ask) -> str:
-    """Where the verb would lead, if that is known before it is made; else an empty string."""
+def target_of(record: Stateful, info: Verb, ask: Ask) -> str:
+    """The status the verb would lead to, if that is known before it is made; else an empty string."""
     step = getattr(type(record), info.name)._django_fsm.get_transition(record.current_state)
     if step is None:
         return ""
     if isinstance(step.target, str):
-        return state_label(type(record), step.target)
+        return step.target
     try:
-        return state_label(type(record), step.target.func(record, ask))
+        return str(step.target.func(record, ask))
     except (AttributeError, KeyError):  # needs a fact, or a move, that is not there
         return ""
+
+
+def target_label(record: Stateful, info: Verb, ask: Ask) -> str:
+    """What people read for where the verb would lead; an empty string where that is not known yet."""
+    target = target_of(record, info, ask)
+    return state_label(type(record), target) if target else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,6 @@ class MoveQuerySet(models.QuerySet["Move"]):
         """Those another system recorded before the record came here."""
         return self.filter(version__lte=0)
 
-    def made_here(self) -> Self:
-        """Those made here, the one that placed the record among them."""
-        return self.filter(version__gt=0)
-
 
 class Move(models.Model):
     """One move of one record through its flow (L13): from, to, verb, who, when, by which door, with which facts.

@@ -114,11 +114,6 @@ def resume_job(job: Job, *, by: User, at: datetime) -> Job:
     return locked
 
 
-def add_slices(job: Job, slices: Iterable[Mapping[str, Any]] | IdSlices) -> None:
-    """Give a job that is being worked more to do: for a kind whose first slice finds out what there is."""
-    job.total += store_slices(job, slices)
-
-
 def _locked(job: Job, by: User) -> Job:
     locked = Job.objects.select_for_update(of=("self",)).select_related("by").filter(pk=job.pk).first()
     if locked is None:

@@ -15,7 +15,7 @@ from crm.jobs.models import Job, JobSlice
 AT_ONCE = 1000
 CUT = """
     INSERT INTO jobs_jobslice (job_id, number, input, previewed)
-    SELECT %s, %s + part, jsonb_build_object('ids', jsonb_agg(id ORDER BY id)), false
+    SELECT %s, 1 + part, jsonb_build_object('ids', jsonb_agg(id ORDER BY id)), false
     FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %s AS part FROM ({found}) AS found (id)) AS parted
     GROUP BY part
     RETURNING jsonb_array_length(input -> 'ids')
@@ -36,25 +36,23 @@ def slices_of_ids(queryset: models.QuerySet[Any], size: int) -> IdSlices:
 
 
 def store_slices(job: Job, slices: Iterable[Mapping[str, Any]] | IdSlices) -> int:
-    """Add slices after those the job has; the number of rows in them.
+    """Store the slices of a new job; the number of rows in them.
 
     A slice counts as many rows as it has `ids`, or says itself in `rows`.
     """
-    last = JobSlice.objects.filter(job=job).aggregate(last=models.Max("number"))["last"] or 0
     if isinstance(slices, IdSlices):
-        return _cut(job, slices, last + 1)
-    total, number, rest = 0, last, iter(slices)
+        return _cut(job, slices)
+    total, rest = 0, enumerate(slices, start=1)
     while batch := list(islice(rest, AT_ONCE)):
         parts = []
-        for given in batch:
-            number += 1
+        for number, given in batch:
             parts.append(JobSlice(job=job, number=number, input=dict(given)))
             total += len(given["ids"]) if "ids" in given else int(given.get("rows", 0))
         JobSlice.objects.bulk_create(parts)
     return total
 
 
-def _cut(job: Job, slices: IdSlices, first: int) -> int:
+def _cut(job: Job, slices: IdSlices) -> int:
     # A search that joins finds a row more than once.
     query = slices.queryset.order_by().values("pk").distinct().query
     try:
@@ -62,5 +60,5 @@ def _cut(job: Job, slices: IdSlices, first: int) -> int:
     except EmptyResultSet:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(CUT.format(found=found), [job.pk, first, slices.size, *values])
+        cursor.execute(CUT.format(found=found), [job.pk, slices.size, *values])
         return sum(row[0] for row in cursor.fetchall())

@@ -141,10 +141,8 @@ def do(job: Job, part: JobSlice, kind: JobKind, *, clock: Clock, via: str) -> No
         call = kind.preview
     at = clock()
     with acting(actor=job.by, via=via, at=at):
-        before = job.total
         rows = call(job, part, at)
         locked = hold_lease(job)
-        locked.total += job.total - before
         locked.done, locked.failures = locked.done + how_many(rows), 0
         if previews:
             locked.preview = counted(locked.preview, rows)
@@ -156,7 +154,7 @@ def do(job: Job, part: JobSlice, kind: JobKind, *, clock: Clock, via: str) -> No
             # Cancelled while this slice was at work: it counts, and is the last.
             locked.state = State.RUNNING if locked.state == State.WAITING else locked.state
             store_output(part, rows)
-        locked.save(update_fields=["total", "done", "failures", "preview", "counts", "started_at", "state"])
+        locked.save(update_fields=["done", "failures", "preview", "counts", "started_at", "state"])
 
 
 def store_output(part: JobSlice, rows: list[Row]) -> None:

@@ -134,8 +134,11 @@ def erase_person(
 
 
 def _suppress(person: Person, actor: User, at: datetime, via: str) -> None:
-    """Before anything is blanked: what names them is hashed with the rest. What their leads are called from now on names
-    nobody, and keeps anybody from being offered a lead that nobody can reach."""
+    """Before anything is blanked: what names them is hashed with the rest.
+
+    What their leads are called from now on names nobody, and keeps anybody from being offered a lead that nobody can
+    reach.
+    """
     left = {placeholder(pk) for pk in person.ids["lead"]}
     make_suppression(
         actor=actor,

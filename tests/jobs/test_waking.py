@@ -11,10 +11,11 @@ from django.db import connection
 from crm.jobs.models import Job
 from crm.jobs.schedule import SCHEDULE
 from crm.jobs.wake import TASK
+from crm.notifications.models import Notification
 from crm.people.models import User
 from tests.children import run, running, wait_for
 from tests.conftest import NOW
-from tests.factories import make_account
+from tests.factories import make_account, make_lead
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORKER = ("-m", "celery", "-A", "crm", "worker", "--concurrency", "1", "--include", "tests.jobs.kinds_of_tests")
@@ -53,6 +54,28 @@ def test_asking_wakes_a_worker_without_beat(alice: User, tmp_path: Path) -> None
     account.refresh_from_db()
     assert account.name == "Globex!"
     assert Job.objects.get().asked_at > NOW
+
+
+VIOLATE = """
+import django; django.setup()
+from datetime import UTC, datetime
+from crm.activities.suppressing import suppress
+from crm.people.models import User
+from leads.models import Lead
+from leads.working import log_touch
+alice, lead, at = User.objects.get(email="alice@example.com"), Lead.objects.get(), datetime.now(UTC)
+suppress(actor=alice, at=at, via="test", reason="asked_us", emails=[lead.email])
+log_touch(lead, actor=alice, at=at, via="test", kind="email", outcome="sent", happened_at=at)
+"""
+
+
+def test_an_outreach_that_should_not_have_been_made_wakes_a_worker_too(alice: User, mona: User, tmp_path: Path) -> None:
+    make_lead()
+    asked = run("-c", VIOLATE, DJANGO_SETTINGS_MODULE="crm.settings")
+    assert asked.returncode == 0, asked.stderr
+    assert "no_wake" not in asked.stdout + asked.stderr
+    with running(*WORKER, log=tmp_path / "log"):
+        wait_for(lambda: Notification.objects.filter(to=mona).exists())
 
 
 def test_beat_sends_the_same_so_that_a_lost_message_costs_seconds() -> None:

@@ -26,8 +26,8 @@ from crm.core.api.views import ApiView, record_id
 from crm.core.api.writes import VIA, stale_problem
 from crm.core.door import Outcome, Verdict, find_verb, move, move_many, verdict_of, verdicts
 from crm.core.errors import Missing, Refused, Stale
-from crm.core.flow import Ask, Stateful, Verb
-from crm.core.offers import state_label
+from crm.core.flow import Ask, Stateful
+from crm.core.offers import state_label, target_of
 from crm.core.permissions import may
 
 MOST = 1000
@@ -122,12 +122,12 @@ class Moves(MovesView):
         """One verb: whether it is possible, what is missing, and what it asks for."""
         info = answer.verb
         form = info.facts(record=record, at=self.at)
-        target = _target(record, info, Ask(self.actor, self.at, VIA))
+        target = target_of(record, info, Ask(self.actor, self.at, VIA))
         facts = {name: fact_schema(field) for name, field in form.fields.items()}
         return {
             "verb": info.name,
             "label": info.label,
-            "to": target,
+            "to": target or None,
             "to_label": state_label(self.kind, target) if target else None,
             "allowed": answer.allowed,
             "code": answer.code,
@@ -317,19 +317,6 @@ def _refused(place: int, pk: int, refused: Refused) -> dict[str, Any]:
 
 def _told(item: Missing) -> dict[str, str]:
     return {"field": item.field, "code": item.code, "message": item.message}
-
-
-def _target(record: Any, info: Verb, ask: Ask) -> str | None:
-    """The status a verb leads to, if that is known before it is made."""
-    step = getattr(type(record), info.name)._django_fsm.get_transition(record.current_state)
-    if step is None:
-        return None
-    if isinstance(step.target, str):
-        return step.target
-    try:
-        return str(step.target.func(record, ask)) or None
-    except (AttributeError, KeyError):  # needs a fact, or a move, that is not there
-        return None
 
 
 def move_addresses(resource: str, views: Mapping[str, type[MovesView]]) -> list[URLPattern]:
