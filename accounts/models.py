@@ -31,6 +31,26 @@ def rating_choices() -> list[tuple[str, str]]:
     return handbook.current().choices("account.ratings")
 
 
+def tier_choices() -> list[tuple[str, str]]:
+    """Tiers of the product as the handbook names them."""
+    return handbook.current().choices("account.tiers")
+
+
+def press_approval_choices() -> list[tuple[str, str]]:
+    """How a request to be named in the press stands, as the handbook names it."""
+    return handbook.current().choices("account.press_approvals")
+
+
+def health_choices() -> list[tuple[str, str]]:
+    """How a customer is doing, as the handbook names it."""
+    return handbook.current().choices("account.healths")
+
+
+def payment_terms_choices() -> list[tuple[str, str]]:
+    """When an invoice is to be paid, as the handbook names it."""
+    return handbook.current().choices("contract.payment_terms")
+
+
 def industry_choices() -> list[tuple[str, str]]:
     """Industries as the handbook names them."""
     return handbook.current().choices("industries")
@@ -65,11 +85,14 @@ class Account(Record):
 
     name = Line(blank=False)
     name_key = generated_key("name_key", "name")
-    type = Line(max_length=50, choices=account_type_choices)
+    # As somebody said it; what contracts say comes first (contracts.standing).
+    type = Line("stated type", max_length=50, choices=account_type_choices)
     website = Link()
     domain_key = generated_key("domain_key", "website")
     linkedin_url = Link("LinkedIn company URL")
     linkedin_key = generated_key("linkedin_key", "linkedin_url")
+    sales_navigator_url = Link("LinkedIn sales navigator URL")
+    linkedin_overlaps_url = Link("my LinkedIn overlaps")
     phone = Line(max_length=60)
     phone_key = PhoneKey(of="phone")
     industry = Line(max_length=50, choices=industry_choices)
@@ -92,6 +115,17 @@ class Account(Record):
     shipping_state = Line("shipping state or province")
     shipping_postal_code = Line("shipping postal code", max_length=40)
     shipping_country = Line("shipping country")
+    tier = Line(max_length=50, choices=tier_choices)
+    license_key = Line("license key", max_length=2000)
+    payment_terms = Line("payment terms", max_length=50, choices=payment_terms_choices)
+    press_approval = Line("press approval", max_length=50, choices=press_approval_choices)
+    press_approval_by = Line("press approval by", help_text="Who of theirs gave or refused it.")
+    press_approval_on = models.DateField("press approval on", null=True, blank=True)
+    nda_signed_on = models.DateField("Non-Disclosure Agreement (NDA) signed on", null=True, blank=True)
+    codename = Line(max_length=60, help_text="A minor planet's name, for a customer that wants to stay anonymous.")
+    health = Line(max_length=50, choices=health_choices)
+    health_note = Line("health note", max_length=500)
+    health_on = models.DateField("health as of", null=True, blank=True)
     description = Paragraphs()
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
@@ -109,6 +143,12 @@ class Account(Record):
                 name="accounts_account_is_not_its_parent",
                 violation_error_message="An account cannot be its own parent.",
             ),
+            models.UniqueConstraint(
+                Lower("codename"),
+                name="accounts_account_codename_once",
+                condition=~models.Q(codename=""),
+                violation_error_message="Another account has this codename.",
+            ),
         ]
         indexes = [
             models.Index(fields=["updated_at", "id"], name="accounts_account_by_change"),
@@ -118,11 +158,39 @@ class Account(Record):
             models.Index(fields=["phone_key"], name="accounts_account_by_phone"),
             models.Index(fields=["linkedin_key"], name="accounts_account_by_linkedin"),
             models.Index(fields=["type", "-id"], name="accounts_account_by_type"),
+            models.Index(fields=["-id"], name="accounts_account_with_health", condition=~models.Q(health="")),
         ]
         triggers = tracked()
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccountDomain(Record):
+    """A domain whose addresses are an account's; of one account only, so that a newcomer has one company."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="domains")
+    domain = Line(max_length=253, blank=False)
+    key = generated_key("domain_key", "domain")
+
+    class Meta:
+        verbose_name = "domain"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"],
+                name="accounts_domain_of_one_account",
+                violation_error_message="This domain belongs to another account.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(key=""),
+                name="accounts_domain_is_one",
+                violation_error_message="A domain is written as “example.com”.",
+            ),
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return self.key or self.domain
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
@@ -157,6 +225,11 @@ class Contact(Record):
     linkedin_url = Link("LinkedIn URL")
     linkedin_key = generated_key("linkedin_key", "linkedin_url")
     website = Link()
+    twitter_url = Link("Twitter")
+    github_url = Link("GitHub")
+    orbit_feed_url = Link("Orbit feed")
+    is_champion = models.BooleanField("is champion", default=False)
+    is_main_dri = models.BooleanField("main Directly Responsible Individual (DRI)", default=False)
     lead_source = Line("lead source", max_length=50, choices=source_choices)
     mailing_street = Paragraphs("street", max_length=500)
     mailing_city = Line("city")
@@ -189,6 +262,12 @@ class Contact(Record):
                 name="accounts_contact_is_not_its_manager",
                 violation_error_message="A contact cannot report to themselves.",
             ),
+            models.UniqueConstraint(
+                fields=["account"],
+                name="accounts_contact_one_main_dri",
+                condition=models.Q(is_main_dri=True),
+                violation_error_message="The account has a main Directly Responsible Individual (DRI) already.",
+            ),
         ]
         indexes = [
             models.Index(fields=["updated_at", "id"], name="accounts_contact_by_change"),
@@ -207,3 +286,46 @@ class Contact(Record):
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email
+
+
+class DriChange(Record):
+    """A customer's champion changed (C18): what is done then, one thing after another, until all of it is."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="dri_changes")
+    contact = models.ForeignKey(Contact, models.PROTECT, related_name="dri_changes", verbose_name="new champion")
+    started_at = models.DateTimeField("started")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="dri_changes")
+    closed_at = models.DateTimeField("closed", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "Directly Responsible Individual (DRI) change"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                name="accounts_dri_change_one_open",
+                condition=models.Q(closed_at=None),
+                violation_error_message="A change of the champion is under way already.",
+            )
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"{self.contact} is the new champion of {self.account}"
+
+
+class DriChangeStep(Record):
+    """One thing that was done of it; `key` is the handbook's."""
+
+    change = models.ForeignKey(DriChange, models.CASCADE, related_name="steps")
+    key = Line(max_length=50, blank=False)
+    done_at = models.DateTimeField()
+    done_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="dri_change_steps")
+    note = Line(max_length=500)
+
+    class Meta:
+        verbose_name = "step of a Directly Responsible Individual (DRI) change"
+        constraints = [models.UniqueConstraint(fields=["change", "key"], name="accounts_dri_change_step_once")]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return handbook.current().label("account.dri_change", self.key)

@@ -139,7 +139,7 @@ class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
 class ContractAdmin(RecordAdmin):
     """Contracts and their three dates (C1)."""
 
-    list_display = ("name", "account", "effective_date", "close_date", "invoice_date", "end_date", "shown_amount")
+    list_display = ("name", "account", "effective_date", "close_date", "end_date", "shown_amount")
     list_select_related = ("account",)
     sortable = {"effective_date": ("effective_date", "id")}
     page_related = ("account", "account__owner", "opportunity", "opportunity__owner")
@@ -147,7 +147,7 @@ class ContractAdmin(RecordAdmin):
     autocomplete_fields = ("account", "opportunity")
     fieldsets = (
         ("Contract", {"fields": ("name", ("account", "opportunity"), ("amount", "currency"))}),
-        ("Dates", {"fields": ("effective_date", "close_date", "invoice_date", "end_date")}),
+        ("Dates", {"fields": ("effective_date", "close_date", "end_date")}),
         (None, {"fields": ("description",)}),
     )
     search_help_text = "Contract name"

@@ -30,7 +30,7 @@ READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 OPPORTUNITY = """name account_id contact_id owner_id type amount currency close_date next_step next_step_due_date
     lead_source description""".split()
 PLACED = ("stage_since", "lost_reason")
-CONTRACT = """name account_id opportunity_id effective_date close_date invoice_date subscription_end_date amount
+CONTRACT = """name account_id opportunity_id effective_date close_date subscription_end_date amount
     currency description""".split()
 
 

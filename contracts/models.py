@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import Account, Contact, source_choices
+from accounts.models import Account, Contact, payment_terms_choices, source_choices
 from contracts.flow import OpportunityFlow
+from contracts.signing import ContractFlow
 from crm import handbook
 from crm.activities.gate import CODE, bar_of, hold_for
 from crm.core.errors import Refused
@@ -33,6 +35,11 @@ def lost_reason_choices() -> list[tuple[str, str]]:
     return handbook.current().choices("opportunity.lost_reasons")
 
 
+def billing_process_choices() -> list[tuple[str, str]]:
+    """How a customer is billed, as the handbook names it."""
+    return handbook.current().choices("contract.billing_processes")
+
+
 def contact_role_choices() -> list[tuple[str, str]]:
     """What a contact can be to an opportunity, as the handbook names it."""
     return handbook.current().choices("opportunity.contact_roles")
@@ -41,6 +48,13 @@ def contact_role_choices() -> list[tuple[str, str]]:
 def company_currency() -> str:
     """The currency a new amount is in."""
     return handbook.current().company.currency
+
+
+def months() -> models.PositiveSmallIntegerField[Any, Any]:
+    """A term in months."""
+    return models.PositiveSmallIntegerField(
+        "term", null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(240)], help_text="In months."
+    )
 
 
 class OpportunityQuerySet(models.QuerySet["Opportunity"]):
@@ -69,9 +83,54 @@ class Opportunity(OpportunityFlow):
     type = Line(max_length=50, choices=type_choices)
     amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
-    close_on = models.DateField("close date", null=True, blank=True, help_text="Expected while open.")
+    close_on = models.DateField(
+        "close date", null=True, blank=True, help_text="Expected while open; once won, the contract's."
+    )
+    expected_close_on = models.DateField(
+        "last expected close date",
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="What was expected before it was won.",
+    )
     next_step = Line("next step", max_length=500)
     next_step_due = models.DateField("next step's due date", null=True, blank=True)
+    criteria_met = models.JSONField(
+        "exit criteria met", default=list, blank=True, help_text="Keys of the handbook's exit criteria, of any stage."
+    )
+    hosts = models.PositiveIntegerField("up to # of hosts", null=True, blank=True, validators=[MinValueValidator(1)])
+    payment_terms = Line("payment terms", max_length=50, choices=payment_terms_choices)
+    billing_process = Line("billing process", max_length=50, choices=billing_process_choices)
+    term_months = months()
+    reseller = models.ForeignKey(
+        Account,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="resold_opportunities",
+        help_text="An account of type Partner.",
+    )
+    effective_on = models.DateField("effective date", null=True, blank=True)
+    ends_on = models.DateField("subscription end date", null=True, blank=True)
+    renews = models.ForeignKey(
+        "Contract",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="renewals",
+        verbose_name="contract it renews",
+    )
+    amends = models.ForeignKey(
+        "Contract",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="expansions",
+        verbose_name="contract it amends",
+    )
+    poc_start = models.DateField("proof of concept start", null=True, blank=True)
+    poc_end = models.DateField("proof of concept end", null=True, blank=True)
+    poc_criteria = Paragraphs("proof of concept success criteria")
     lost_reason = Line("reason for losing", max_length=50, choices=lost_reason_choices)
     lead_source = Line("lead source", max_length=50, choices=source_choices)
     description = Paragraphs()
@@ -87,11 +146,23 @@ class Opportunity(OpportunityFlow):
                 name="contracts_opportunity_has_name",
                 violation_error_message="An opportunity needs a name.",
             ),
+            models.CheckConstraint(
+                condition=Q(effective_on__isnull=True) | Q(ends_on__isnull=True) | Q(ends_on__gt=F("effective_on")),
+                name="contracts_opp_ends_after_it_starts",
+                violation_error_message="The subscription end date lies after the effective date.",
+            ),
+            models.CheckConstraint(
+                condition=Q(poc_start__isnull=True) | Q(poc_end__isnull=True) | Q(poc_end__gte=F("poc_start")),
+                name="contracts_opp_poc_ends_after_start",
+                violation_error_message="The proof of concept's end does not lie before its start.",
+            ),
         ]
         indexes = [
             models.Index(fields=["stage", "-id"], name="contracts_opp_by_stage"),
             models.Index(fields=["owner", "-id"], name="contracts_opp_by_owner"),
             models.Index(fields=["close_on", "id"], name="contracts_opp_by_close"),
+            models.Index(fields=["account", "stage"], name="contracts_opp_of_account"),
+            models.Index(fields=["-id"], name="contracts_opp_with_poc", condition=Q(poc_start__isnull=False)),
             models.Index(fields=["lead_source", "-id"], name="contracts_opp_by_source"),
             models.Index(fields=["updated_at", "id"], name="contracts_opp_by_change"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_opp_like_name"),
@@ -153,6 +224,58 @@ class ContactRole(Record):
         return f"{self.contact}{f', {role.lower()}' if role else ''}"
 
 
+class NextStepQuerySet(models.QuerySet["NextStep"]):
+    """Reads of next steps."""
+
+    def standing(self) -> Self:
+        """The one of each opportunity that is still to be done."""
+        return self.filter(ended_at=None)
+
+
+class NextStep(models.Model):
+    """A next step as a promise: what, by when, made when and by whom, and what became of it.
+
+    The database writes it whenever an opportunity's next step or its due date changes, whatever way that is written:
+    the standing one ends as rewritten, and a new one stands. `kept` is said by the one who kept it.
+    """
+
+    class Outcome(models.TextChoices):
+        """What became of it."""
+
+        STANDING = "standing", "To be done"
+        KEPT = "kept", "Kept"
+        LATE = "late", "Kept late"
+        REWRITTEN = "rewritten", "Rewritten"
+        DROPPED = "dropped", "Dropped"
+
+    opportunity = models.ForeignKey(Opportunity, models.CASCADE, related_name="next_steps")
+    text = Line(max_length=500)
+    due_on = models.DateField("due", null=True, blank=True)
+    made_at = models.DateTimeField("made")
+    made_by_id = models.BigIntegerField(null=True, editable=False)
+    made_by_name = Line("made by", editable=False)
+    outcome = Line(max_length=10, blank=False, choices=Outcome, default=Outcome.STANDING)
+    ended_at = models.DateTimeField("ended", null=True, blank=True)
+
+    objects = NextStepQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "next step"
+        ordering = ["-made_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["opportunity"], name="contracts_next_step_one_stands", condition=Q(ended_at=None)
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, outcome="standing") | (Q(ended_at__isnull=False) & ~Q(outcome="standing")),
+                name="contracts_next_step_ended_has_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class ContractQuerySet(models.QuerySet["Contract"]):
     """Reads of contracts."""
 
@@ -161,8 +284,19 @@ class ContractQuerySet(models.QuerySet["Contract"]):
         return self.filter(close_date__isnull=False)
 
 
-class Contract(Record):
-    """An agreement with a customer and its three dates (C1)."""
+class Contract(ContractFlow):
+    """An agreement with a customer: what was agreed, and its dates (C1).
+
+    The effective date is the start date for the subscription service; the close date is the date the last party to the
+    contract signed the agreement; the invoice date is the date the invoice was sent to the customer (that of the first
+    of its invoices).
+    """
+
+    class Signing(models.TextChoices):
+        """How the parties agreed."""
+
+        SIGNED = "signed", "Signed"
+        ONLINE = "online", "Accepted online"
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="contracts")
     opportunity = models.ForeignKey(Opportunity, models.PROTECT, null=True, blank=True, related_name="contracts")
@@ -172,12 +306,30 @@ class Contract(Record):
     close_date = models.DateField(
         null=True, blank=True, help_text="The date the last party to the contract signed the agreement."
     )
-    invoice_date = models.DateField(null=True, blank=True, help_text="The date the invoice was sent to the customer.")
-    end_date = models.DateField("subscription end date", null=True, blank=True)
+    end_date = models.DateField("subscription end date", null=True, blank=True, help_text="The last day of service.")
+    term_months = months()
     amount = models.DecimalField(
         max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
     )
     currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
+    hosts = models.PositiveIntegerField("up to # of hosts", null=True, blank=True, validators=[MinValueValidator(1)])
+    payment_terms = Line("payment terms", max_length=50, choices=payment_terms_choices)
+    billing_process = Line("billing process", max_length=50, choices=billing_process_choices)
+    reseller = models.ForeignKey(
+        Account,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="resold_contracts",
+        help_text="An account of type Partner.",
+    )
+    auto_renew = models.BooleanField("renews by itself", default=False)
+    notice_days = models.PositiveSmallIntegerField(
+        "days of notice", null=True, blank=True, help_text="How long before its end it is to be terminated."
+    )
+    signing = Line("how it was agreed", max_length=10, choices=Signing)
+    terms = Paragraphs("summary of the terms", help_text="What was agreed beside or against the standard terms.")
+    terminated_on = models.DateField("terminated on", null=True, blank=True, editable=False)
     description = Paragraphs()
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
@@ -190,15 +342,17 @@ class Contract(Record):
                 | Q(end_date__isnull=True)
                 | Q(end_date__gt=F("effective_date")),
                 name="contracts_contract_ends_after_it_starts",
-                violation_error_message="The subscription ends after its effective date.",
+                violation_error_message="The subscription end date lies after the effective date.",
             ),
         ]
         indexes = [
             models.Index(fields=["-effective_date", "-id"], name="contracts_contract_by_start"),
             models.Index(fields=["updated_at", "id"], name="contracts_contract_by_change"),
+            models.Index(fields=["account", "status", "end_date"], name="contracts_contract_of_account"),
+            models.Index(fields=["status", "end_date", "id"], name="contracts_contract_by_end"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_contract_like_name"),
         ]
-        triggers = tracked()
+        triggers = [*tracked(), *guarded("status", initial="draft")]
 
     def __str__(self) -> str:
         return self.name
@@ -207,3 +361,44 @@ class Contract(Record):
     def owner(self) -> object:
         """Who may change it: its opportunity's owner, else its account's."""
         return self.opportunity.owner if self.opportunity else self.account.owner
+
+    @property
+    def invoice_date(self) -> date | None:
+        """The day the first of its invoices was sent."""
+        sent = [one.sent_on for one in self.invoices.all() if one.sent_on]
+        return min(sent, default=None)
+
+    @classmethod
+    def prepare_moves(cls, records: Sequence[Self]) -> None:
+        """Fetch for the whole batch what `may` looks at beside the rows themselves."""
+        models.prefetch_related_objects(records, "opportunity__owner", "account__owner")
+
+
+class Invoice(Record):
+    """An invoice of a contract: what was asked for, when it was sent, and when it was paid."""
+
+    contract = models.ForeignKey(Contract, models.CASCADE, related_name="invoices")
+    number = Line(max_length=100)
+    amount = models.DecimalField(
+        max_digits=14, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
+    sent_on = models.DateField("sent on", null=True, blank=True)
+    paid_on = models.DateField("paid on", null=True, blank=True, help_text="The day the payment was received.")
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-sent_on", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contract", "number"],
+                name="contracts_invoice_number_once",
+                condition=~Q(number=""),
+                violation_error_message="The contract has an invoice of this number already.",
+            ),
+        ]
+        indexes = [models.Index(fields=["contract", "-sent_on"], name="contracts_invoice_of_contract")]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return f"Invoice {self.number}".strip()

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "crm.notifications",
     "crm.sync",
     "crm.activities",
+    "crm.workspace",
     "crm.bulk",
     "accounts",
     "contracts",

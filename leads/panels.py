@@ -22,7 +22,7 @@ SHOWN = 5
 KINDS = (("account", "Account"), ("contact", "Contact"), ("opportunity", "Opportunity"))
 
 
-@panel(Lead, Account, Contact, Opportunity)
+@panel("receipts", "Conversions", Lead, Account, Contact, Opportunity, always=True)
 def receipts(request: HttpRequest, record: Any) -> str:
     """What was considered, chosen by whom, made and copied; for an opportunity, accepting and returning it."""
     related = ("lead", "lead__owner", "account", "contact", "opportunity", "opportunity__owner", "by", "answered_by")

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from crm import handbook
 from crm.activities.triggers import MarkViolation
 from crm.core.records import Record
-from crm.core.text import Line, Paragraphs
+from crm.core.text import Line, Link, Paragraphs
 from crm.core.triggers import tracked
 
 
@@ -61,6 +61,9 @@ class Activity(Record):
     opportunity = models.ForeignKey(
         "contracts.Opportunity", models.CASCADE, null=True, blank=True, related_name="touches"
     )
+    contract = models.ForeignKey("contracts.Contract", models.CASCADE, null=True, blank=True, related_name="touches")
+    title = Line(help_text="As notes are titled: “Charlie (Fleet)”.")
+    notes_url = Link("meeting notes", help_text="Where the notes are.")
     # Set by the database on every way of writing (D4): an outreach to somebody who was not to be contacted then.
     violation_of = models.ForeignKey(
         "activities.Suppression", models.SET_NULL, null=True, blank=True, editable=False, related_name="violations"
@@ -79,14 +82,18 @@ class Activity(Record):
                 condition=Q(lead__isnull=False)
                 | Q(contact__isnull=False)
                 | Q(account__isnull=False)
-                | Q(opportunity__isnull=False),
+                | Q(opportunity__isnull=False)
+                | Q(contract__isnull=False),
                 name="activities_touch_is_with_somebody",
-                violation_error_message="A touch belongs to a lead, a contact, an account or an opportunity.",
+                violation_error_message="A touch belongs to a lead, contact, account, opportunity or contract.",
             )
         ]
         indexes = [
             models.Index(fields=["lead", "-happened_at"], name="activities_touch_of_lead"),
             models.Index(fields=["opportunity", "-happened_at"], name="activities_touch_of_opp"),
+            models.Index(fields=["contact", "-happened_at"], name="activities_touch_of_contact"),
+            models.Index(fields=["account", "-happened_at"], name="activities_touch_of_account"),
+            models.Index(fields=["contract", "-happened_at"], name="activities_touch_of_contract"),
             models.Index(fields=["kind", "-id"], name="activities_touch_by_kind"),
             models.Index(fields=["outcome", "-id"], name="activities_touch_by_outcome"),
             models.Index(fields=["happened_at", "id"], name="activities_touch_by_time"),
@@ -159,6 +166,65 @@ class NextTouch(Record):
 
     def __str__(self) -> str:
         return f"{dict(kind_choices()).get(self.kind, self.kind)} on {date_format(self.due_on, 'DATE_FORMAT')}"
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    """Reads of tasks."""
+
+    def open(self) -> Self:
+        """Those that nobody has done yet, the first due first."""
+        return self.filter(done_at=None).order_by(models.F("due_on").asc(nulls_last=True), "id")
+
+
+class Task(Record):
+    """Something to do with or about a record by a day of the company's calendar."""
+
+    text = Line("what to do", max_length=500, blank=False)
+    due_on = models.DateField("due", null=True, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="tasks")
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, editable=False, related_name="tasks_made"
+    )
+    done_at = models.DateTimeField("done", null=True, blank=True, editable=False)
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, editable=False, related_name="tasks_done"
+    )
+    lead = models.ForeignKey("leads.Lead", models.CASCADE, null=True, blank=True, related_name="tasks")
+    contact = models.ForeignKey("accounts.Contact", models.CASCADE, null=True, blank=True, related_name="tasks")
+    account = models.ForeignKey("accounts.Account", models.CASCADE, null=True, blank=True, related_name="tasks")
+    opportunity = models.ForeignKey(
+        "contracts.Opportunity", models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
+    contract = models.ForeignKey("contracts.Contract", models.CASCADE, null=True, blank=True, related_name="tasks")
+    kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["due_on", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lead__isnull=False)
+                | Q(contact__isnull=False)
+                | Q(account__isnull=False)
+                | Q(opportunity__isnull=False)
+                | Q(contract__isnull=False),
+                name="activities_task_is_about_something",
+                violation_error_message="A task belongs to a lead, contact, account, opportunity or contract.",
+            ),
+            models.CheckConstraint(
+                condition=Q(done_at=None, done_by=None) | Q(done_at__isnull=False, done_by__isnull=False),
+                name="activities_task_done_by_somebody",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "due_on"], name="activities_task_open", condition=Q(done_at=None)),
+            models.Index(fields=["updated_at", "id"], name="activities_task_by_change"),
+        ]
+        triggers = tracked()
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def reason_choices() -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from crm.activities.models import Activity, NextTouch, SuppressedKey, Suppression
+from crm.activities.models import Activity, NextTouch, SuppressedKey, Suppression, Task
 from crm.core.permissions import may, policy
 from crm.people.models import User
 
@@ -27,6 +27,16 @@ def next_touches(user: User, verb: str, record: models.Model | None) -> bool:
     if verb not in ("add", "change", "delete"):
         return False
     return may(user, "change", record.lead) if isinstance(record, NextTouch) else bool(user.rights)
+
+
+@policy(Task)
+def tasks(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody sees and makes tasks; whose it is, who made it, and managers change it."""
+    if verb in ("view", "add"):
+        return bool(user.rights)
+    if verb not in ("change", "delete") or not user.rights:
+        return False
+    return not isinstance(record, Task) or user.is_manager or user.pk in (record.owner_id, record.made_by_id)
 
 
 @policy(Suppression, SuppressedKey)

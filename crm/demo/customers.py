@@ -187,7 +187,6 @@ def _sign(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar)
             name=f"{opportunity.account.name} subscription",
             close_date=signed,
             effective_date=starts,
-            invoice_date=starts + timedelta(days=5),
             end_date=starts + timedelta(days=365),
             amount=opportunity.amount,
         ).save()

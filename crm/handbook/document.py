@@ -16,11 +16,15 @@ from crm.handbook.schema import (
     Account,
     Assignment,
     Company,
+    Contract,
     Entry,
     Hours,
+    Layout,
     Lead,
+    Material,
     Opportunity,
     Outcome,
+    OwnField,
     Rights,
     Role,
     Salesforce,
@@ -28,6 +32,7 @@ from crm.handbook.schema import (
     Stage,
     Tab,
     Touch,
+    View,
     Words,
 )
 from crm.handbook.wording import Wording
@@ -67,6 +72,11 @@ class Handbook(Section):
     opportunity: Opportunity
     industries: Annotated[tuple[Entry, ...], Field(min_length=1)]
     account: Account
+    contract: Contract
+    material: tuple[Material, ...] = ()
+    own_fields: tuple[OwnField, ...] = ()
+    views: tuple[View, ...] = ()
+    layouts: tuple[Layout, ...] = ()
     salesforce: Salesforce
     words: Words
 
@@ -136,6 +146,18 @@ class Handbook(Section):
     def outcomes_of(self, kind: str) -> tuple[Outcome, ...]:
         """What can come of a kind of touch."""
         return tuple(outcome for outcome in self.touch.outcomes if kind in outcome.kinds)
+
+    def views_of(self, kind: str) -> tuple[View, ...]:
+        """The list views of a kind of record, in the order of the file."""
+        return tuple(view for view in self.views if view.object == kind)
+
+    def layout_of(self, kind: str) -> Layout | None:
+        """What a page of this kind of record shows; None when the file does not say."""
+        return next((layout for layout in self.layouts if layout.object == kind), None)
+
+    def own_fields_of(self, kind: str) -> tuple[OwnField, ...]:
+        """The company's own fields of a kind of record."""
+        return tuple(field for field in self.own_fields if field.object == kind)
 
     @property
     def open_stages(self) -> tuple[Stage, ...]:

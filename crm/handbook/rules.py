@@ -28,12 +28,20 @@ LISTS_OF_MAPS: dict[str, tuple[Place, ...]] = {
     "task_outcome": (("touch", "outcomes"),),
     "contact_role": (("opportunity", "contact_roles"),),
 }
+# The tabs that are lists of records with views and layouts, and what those call them.
+RECORD_TABS = {
+    "leads": "lead",
+    "accounts": "account",
+    "contacts": "contact",
+    "opportunities": "opportunity",
+    "contracts": "contract",
+}
 
 
 def broken(raw: Raw) -> Iterator[Found]:
     """Every rule's findings on a parsed file."""
     whole = (_once_in_a_list, _labels, _hours, _roles, _stages, _returned)
-    for rule in (*whole, _outcome_kinds, _assignment, _salesforce_values):
+    for rule in (*whole, _outcome_kinds, _assignment, _workspace, _own_fields, _salesforce_values):
         yield from rule(raw)
 
 
@@ -76,7 +84,7 @@ def _once_in_a_list(raw: Raw) -> Iterator[Found]:
     """A key twice would make one of the two unreachable; a label twice, two choices that look the same."""
     for place, items in _lists(raw):
         yield from _repeated([((*place, n), text) for n, text in texts(items)])
-        for name in ("key", "label"):
+        for name in ("key", "label") if place not in (("own_fields",), ("views",)) else ():
             values = [(n, entry.get(name)) for n, entry in enumerate(items) if isinstance(entry, dict)]
             yield from _repeated([((*place, n, name), text) for n, text in values if isinstance(text, str)])
 
@@ -97,7 +105,7 @@ def _labels(raw: Raw) -> Iterator[Found]:
     wording, introduced = Wording(nouns, known), set[str]()
     for place, items in _lists(raw):
         for n, entry in enumerate(items):
-            for name in ("label", "default_filter"):
+            for name in ("label", "title", "default_filter"):
                 label = entry.get(name) if isinstance(entry, dict) else None
                 if isinstance(label, str) and (right := wording.corrected(label, introduced)) != label:
                     allowed = f"allowed: {written_value(right)}, or the capitals listed under words"
@@ -191,6 +199,34 @@ def _assignment(raw: Raw) -> Iterator[Found]:
             yield (*place, "employees_to"), written_value(most), f"allowed: employees_from, {least}, or more"
         if bool(rule.get("team")) == bool(rule.get("people")):
             yield place, "a rule for nobody or for both", "allowed: either team or people"
+
+
+def _workspace(raw: Raw) -> Iterator[Found]:
+    """A kind of record has each list view once and one layout, and a tab opens on a view that is there."""
+    for name, told in (("views", "key"), ("layouts", "object")):
+        seen: set[object] = set()
+        for n, entry in tables(raw, name):
+            one = (entry.get("object"), entry.get(told))
+            if one in seen:
+                yield (name, n, told), f"{written_value(entry.get(told))} a second time", "allowed: each once"
+            seen.add(one)
+    for n, tab in tables(raw, "tabs"):
+        kind, title = RECORD_TABS.get(str(tab.get("key"))), tab.get("default_filter")
+        titles = [str(view.get("title")) for _, view in tables(raw, "views") if view.get("object") == kind]
+        if kind and titles and title not in titles:
+            yield ("tabs", n, "default_filter"), written_value(title), one_of(titles, str(title))
+
+
+def _own_fields(raw: Raw) -> Iterator[Found]:
+    """A field of one's own is there once for its kind of record, and one to choose from says from what."""
+    seen: set[object] = set()
+    for n, own in tables(raw, "own_fields"):
+        one = (own.get("object"), own.get("key"))
+        if one in seen:
+            yield ("own_fields", n, "key"), f"{written_value(own.get('key'))} a second time", "allowed: each once"
+        seen.add(one)
+        if (own.get("type") == "choice") != bool(own.get("choices")):
+            yield ("own_fields", n), "a type that does not go with choices", 'allowed: choices where type = "choice"'
 
 
 def _salesforce_values(raw: Raw) -> Iterator[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,9 @@ from crm.handbook.values import (
     Label,
     Month,
     Percent,
+    Rate,
+    Web,
+    WebTemplate,
     Zone,
 )
 
@@ -38,10 +42,13 @@ TabKey = Literal[
     "assignment",
     "api_keys",
     "exports",
+    "duplicates",
     "erasures",
     "transactions",
+    "workspace",
     "handbook",
 ]
+Sentence = Annotated[str, Field(max_length=300)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # The statuses are code (their moves and guards are); Closed do not contact is missing here because no value of
 # another system may put somebody under Do Not Contact by itself, nor may a map take somebody out of it.
@@ -71,8 +78,19 @@ class Entry(Section):
     label: Label
 
 
+class ExchangeRate(Section):
+    """What one unit of a currency is worth in the company's, from a day on until the next rate of that currency."""
+
+    currency: Currency
+    since: date
+    rate: Rate
+
+
 class Company(Section):
-    """Who works with this handbook: the zone of "today", the region of phone numbers without one, the currency."""
+    """Who works with this handbook: the zone of "today", the region of phone numbers without one, the currency.
+
+    `rates`: an amount in a currency without one on its day is listed, and never added.
+    """
 
     name: Label
     zone: Zone
@@ -80,6 +98,7 @@ class Company(Section):
     currency: Currency
     fiscal_year_start: Month
     free_mail: tuple[Domain, ...]
+    rates: tuple[ExchangeRate, ...] = ()
 
 
 class Hours(Section):
@@ -156,11 +175,17 @@ class Touch(Section):
 
 
 class Stage(Entry):
-    """A step of an opportunity, in the order of the file. Probability in percent."""
+    """A step of an opportunity, in the order of the file. Probability in percent.
+
+    `most_days`: how long an opportunity may be in it before that is odd. `exit`: what has to be true to leave it
+    forwards.
+    """
 
     kind: Literal["open", "won", "lost"]
     probability: Percent
     forecast: Literal["pipeline", "best_case", "commit", "closed", "omitted"]
+    most_days: Days | None = None
+    exit: tuple[Entry, ...] = ()
 
 
 class Opportunity(Section):
@@ -199,11 +224,103 @@ class Assignment(Section):
     rules: tuple[AssignmentRule, ...] = ()
 
 
-class Account(Section):
-    """The picklists of accounts."""
+class GuidedStep(Entry):
+    """One thing to do of a guided list, and how."""
 
+    help: Sentence = ""
+
+
+class Account(Section):
+    """Accounts: the picklists, how long one stays a customer after its last contract while a renewal is open
+    (`grace_days`), and what is done when its Directly Responsible Individual (DRI) changes (C18)."""
+
+    grace_days: Days
     types: Annotated[tuple[Entry, ...], Field(min_length=1)]
     ratings: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    tiers: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    press_approvals: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    healths: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    dri_change: tuple[GuidedStep, ...] = ()
+
+
+class Contract(Section):
+    """Contracts: how many days before one ends its renewal is opened, and the picklists. `standard_terms` is the
+    address of the terms that hold where nothing else was agreed (C17)."""
+
+    renewal_days: Days
+    standard_terms: Web
+    payment_terms: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    billing_processes: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+
+class Material(Section):
+    """Something to show a prospect (C20). `needs_nda`: only where the account has signed an NDA."""
+
+    key: Key
+    label: Label
+    url: Web
+    use: Sentence = ""
+    needs_nda: bool = False
+
+
+Object = Literal["lead", "account", "contact", "opportunity", "contract"]
+
+
+class OwnField(Section):
+    """A field of the company's own: its value lies with those that an import keeps, under `kept_as`, else the key."""
+
+    object: Object
+    key: Key
+    label: Label
+    type: Literal["text", "number", "date", "yes_no", "choice", "link"]
+    kept_as: Label | None = None
+    choices: tuple[Entry, ...] = ()
+
+
+class ViewFilter(Section):
+    """One condition of a list view. Values are keys; `me` is the reader, `my_team` their team."""
+
+    field: Key
+    operator: Literal["is", "is_not", "empty", "not_empty", "at_least", "at_most", "contains"] = "is"
+    values: tuple[Sentence, ...] = ()
+
+
+class View(Section):
+    """A list view that everybody has: its columns in order, its conditions, and the column it is sorted by
+    (with a minus in front: downwards)."""
+
+    object: Object
+    key: Key
+    title: Label
+    columns: Annotated[tuple[Key, ...], Field(min_length=1)]
+    filters: tuple[ViewFilter, ...] = ()
+    sort: Annotated[str, Field(pattern=r"^-?[a-z][a-z0-9_]*$")] | None = None
+
+
+class LayoutSection(Section):
+    """A headed group of fields on a record's page."""
+
+    title: Label
+    fields: Annotated[tuple[Key, ...], Field(min_length=1)]
+
+
+class UsefulLink(Section):
+    """A search for this customer elsewhere (C4): `{name}` in the address is the record's name, safely encoded."""
+
+    label: Label
+    url: WebTemplate
+
+
+class Layout(Section):
+    """What a record's page shows, and in which order: the fields at the top, the sections, the panels on the right and
+    at the bottom, the useful links."""
+
+    object: Object
+    top: tuple[Key, ...]
+    sections: tuple[LayoutSection, ...]
+    right: tuple[Key, ...] = ()
+    bottom: tuple[Key, ...] = ()
+    links: tuple[UsefulLink, ...] = ()
 
 
 class Salesforce(Section):
@@ -224,7 +341,7 @@ class Salesforce(Section):
     task_status: dict[str, Literal["open", "done"]] = Field(default_factory=dict)
     call_type: dict[str, Literal["out", "in"]] = Field(default_factory=dict)
     contact_role: dict[str, Key] = Field(default_factory=dict)
-    contract_status: dict[str, Literal["draft", "signed"]] = Field(default_factory=dict)
+    contract_status: dict[str, Literal["draft", "sent", "signed", "terminated"]] = Field(default_factory=dict)
 
 
 class Words(Section):

@@ -7,6 +7,7 @@ import unicodedata
 from datetime import time
 from functools import cache
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -69,6 +70,29 @@ def _is_plain_text(value: str) -> str:
     return value
 
 
+def _is_rate(value: str) -> str:
+    if not re.fullmatch(r"\d{1,8}(\.\d{1,8})?", value) or not float(value):
+        raise ValueError('a number above 0 in quotes, as "1.08"')
+    return value
+
+
+def _is_web(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or value != value.strip() or " " in value:
+        raise ValueError('a web address that begins with https, as "https://example.com/page"')
+    return value
+
+
+def _is_web_template(value: str) -> str:
+    unknown = set(re.findall(r"{([^}]*)}", value)) - {"name", "domain", "id"}
+    if unknown or value.count("{") != value.count("}"):
+        raise ValueError("an address with no other marks than {name}, {domain} and {id}")
+    # A customer's name in the host would send people wherever it says.
+    if "{" in urlsplit(value).netloc:
+        raise ValueError("a mark only behind the host")
+    return _is_web(value)
+
+
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_is_plain_text)]
 Acronym = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{1,11}$")]
@@ -77,6 +101,9 @@ Zone = Annotated[str, AfterValidator(_is_zone)]
 Country = Annotated[str, AfterValidator(_is_country)]
 Currency = Annotated[str, AfterValidator(_is_currency)]
 Domain = Annotated[str, AfterValidator(_is_domain)]
+Rate = Annotated[str, AfterValidator(_is_rate)]
+Web = Annotated[str, AfterValidator(_is_web)]
+WebTemplate = Annotated[str, AfterValidator(_is_web_template)]
 Month = Annotated[int, Field(ge=1, le=12)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Days = Annotated[int, Field(gt=0, le=3650)]

@@ -17,7 +17,7 @@ from crm.privacy.persons import FIRST_NAME, LAST_NAME
 from leads.models import Lead
 
 
-@panel(Lead, Contact)
+@panel("erase", "Erase", Lead, Contact, always=True)
 def erase_button(request: HttpRequest, record: Any) -> str:
     """A quiet link: erasing is rare, and nobody's daily work."""
     if not may(user_of(request), "add", Erasure) or (record.first_name, record.last_name) == (FIRST_NAME, LAST_NAME):

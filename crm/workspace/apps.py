@@ -1,0 +1,14 @@
+"""Tabs, list views and page layouts."""
+
+from django.apps import AppConfig
+
+
+class WorkspaceConfig(AppConfig):
+    name = "crm.workspace"
+    label = "workspace"
+
+    def ready(self) -> None:
+        from crm.workspace import (
+            policies,  # noqa: F401 - registers who may do what
+            seeds,  # noqa: F401 - registers what the handbook asks for
+        )

@@ -1,0 +1,122 @@
+"""Every field that a layout, a list view, a filter or an export may name, by kind of record.
+
+The columns of a model are here by themselves. What is computed, put together of several columns, or has a word of its
+own is declared by the app that knows it, in its module `fields`:
+
+    declare(Account, Field("billing_address", "billing address", parts=("billing_street", "billing_city", …)))
+    declare(Account, Field("invoice_sent", "invoice sent (latest)", kind="date", values=latest_invoices))
+
+A computed field answers for all records of a page at once: `values(records, at)` gives the value by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Q
+
+from crm import handbook
+from crm.core.labels import field_label
+
+Kind = Literal["text", "number", "money", "date", "datetime", "choice", "link", "record", "person", "yes_no"]
+Values = Callable[[Sequence[Any], datetime], Mapping[int, Any]]
+# The rows that an operator and its values mean: condition(operator, values, at).
+Condition = Callable[[str, Sequence[str], datetime], Q]
+Choices = Callable[[], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a kind of record as people know it.
+
+    `column` is the model's field it shows and, on a page, lets be edited. `parts` are the model's fields that it is put
+    together of, and that it is edited by. `values` computes it; it is then not edited. `condition` lets lists filter by
+    it, `order` sort by it (the columns of the index that serves it).
+    """
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    column: str = ""
+    parts: tuple[str, ...] = ()
+    values: Values | None = None
+    condition: Condition | None = None
+    choices: Choices | None = None
+    order: tuple[str, ...] = ()
+    help: str = ""
+    # Of a field of the company's own: the key under which its value is kept.
+    kept_as: str = ""
+
+
+_declared: dict[type[models.Model], dict[str, Field]] = {}
+
+
+def declare(kind: type[models.Model], *fields: Field) -> None:
+    """Make fields known that are no plain columns, or that say more than their column does."""
+    known = _declared.setdefault(kind, {})
+    for one in fields:
+        if one.name in known:
+            raise ValueError(f"{kind.__name__}.{one.name} is declared already")
+        known[one.name] = one
+
+
+def find(kind: type[models.Model], name: str) -> Field | None:
+    """The field of that name; None when there is none, or no longer."""
+    if name in _declared.get(kind, {}):
+        return _declared[kind][name]
+    own = next((one for one in handbook.current().own_fields_of(str(kind._meta.model_name)) if one.key == name), None)
+    if own is not None:
+        return Field(
+            own.key,
+            own.label,
+            kind=own.type,
+            kept_as=own.kept_as or own.key,
+            choices=(lambda: [(entry.key, entry.label) for entry in own.choices]) if own.choices else None,
+        )
+    try:
+        column = kind._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if not isinstance(column, models.Field) or column.primary_key or isinstance(column, models.GeneratedField):
+        return None
+    return Field(name, field_label(column), kind=_kind_of(column), column=name, choices=_choices_of(column))
+
+
+def fields_of(kind: type[models.Model]) -> list[Field]:
+    """Every field there is for a kind of record: its columns, what is declared, the company's own."""
+    names = [f.name for f in kind._meta.concrete_fields if f.name not in HIDDEN]
+    names += [name for name in _declared.get(kind, {}) if name not in names]
+    names += [own.key for own in handbook.current().own_fields_of(str(kind._meta.model_name)) if own.key not in names]
+    return [found for name in names if (found := find(kind, name)) is not None]
+
+
+# Columns that are for the program alone.
+HIDDEN = frozenset(("id", "version", "kept", "search", "criteria_met"))
+
+
+def _kind_of(column: models.Field[Any, Any]) -> Kind:
+    if isinstance(column, models.ForeignKey):
+        return "person" if column.related_model._meta.label == "people.User" else "record"  # type: ignore[union-attr]
+    if column.choices:
+        return "choice"
+    if isinstance(column, models.DecimalField):
+        return "money"
+    kinds: Sequence[tuple[type[models.Field[Any, Any]], Kind]] = (
+        (models.DateTimeField, "datetime"),
+        (models.DateField, "date"),
+        (models.BooleanField, "yes_no"),
+        (models.IntegerField, "number"),
+        (models.URLField, "link"),
+    )
+    return next((kind for one, kind in kinds if isinstance(column, one)), "text")
+
+
+def _choices_of(column: models.Field[Any, Any]) -> Choices | None:
+    if not column.choices:
+        return None
+    return lambda: [(str(key), str(label)) for key, label in column.flatchoices]
