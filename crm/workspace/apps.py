@@ -1,6 +1,7 @@
 """Tabs, list views and page layouts."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class WorkspaceConfig(AppConfig):
@@ -12,3 +13,5 @@ class WorkspaceConfig(AppConfig):
             policies,  # noqa: F401 - registers who may do what
             seeds,  # noqa: F401 - registers what the handbook asks for
         )
+
+        autodiscover_modules("fields")

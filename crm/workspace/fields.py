@@ -35,7 +35,8 @@ class Field:
     """One field of a kind of record as people know it.
 
     `column` is the model's field it shows and, on a page, lets be edited. `parts` are the model's fields that it is put
-    together of, and that it is edited by. `values` computes it; it is then not edited. `condition` lets lists filter by
+    together of, and that it is edited by. `values` computes what
+    is shown; without a `column` it is then not edited. `condition` lets lists filter by
     it, `order` sort by it (the columns of the index that serves it).
     """
 
