@@ -57,6 +57,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         return []
     items = []
     for key in role.tabs:
+        if key not in TABS:
+            continue
         address = tab_address(book, key)
         active = request.path.startswith(address.partition("?")[0])
         items.append({"title": book.tab(key).label, "icon": TABS[key][1], "link": address, "active": active})

@@ -13,6 +13,7 @@ from crm.handbook.problems import Place, guess, one_of, written_value
 # What pydantic calls a wrong type or size, and what has to be there instead; the limits come from the error.
 ALLOWED = {
     "bool_type": "true or false, without quotes",
+    "date_type": "a date, without quotes, as 2026-01-31",
     "dict_type": "a table",
     "model_type": "a table",
     "int_type": "a whole number, without quotes",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from crm.handbook.reader import read
 from tests.handbook.conftest import Spoil
 
 SOURCE = '{ key = "web_chat", label = "Web chat" }'
@@ -157,3 +161,66 @@ def test_it_refuses_an_outcome_of_an_unknown_kind(refused: Spoil) -> None:
 def test_it_refuses_proof_of_contact_that_reached_nobody(refused: Spoil) -> None:
     (problem,) = refused(("response = true, two_way = true", "response = false, two_way = true"))
     assert problem.where == "touch.outcomes[0].response"
+
+
+DRIVE = "https://drive.google.com/drive/search?q=invoice%20{name}"
+OWN = '[[own_fields]]\nobject = "account"\nkey = "license_type"\nlabel = "License type"\ntype = "text"\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "allowed"),
+    [
+        ('rate = "1.10"', "rate = 1.10", "company.rates[0].rate", "text in quotes"),
+        ('rate = "1.10"', 'rate = "0"', "company.rates[0].rate", "above 0"),
+        ("since = 2020-01-01", 'since = "yesterday"', "company.rates[0].since", "a date, without quotes"),
+        ("most_days = 21", "most_days = 0", "opportunity.stages[0].most_days", "above 0"),
+        ("grace_days = 30", "grace_days = -1", "account.grace_days", "above 0"),
+        (DRIVE, "http://drive.google.com/?q={name}", "layouts[0].links[2].url", "https"),
+        (DRIVE, "https://{name}.example.com/", "layouts[0].links[2].url", "behind the host"),
+        (DRIVE, "https://example.com/{password}", "layouts[0].links[2].url", "no other marks"),
+        (DRIVE, "javascript:alert(1)", "layouts[0].links[2].url", "https"),
+        ('url = "https://example.com/sales/video"', 'url = "sales/video"', "material[2].url", "https"),
+    ],
+)
+def test_it_refuses_rates_days_and_addresses_that_cannot_be(
+    refused: Spoil, old: str, new: str, where: str, allowed: str
+) -> None:
+    (problem,) = refused((old, new))
+    assert problem.where == where
+    assert allowed in problem.allowed
+
+
+def test_it_refuses_a_second_view_of_one_key_and_a_second_layout_of_one_kind(refused: Spoil) -> None:
+    (view,) = refused(('key = "all_accounts"', 'key = "customers"'))
+    assert view.where == "views[1].key"
+    (layout,) = refused(('[[layouts]]\nobject = "contact"', '[[layouts]]\nobject = "opportunity"'))
+    assert layout.where == "layouts[2].object"
+
+
+def test_two_kinds_of_record_may_have_views_of_one_key(written: Callable[..., Path]) -> None:
+    assert read(written(('key = "all_accounts"', 'key = "all_contacts"'))).views[1].key == "all_contacts"
+
+
+def test_it_refuses_a_tab_that_opens_on_a_view_that_is_not_there(refused: Spoil) -> None:
+    (problem,) = refused(('default_filter = "Customers"', 'default_filter = "Clients"'))
+    assert (problem.where, "Customers" in problem.allowed) == ("tabs[2].default_filter", True)
+
+
+def test_it_refuses_a_field_in_a_section_a_second_time(refused: Spoil) -> None:
+    (problem,) = refused(('fields = ["name", "rating", ', 'fields = ["name", "name", "rating", '))
+    assert problem.where == "layouts[0].sections[0].fields[1]"
+
+
+def test_it_refuses_a_field_of_ones_own_that_does_not_go_with_its_choices(refused: Spoil) -> None:
+    (problem,) = refused(("[[views]]", OWN.replace('"text"', '"choice"') + "\n[[views]]"))
+    assert problem.where == "own_fields[0]"
+
+
+def test_it_refuses_a_field_of_ones_own_a_second_time_on_one_kind_of_record(refused: Spoil) -> None:
+    (problem,) = refused(("[[views]]", OWN + OWN + "\n[[views]]"))
+    assert problem.where == "own_fields[1].key"
+
+
+def test_two_kinds_of_record_may_have_a_field_of_ones_own_of_one_key(written: Callable[..., Path]) -> None:
+    both = OWN + OWN.replace('"account"', '"contact"')
+    assert len(read(written(("[[views]]", both + "\n[[views]]"))).own_fields) == 2
