@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Self
@@ -15,7 +15,9 @@ from django.db.models import F, Q
 
 from accounts.models import Account, Contact, payment_terms_choices, source_choices
 from contracts.flow import OpportunityFlow
-from contracts.signing import ContractFlow
+from contracts.signing import AGREED, ContractFlow, ContractStatus
+from contracts.signing_facts import SIGNINGS
+from contracts.terms import Dates, Sent, completed
 from crm import handbook
 from crm.activities.gate import CODE, bar_of, hold_for
 from crm.core.errors import Refused
@@ -277,11 +279,23 @@ class NextStep(models.Model):
 
 
 class ContractQuerySet(models.QuerySet["Contract"]):
-    """Reads of contracts."""
+    """Reads of contracts. Whether one is in force is read off its dates, never off `active` alone."""
 
     def signed(self) -> Self:
-        """Those that the last party has signed."""
-        return self.filter(close_date__isnull=False)
+        """Those that the last party has signed, whatever became of them."""
+        return self.filter(Q(status__in=AGREED) | Q(status=ContractStatus.TERMINATED, close_date__isnull=False))
+
+    def agreed(self) -> Self:
+        """Those that were signed and not terminated."""
+        return self.filter(status__in=AGREED)
+
+    def in_force(self, today: date) -> Self:
+        """Agreed ones with service on this day of the company's calendar."""
+        return self.agreed().filter(Q(end_date__gte=today) | Q(end_date=None), effective_date__lte=today)
+
+    def ended_since(self, first: date, today: date) -> Self:
+        """Agreed ones whose last day lies between `first` and yesterday."""
+        return self.agreed().filter(end_date__gte=first, end_date__lt=today, effective_date__lte=today)
 
 
 class Contract(ContractFlow):
@@ -291,12 +305,6 @@ class Contract(ContractFlow):
     contract signed the agreement; the invoice date is the date the invoice was sent to the customer (that of the first
     of its invoices).
     """
-
-    class Signing(models.TextChoices):
-        """How the parties agreed."""
-
-        SIGNED = "signed", "Signed"
-        ONLINE = "online", "Accepted online"
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="contracts")
     opportunity = models.ForeignKey(Opportunity, models.PROTECT, null=True, blank=True, related_name="contracts")
@@ -321,15 +329,18 @@ class Contract(ContractFlow):
         null=True,
         blank=True,
         related_name="resold_contracts",
+        limit_choices_to={"type": "partner"},
         help_text="An account of type Partner.",
     )
     auto_renew = models.BooleanField("renews by itself", default=False)
     notice_days = models.PositiveSmallIntegerField(
         "days of notice", null=True, blank=True, help_text="How long before its end it is to be terminated."
     )
-    signing = Line("how it was agreed", max_length=10, choices=Signing)
+    signing = Line("how it was agreed", max_length=10, choices=SIGNINGS)
     terms = Paragraphs("summary of the terms", help_text="What was agreed beside or against the standard terms.")
-    terminated_on = models.DateField("terminated on", null=True, blank=True, editable=False)
+    terminated_on = models.DateField(
+        "terminated on", null=True, blank=True, editable=False, help_text="The first day without service."
+    )
     description = Paragraphs()
     kept = models.JSONField("kept import values", default=dict, blank=True, editable=False)
 
@@ -343,6 +354,13 @@ class Contract(ContractFlow):
                 | Q(end_date__gt=F("effective_date")),
                 name="contracts_contract_ends_after_it_starts",
                 violation_error_message="The subscription end date lies after the effective date.",
+            ),
+            models.CheckConstraint(
+                condition=Q(terminated_on__isnull=True)
+                | Q(effective_date__isnull=True)
+                | Q(terminated_on__gte=F("effective_date")),
+                name="contracts_contract_terminated_after_start",
+                violation_error_message="The effective date does not lie after the day it was terminated on.",
             ),
         ]
         indexes = [
@@ -368,10 +386,34 @@ class Contract(ContractFlow):
         sent = [one.sent_on for one in self.invoices.all() if one.sent_on]
         return min(sent, default=None)
 
-    @classmethod
-    def prepare_moves(cls, records: Sequence[Self]) -> None:
-        """Fetch for the whole batch what `may` looks at beside the rows themselves."""
-        models.prefetch_related_objects(records, "opportunity__owner", "account__owner")
+    @property
+    def payment_received(self) -> date | None:
+        """The day the last payment of its invoices was received."""
+        return max((one.paid_on for one in self.invoices.all() if one.paid_on), default=None)
+
+    @property
+    def dates(self) -> Dates:
+        """Its dates, for the rules about them."""
+        sent = [Sent(one.number, one.sent_on, one.paid_on) for one in self.invoices.all()] if self.pk else []
+        return Dates(
+            self.effective_date,
+            self.close_date,
+            self.end_date,
+            self.terminated_on,
+            self.term_months,
+            self.notice_days,
+            sent,
+        )
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save; of end date and term the one that is missing follows from the other (C1)."""
+        written = None if update_fields is None else set(update_fields)
+        if written is None or written & {"effective_date", "end_date", "term_months"}:
+            before = (self.end_date, self.term_months)
+            self.end_date, self.term_months = completed(self.effective_date, *before)
+            if written is not None and (self.end_date, self.term_months) != before:
+                written |= {"end_date", "term_months"}
+        super().save(*args, update_fields=written, **kwargs)
 
 
 class Invoice(Record):
@@ -395,6 +437,11 @@ class Invoice(Record):
                 name="contracts_invoice_number_once",
                 condition=~Q(number=""),
                 violation_error_message="The contract has an invoice of this number already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(paid_on__isnull=True) | Q(sent_on__isnull=True) | Q(paid_on__gte=F("sent_on")),
+                name="contracts_invoice_paid_after_sent",
+                violation_error_message="The day it was paid does not lie before the day it was sent.",
             ),
         ]
         indexes = [models.Index(fields=["contract", "-sent_on"], name="contracts_invoice_of_contract")]

@@ -10,7 +10,7 @@ from crm.people.models import User
 from crm.people.policies import record_rights
 
 MOVES = ("advance", "step_back", "win", "lose")
-CONTRACT_MOVES = ("send", "sign")
+CONTRACT_MOVES = ("send", "recall", "sign", "activate", "expire", "renew", "terminate")
 
 
 @policy(Opportunity)
@@ -25,7 +25,9 @@ def opportunities(user: User, verb: str, record: models.Model | None) -> bool:
 
 @policy(Contract)
 def contracts(user: User, verb: str, record: models.Model | None) -> bool:
-    """As every record; moves need what changing it needs."""
+    """As every record; moves need what changing it needs; reinstating a terminated one, a manager."""
+    if verb == "reinstate":
+        return user.is_manager
     return record_rights(user, "change" if verb in CONTRACT_MOVES else verb, record)
 
 

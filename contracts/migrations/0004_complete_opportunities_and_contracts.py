@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='contract',
             name='reseller',
-            field=models.ForeignKey(blank=True, help_text='An account of type Partner.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='resold_contracts', to='accounts.account'),
+            field=models.ForeignKey(blank=True, help_text='An account of type Partner.', limit_choices_to={'type': 'partner'}, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='resold_contracts', to='accounts.account'),
         ),
         migrations.AddField(
             model_name='contract',
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='contract',
             name='terminated_on',
-            field=models.DateField(blank=True, editable=False, null=True, verbose_name='terminated on'),
+            field=models.DateField(blank=True, editable=False, help_text='The first day without service.', null=True, verbose_name='terminated on'),
         ),
         migrations.AddField(
             model_name='contract',

@@ -2,7 +2,7 @@
 
 import pgtrigger.compiler
 import pgtrigger.migrations
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -27,5 +27,13 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='contract',
             trigger=pgtrigger.compiler.Trigger(name='guard_status_insert', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE unexplained bigint;', func='\n            IF (SELECT count(*) FROM new_rows) <= 100 THEN\n                SELECT count(*) INTO unexplained FROM new_rows n WHERE n."status" <> \'draft\' AND NOT EXISTS (\n                    SELECT FROM history_move m\n                    WHERE m.object = \'contract\' AND m.record_id = n.id AND m.version = n.version\n                      AND m.from_state = \'\' AND m.to_state = n."status" AND m.at = n."status_since"\n                      AND m.transaction_id IS NOT DISTINCT FROM NULLIF(current_setting(\'crm.transaction\', true), \'\')::bigint);\n            ELSE\n                EXECUTE $bulk$SELECT count(*) FROM new_rows n WHERE n."status" <> \'draft\' AND NOT EXISTS (\n                    SELECT FROM history_move m\n                    WHERE m.object = \'contract\' AND m.record_id = n.id AND m.version = n.version\n                      AND m.from_state = \'\' AND m.to_state = n."status" AND m.at = n."status_since"\n                      AND m.transaction_id IS NOT DISTINCT FROM NULLIF(current_setting(\'crm.transaction\', true), \'\')::bigint)$bulk$ INTO unexplained;\n            END IF;\n            IF unexplained > 0 THEN\n                RAISE EXCEPTION \'A new contract is placed in its status by a move only\'\n                    USING ERRCODE = \'check_violation\', CONSTRAINT = \'contract_status_moves\', HINT = \'Call crm.core.door.create().\';\n            END IF;\n            RETURN NULL;\n        ', hash='f4ccb1f84f135ea2e3188fb453b10188b454a1b9', level='STATEMENT', operation='INSERT', pgid='pgtrigger_guard_status_insert_3654e', referencing='REFERENCING NEW TABLE AS new_rows ', table='contracts_contract', when='AFTER')),
+        ),
+        migrations.AddConstraint(
+            model_name='contract',
+            constraint=models.CheckConstraint(condition=models.Q(('terminated_on__isnull', True), ('effective_date__isnull', True), ('terminated_on__gte', models.F('effective_date')), _connector='OR'), name='contracts_contract_terminated_after_start', violation_error_message='The effective date does not lie after the day it was terminated on.'),
+        ),
+        migrations.AddConstraint(
+            model_name='invoice',
+            constraint=models.CheckConstraint(condition=models.Q(('paid_on__isnull', True), ('sent_on__isnull', True), ('paid_on__gte', models.F('sent_on')), _connector='OR'), name='contracts_invoice_paid_after_sent', violation_error_message='The day it was paid does not lie before the day it was sent.'),
         ),
     ]

@@ -14,6 +14,7 @@ JOBS_SECONDS = 10
 VIOLATIONS_SECONDS = 20
 UPLOADS_SECONDS = 6 * 60 * 60
 TIDY_SECONDS = 6 * 60 * 60
+CONTRACTS_SECONDS = 15 * 60
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -27,5 +28,6 @@ SCHEDULE = {
     "tell of violations": every("crm.activities.tasks.tell_violations", VIOLATIONS_SECONDS),
     "remove old uploads": every("crm.imports.tasks.remove_uploads", UPLOADS_SECONDS),
     "tidy jobs": every("crm.jobs.tasks.tidy_jobs", TIDY_SECONDS),
+    "keep contracts": every("contracts.tasks.keep", CONTRACTS_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }
