@@ -12,27 +12,10 @@ from crm.core import phones
 from crm.core.admin_fields import PersonChoice
 from crm.core.days import Day, Moment
 from crm.core.flow import Facts
+from crm.core.inputs import DateInput, DateTimeInput
 from crm.people.models import Team, User
 
 MEETING_OUTCOMES = [("held", "Held"), ("no_show", "No-show"), ("cancelled", "Cancelled")]
-
-
-class DateTimeInput(forms.DateTimeInput):
-    """The browser's own control for a day and a time."""
-
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%dT%H:%M")
-
-
-class DateInput(forms.DateInput):
-    """The browser's own control for a day."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
 
 
 def moment(label: str, **kwargs: Any) -> Moment:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 
+from crm.activities import touching
 from crm.activities.gate import CODE, bars_of, channel_of, first_bar, hold_for
 from crm.activities.models import Activity, NextTouch
 from crm.core.acting import acting, retry_deadlocks
@@ -71,12 +72,7 @@ def log_touch(lead: Lead, *, actor: User, at: datetime, via: str, **values: Any)
     Raises:
         Refused: `forbidden`.
     """
-    if not may(actor, "add", Activity):
-        raise Refused("forbidden", "Touches are logged by those who have a role here.")
-    with acting(actor=actor, via=via, at=at):
-        touch = Activity(lead=lead, by=actor, **values)
-        touch.save()
-    return touch
+    return touching.log_touch({"lead": lead}, actor=actor, at=at, via=via, **values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ OF_ACCOUNTS = (
     "SELECT r.id FROM accounts_contact r JOIN accounts_account a ON a.id = r.account_id"
     " WHERE suppression_terms('{}', '', '{}', ARRAY[a.website::text]) && %s::text[]"
 )
+OF_DOMAINS = (
+    "SELECT r.id FROM accounts_contact r JOIN accounts_accountdomain d ON d.account_id = r.account_id"
+    " WHERE suppression_terms('{}', '', '{}', ARRAY[d.domain::text]) && %s::text[]"
+)
 
 
 def terms_of(suppression: Suppression) -> list[str]:
@@ -35,9 +39,10 @@ def leads_covered(terms: Iterable[str], *, most: int) -> list[int]:
 
 
 def contacts_covered(terms: Iterable[str], *, most: int) -> list[int]:
-    """The ids of contacts that these terms name, by their own addresses or their account's domain."""
+    """The ids of contacts that these terms name, by their own addresses or a domain of their account."""
     wanted = list(terms)
-    return _ids(f"({CONTACTS}) UNION ({OF_ACCOUNTS}) ORDER BY 1 DESC LIMIT %s", [wanted, wanted, most])
+    everybody = f"({CONTACTS}) UNION ({OF_ACCOUNTS}) UNION ({OF_DOMAINS}) ORDER BY 1 DESC LIMIT %s"
+    return _ids(everybody, [wanted, wanted, wanted, most])
 
 
 def covers_another(suppression: Suppression, lead_id: int) -> bool:

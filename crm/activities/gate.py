@@ -1,8 +1,8 @@
 """The gate: whether somebody may be contacted, by which channel, and why not (D1, D2).
 
 Who is suppressed is never stored with a record: it is asked, of one record or of a page of them in one query, by the
-one definition in the database (migration 0004). Whoever acts on the answer takes `hold_for` first: suppressing and
-lifting hold the same keys exclusively, so that the answer stands until the transaction ends.
+one definition in the database (migrations 0004 and 0007). Whoever acts on the answer takes `hold_for` first:
+suppressing and lifting hold the same keys exclusively, so that the answer stands until the transaction ends.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class Bar:
 def bars_of(kind: str, ids: Iterable[int]) -> dict[int, list[Bar]]:
     """What covers each of these records, in one query: the whole ones first, then by age; the others are not named.
 
-    `kind` is "lead", "contact" (their account's domain included), "opportunity" (its contact) or "account".
+    `kind` is "lead", "contact" (their account's domains included), "opportunity" (its contact and account), "contract"
+    (its opportunity's contact, and its account) or "account".
     """
     found: dict[int, list[Bar]] = defaultdict(list)
     wanted = list(ids)

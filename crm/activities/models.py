@@ -28,6 +28,13 @@ def outcome_choices() -> list[tuple[str, str]]:
     return handbook.current().choices("touch.outcomes")
 
 
+# What a touch or a task can be with or about, by the names of the foreign keys; the nearest first.
+ABOUT = ("lead", "contact", "opportunity", "contract", "account")
+# The kind of touch that has notes: the flow of leads logs it by this word as well.
+MEETING_KIND = "meeting"
+MEETING = Q(kind=MEETING_KIND)
+
+
 class ActivityQuerySet(models.QuerySet["Activity"]):
     """Reads of touches."""
 
@@ -94,6 +101,11 @@ class Activity(Record):
             models.Index(fields=["contact", "-happened_at"], name="activities_touch_of_contact"),
             models.Index(fields=["account", "-happened_at"], name="activities_touch_of_account"),
             models.Index(fields=["contract", "-happened_at"], name="activities_touch_of_contract"),
+            # Of the many touches of a record the few meetings, for their notes.
+            models.Index(fields=["contact", "-happened_at"], name="activities_meeting_of_contact", condition=MEETING),
+            models.Index(fields=["account", "-happened_at"], name="activities_meeting_of_account", condition=MEETING),
+            models.Index(fields=["opportunity", "-happened_at"], name="activities_meeting_of_opp", condition=MEETING),
+            models.Index(fields=["contract", "-happened_at"], name="activities_meeting_of_contract", condition=MEETING),
             models.Index(fields=["kind", "-id"], name="activities_touch_by_kind"),
             models.Index(fields=["outcome", "-id"], name="activities_touch_by_outcome"),
             models.Index(fields=["happened_at", "id"], name="activities_touch_by_time"),
@@ -112,7 +124,7 @@ class Activity(Record):
         if self._state.adding and self.direction == self.Direction.OUTBOUND and connection.in_atomic_block:
             from crm.activities.gate import hold_for
 
-            for kind in ("lead", "contact", "opportunity", "account"):
+            for kind in ABOUT:
                 if (pk := getattr(self, f"{kind}_id")) is not None:
                     hold_for(kind, [pk])
         outreach = self._state.adding and self.direction == self.Direction.OUTBOUND
@@ -137,6 +149,21 @@ class Activity(Record):
     def outcome_label(self) -> str:
         """The handbook's label; a word that left the file stands as it is."""
         return dict(outcome_choices()).get(self.outcome, self.outcome)
+
+    @property
+    def about(self) -> Any:
+        """The record that it is nearest to."""
+        return nearest(self)
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether what was said is written down, here or elsewhere."""
+        return bool(self.text or self.notes_url)
+
+
+def nearest(one: Any) -> Any:
+    """Of the records that a touch or a task is with or about, the nearest: a person before their company."""
+    return next((getattr(one, name) for name in ABOUT if getattr(one, f"{name}_id") is not None), None)
 
 
 class NextTouchQuerySet(models.QuerySet["NextTouch"]):
@@ -172,14 +199,20 @@ class TaskQuerySet(models.QuerySet["Task"]):
     """Reads of tasks."""
 
     def open(self) -> Self:
-        """Those that nobody has done yet, the first due first."""
-        return self.filter(done_at=None).order_by(models.F("due_on").asc(nulls_last=True), "id")
+        """Those that nobody has done yet, the first due first, those without a day last."""
+        return self.filter(done_at=None).order_by("due_on", "id")
+
+    def to_hand_over(self) -> Self:
+        """What somebody else has to take over when their owner leaves: what is done stays whose it was."""
+        return self.filter(done_at=None)
 
 
 class Task(Record):
     """Something to do with or about a record by a day of the company's calendar."""
 
     text = Line("what to do", max_length=500, blank=False)
+    # How somebody is to be reached; empty for what is no outreach, which a do not contact does not bar.
+    kind = Line(max_length=50, choices=kind_choices, help_text="Empty: it is nothing that reaches out to them.")
     due_on = models.DateField("due", null=True, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="tasks")
     made_by = models.ForeignKey(
@@ -219,12 +252,40 @@ class Task(Record):
         ]
         indexes = [
             models.Index(fields=["owner", "due_on"], name="activities_task_open", condition=Q(done_at=None)),
+            models.Index(fields=["due_on", "id"], name="activities_task_by_due", condition=Q(done_at=None)),
+            models.Index(fields=["lead", "-done_at"], name="activities_task_of_lead"),
+            models.Index(fields=["contact", "-done_at"], name="activities_task_of_contact"),
+            models.Index(fields=["account", "-done_at"], name="activities_task_of_account"),
+            models.Index(fields=["opportunity", "-done_at"], name="activities_task_of_opp"),
+            models.Index(fields=["contract", "-done_at"], name="activities_task_of_contract"),
             models.Index(fields=["updated_at", "id"], name="activities_task_by_change"),
         ]
         triggers = tracked()
 
     def __str__(self) -> str:
         return self.text
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; outreach to people who are not to be contacted is not planned.
+
+        Raises:
+            Refused: `do_not_contact`, in whatever way a task is made, changed or taken up again.
+        """
+        if self.done_at is None and self.kind and connection.in_atomic_block:
+            from crm.activities.planning import refuse_barred
+
+            refuse_barred(self)
+        super().save(*args, **kwargs)
+
+    @property
+    def kind_label(self) -> str:
+        """The handbook's label; a word that left the file stands as it is."""
+        return dict(kind_choices()).get(self.kind, self.kind)
+
+    @property
+    def about(self) -> Any:
+        """The record that it is nearest to."""
+        return nearest(self)
 
 
 def reason_choices() -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from crm.people.models import User
 @policy(Activity)
 def touches(user: User, verb: str, record: models.Model | None) -> bool:
     """Everybody sees and logs touches: the truth is never kept from the record. One's own may be mended."""
-    if verb in ("view", "add"):
+    if verb in ("view", "add", "add_notes"):
         return bool(user.rights)
     if verb not in ("change", "delete") or not user.rights:
         return False

@@ -20,7 +20,10 @@ class MarkViolation(pgtrigger.Trigger):
     operation = pgtrigger.Insert | pgtrigger.Update
 
     def get_func(self, model: Any) -> str:
-        judged = ("kind", "direction", "happened_at", "lead_id", "contact_id", "opportunity_id", "account_id")
+        judged = (
+            *("kind", "direction", "happened_at"),
+            *("lead_id", "contact_id", "opportunity_id", "account_id", "contract_id"),
+        )
         new = ", ".join(f"NEW.{name}" for name in judged)
         old = ", ".join(f"OLD.{name}" for name in judged)
         return f"""

@@ -102,7 +102,9 @@ def _owned_rows(user: User) -> Iterator[tuple[str, str, str, models.QuerySet[Any
     for relation in User._meta.related_objects:
         if relation.field.name == "owner":
             kind = relation.related_model
-            yield kind._meta.label_lower, "", "owner", kind._default_manager.filter(owner=user)
+            rows = kind._default_manager.filter(owner=user)
+            # Of some kinds what is done stays whose it was.
+            yield kind._meta.label_lower, "", "owner", rows.to_hand_over() if hasattr(rows, "to_hand_over") else rows
     yield "people.team", "teams to manage", "manager", Team.objects.filter(manager=user)
 
 

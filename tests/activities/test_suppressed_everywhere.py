@@ -223,8 +223,8 @@ def touch_by_sql(lead: Lead, actor: User, at: datetime, **values: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO activities_activity"
-            " (version, kind, direction, outcome, happened_at, text, by_id, lead_id, kept)"
-            " VALUES (1, %(kind)s, %(direction)s, %(outcome)s, %(at)s, '', %(by)s, %(lead)s, '{}')",
+            " (version, kind, direction, outcome, happened_at, text, title, notes_url, by_id, lead_id, kept)"
+            " VALUES (1, %(kind)s, %(direction)s, %(outcome)s, %(at)s, '', '', '', %(by)s, %(lead)s, '{}')",
             {**values, "at": at, "by": actor.pk, "lead": lead.pk},
         )
 

@@ -11,6 +11,8 @@ import pytest
 from django.apps import apps
 from django.db import connection, models
 
+from crm.activities.models import Task
+from crm.activities.planning import finish_task, plan_task
 from crm.core.errors import Refused
 from crm.jobs.models import Job
 from crm.notifications.models import Notification
@@ -29,6 +31,10 @@ pytestmark = pytest.mark.django_db
 
 # Foreign keys to people that say who did something, or what was theirs when it was: these stay as they are.
 HISTORY = {
+    "accounts.DriChange.started_by",
+    "accounts.DriChangeStep.done_by",
+    "activities.Task.done_by",
+    "activities.Task.made_by",
     "admin.LogEntry.user",
     "activities.Activity.by",
     "activities.Suppression.by",
@@ -50,11 +56,13 @@ STILL_ACTIVE: dict[str, dict[str, Any]] = {
     "sync.ApiKey.user": {"revoked_at": None},
     "jobs.Job.by": {"state__in": ["previewing", "ready", "waiting", "running"]},
     "notifications.Notification.to": {"read_at": None},
+    "activities.Task.owner": {"done_at": None},
 }
 # Work that changes hands.
 WORK = {
     "accounts.Account.owner",
     "accounts.Contact.owner",
+    "activities.Task.owner",
     "contracts.Opportunity.owner",
     "leads.Lead.owner",
     "people.Absence.stand_in",
@@ -98,6 +106,9 @@ def busy(alice: User, bob: User, now: datetime) -> None:
     make_contact(owner=alice)
     make_opportunity(owner=alice)
     make_opportunity(owner=alice, stage="closed_won")
+    done = plan_task({"lead": make_lead()}, text="Send the deck", actor=alice, at=now, via="test")
+    finish_task(done, actor=alice, at=now, via="test")
+    plan_task({"account": make_account()}, text="Ask for the order", actor=alice, at=now, via="test")
     Team.objects.create(name="West", manager=alice)
     Absence.objects.create(user=bob, first_day=date(2026, 3, 1), last_day=date(2099, 3, 31), stand_in=alice)
     ApiKey.objects.create(name="Sync", user=alice, made_by=alice, prefix="pk_1", hash="0" * 64, scopes=[])
@@ -113,6 +124,7 @@ def test_nothing_that_is_to_be_worked_stays_with_who_left(
     deactivate_user(alice, heir=ann, actor=root, at=now, via="admin")
     assert left_with(alice) == {}
     assert owned_by(alice) == []
+    assert dict(Task.objects.values_list("text", "owner")) == {"Send the deck": alice.pk, "Ask for the order": ann.pk}
     assert Absence.objects.get(user=bob).stand_in == ann
     assert Notification.objects.get(to=ann).key == "queue:1"
     assert set(Job.objects.values_list("state", flat=True)) == {"done", "failed", "cancelled"}
