@@ -20,30 +20,15 @@ from crm.core.admin_list import OwnerFilter, pick
 from crm.core.permissions import may
 from crm.core.related import of_record, related
 from crm.site import site
+from crm.workspace.pages import PagesMixin
 
-# The top of an account's page, in the order of the handbook page (C2); the billing address is the first of them.
-TOP = (
-    "billing_street",
-    ("billing_city", "billing_state"),
-    ("billing_postal_code", "billing_country"),
-    ("parent", "linkedin_url"),
-    ("ciso_employees", "employees"),
-    "industry",
-)
-ACCOUNT = (("name", "type"), ("owner", "rating"), ("website", "phone"))
-SHIPPING = (
-    "shipping_street",
-    ("shipping_city", "shipping_state"),
-    ("shipping_postal_code", "shipping_country"),
-)
-MAILING = ("mailing_street", ("mailing_city", "mailing_state"), ("mailing_postal_code", "mailing_country"))
 TYPE_TONES = {"customer": "success", "prospect": "info", "former_customer": "warning"}
 OTHER = "other"  # any other type, and a word that left the handbook, stands without a colour
 
 
 @admin.register(Account, site=site)
-class AccountAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
-    """Companies. A new one is asked for its name first; the page of one begins as the handbook says (C2)."""
+class AccountAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
+    """Companies. A new one is asked for its name first; the page of one is laid out as the handbook says (C2-C7)."""
 
     list_display = ("name", "shown_type", "shown_industry", "owner", "billing_country", "employees")
     list_select_related = ("owner",)
@@ -52,13 +37,7 @@ class AccountAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     filters = (pick("type", "type", account_type_choices), OwnerFilter, pick("industry", "industry", industry_choices))
     autocomplete_fields = ("parent",)
     bulk = ("reassign", "export", "delete")
-    fieldsets = (
-        (None, {"fields": TOP}),
-        ("Account", {"fields": ACCOUNT}),
-        ("Shipping address", {"fields": SHIPPING, "classes": ("collapse",)}),
-        (None, {"fields": ("description",)}),
-    )
-    add_fieldsets = (("Account", {"fields": ACCOUNT}), ("More", {"fields": TOP}), *fieldsets[2:])
+    needed = ("name", "type", "owner")
     search_help_text = "Account name or domain"
     empty_title = "No accounts yet"
     empty_hint = "Accounts are made when leads are converted or imported. You may also add one."
@@ -87,7 +66,7 @@ class AccountAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
                 for name, kind, columns in _company_lists
             ),
         ]
-        return {"related": lists}
+        return {**super().page_context(request, obj), "related": lists}
 
     @display(description="type", label=TYPE_TONES | {OTHER: "none"})  # type: ignore[untyped-decorator]
     def shown_type(self, account: Any) -> tuple[str, str] | None:
@@ -112,7 +91,7 @@ def show_with_accounts(name: str, kind: type[models.Model], columns: Any) -> Non
 
 
 @admin.register(Contact, site=site)
-class ContactAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
+class ContactAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """People in companies."""
 
     list_display = ("shown_name", "account", "title", "email", "phone", "owner")
@@ -127,22 +106,7 @@ class ContactAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     )
     autocomplete_fields = ("account", "reports_to")
     bulk = ("reassign", "export", "delete")
-    fieldsets = (
-        (
-            "Contact",
-            {
-                "fields": (
-                    ("first_name", "last_name"),
-                    ("account", "title"),
-                    ("department", "reports_to"),
-                    ("owner", "lead_source"),
-                )
-            },
-        ),
-        ("Reach them", {"fields": (("email", "personal_email"), ("phone", "mobile"), ("linkedin_url", "website"))}),
-        ("Mailing address", {"fields": MAILING, "classes": ("collapse",)}),
-        (None, {"fields": ("description",)}),
-    )
+    needed = ("first_name", "last_name", "account", "title", "email")
     search_help_text = "Name or email"
     empty_title = "No contacts yet"
     empty_hint = "Contacts are made when leads are converted or imported. You may also add one."

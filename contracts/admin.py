@@ -26,6 +26,7 @@ from crm.core.offers import moves_of, state_label
 from crm.core.permissions import may
 from crm.core.related import Column, of_record, related
 from crm.site import site
+from crm.workspace.pages import PagesMixin
 
 TONES = {"won": "success", "lost": "danger", "open": "info", "": "none"}
 
@@ -49,7 +50,7 @@ class OpportunityMove(MoveDialog):
 
 
 @admin.register(Opportunity, site=site)
-class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
+class OpportunityAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Opportunities. The stage changes by the moves on the page, never by the form."""
 
     list_display = ("name", "account", "shown_stage", "shown_amount", "close_on", "next_step", "next_step_due", "owner")
@@ -59,23 +60,11 @@ class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
     filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))
     autocomplete_fields = ("account", "contact")
     bulk = ("move", "reassign", "export", "delete")
-    # The order of C9; the stage, which no form changes, stands above it.
-    fieldsets = (
-        (
-            "Opportunity",
-            {
-                "fields": (
-                    ("account", "name"),
-                    ("amount", "currency"),
-                    ("next_step", "next_step_due"),
-                    ("close_on", "type"),
-                    ("owner", "contact"),
-                    "lead_source",
-                )
-            },
-        ),
-        (None, {"fields": ("description",)}),
-    )
+    head_template = "contracts/head.html"
+    path_template = "contracts/stage_path.html"
+    panels_above = ("receipts",)
+    needed = ("account", "name", "amount", "close_on", "owner")
+    text_only = ("lost_reason",)
     search_help_text = "Opportunity name"
     empty_title = "No opportunities yet"
     empty_hint = "An opportunity is made when a lead is converted. You may also add one to an account."
@@ -113,14 +102,13 @@ class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
         )
         moves = moves_of(obj, actor=user, at=moment(request))
         return {
+            **super().page_context(request, obj),
             "related": [roles_of(request, obj), contracts],
             "moves": moves,
             "moves_url": "admin:contracts_opportunity_move",
             "quiet_verbs": ("step_back", "lose"),
             "record": obj,
             "page_version": obj.version,
-            "stages": [(key, label, key == obj.stage) for key, label in stage_choices()],
-            "lost_reason": obj.get_lost_reason_display() if obj.lost_reason else "",
         }
 
     @display(description="stage", label=TONES)  # type: ignore[untyped-decorator]
@@ -136,7 +124,7 @@ class OpportunityAdmin(BulkMixin, RecordAdmin):  # type: ignore[misc]
 
 
 @admin.register(Contract, site=site)
-class ContractAdmin(RecordAdmin):
+class ContractAdmin(PagesMixin, RecordAdmin):  # type: ignore[misc]
     """Contracts and their three dates (C1)."""
 
     list_display = ("name", "account", "effective_date", "close_date", "end_date", "shown_amount")
@@ -145,11 +133,7 @@ class ContractAdmin(RecordAdmin):
     page_related = ("account", "account__owner", "opportunity", "opportunity__owner")
     filters = (of_record("account", Account), of_record("opportunity", Opportunity))
     autocomplete_fields = ("account", "opportunity")
-    fieldsets = (
-        ("Contract", {"fields": ("name", ("account", "opportunity"), ("amount", "currency"))}),
-        ("Dates", {"fields": ("effective_date", "close_date", "end_date")}),
-        (None, {"fields": ("description",)}),
-    )
+    needed = ("name", "account", "opportunity")
     search_help_text = "Contract name"
     empty_title = "No contracts yet"
     empty_hint = "Add one when the last party has signed; its dates say what they mean."

@@ -13,24 +13,29 @@ from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.permissions import may
 from crm.site import site
+from crm.workspace.pages import PagesMixin
 from leads import assignment_page, page, views  # noqa: F401 - registers the page of the rules
 from leads.admin_list import LeadListMixin
 from leads.assignment import create_lead
 from leads.convert import ConvertDialog
 from leads.forms import BantForm, TouchForm
+from leads.guards import BANT
 from leads.models import Lead
 from leads.statuses import CLOSED, Status
 
-PERSON = ("first_name", "last_name", "email", "linkedin_url", "phone", "mobile", "title", "second_email")
-COMPANY = ("company", "website", "industry", "employees")
-ADDRESS = ("street", "city", "state", "postal_code", "country")
-
 
 @admin.register(Lead, site=site)
-class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
+class LeadAdmin(PagesMixin, LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Leads. The status changes by the moves on the page, never by the form."""
 
-    change_form_template = "admin/leads/lead/change_form.html"
+    head_template = "leads/head.html"
+    path_template = "leads/path.html"
+    notes_template = "leads/duplicates.html"
+    work_template = "leads/work.html"
+    panels_above = ("receipts",)
+    needed = ("first_name", "last_name", "email", "linkedin_url")
+    # Said in the panel of BANT, where a note is asked for with each.
+    text_only = tuple(f"{part}{note}" for part in BANT for note in ("", "_note"))
     page_related = (
         "owner",
         "queue",
@@ -38,19 +43,6 @@ class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
         "converted_contact",
         "converted_opportunity",
         "converted_opportunity__owner",
-    )
-    fieldsets = (
-        (
-            "Person",
-            {
-                "description": "A lead has an email or a LinkedIn profile URL.",
-                "fields": (PERSON[:2], PERSON[2:4], PERSON[4:6], PERSON[6:8]),
-            },
-        ),
-        ("Company", {"fields": (COMPANY[:2], COMPANY[2:])}),
-        ("Source, rating and owner", {"fields": (("lead_source", "rating"), "owner")}),
-        ("Address", {"fields": ("street", ADDRESS[1:3], ADDRESS[3:])}),
-        ("Description", {"fields": ("description",)}),
     )
     bulk = ("move", "reassign", "assign", "next_touch", "export", "delete")
 
@@ -99,14 +91,13 @@ class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
         """Everything around the form."""
         at = moment(request)
         book = handbook.current()
-        passed = obj.meeting_at is not None and obj.meeting_at <= at
         touch = TouchForm(at=at, initial={"kind": request.GET.get("kind", "call")})
         return {
             **super().page_context(request, obj),
             **page.moves_panel(request, obj, at=at),
-            **page.next_touch_panel(request, obj),
-            **page.provenance(obj),
             "at": at,
+            "today": book.today(at),
+            "head_note": ", ".join(word for word in (obj.title, obj.company) if word),
             "show_save_and_add_another": False,
             "show_save_and_continue": False,
             "path": page.path_of(obj),
@@ -116,9 +107,6 @@ class LeadAdmin(LeadListMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
             "touch_form": touch,
             "done": "done" in request.GET,
             "duplicates": list(Lead.objects.like(obj).select_related("owner").order_by("pk")[:5]),
-            "meeting_open": obj.status == Status.MEETING_SCHEDULED and not obj.meeting_outcome,
-            "meeting_passed": passed,
-            "meeting_outcome": book.label("touch.outcomes", obj.meeting_outcome) if obj.meeting_outcome else "",
             "can_change": may(user_of(request), "change", obj),
             **page.queue_panel(request, obj),
         }

@@ -1,4 +1,4 @@
-"""The receipts of conversions, shown on the pages of all four records (L12)."""
+"""Panels of leads, and the receipts of conversions, shown on the pages of all four records (L12)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from django.template.loader import render_to_string
 
 from accounts.models import Account, Contact
 from contracts.models import Opportunity
+from crm import handbook
+from crm.core.admin_rights import moment
 from crm.core.dialogs import url_of
 from crm.core.display import shown
 from crm.core.labels import field_label
 from crm.core.panels import panel
 from crm.core.permissions import may
+from leads import page
 from leads.models import Conversion, Lead
+from leads.statuses import Status
 
 # A company that buys often has many; the newest are what people look for.
 SHOWN = 5
@@ -31,6 +35,46 @@ def receipts(request: HttpRequest, record: Any) -> str:
         return ""
     shown = [receipt(request, conversion, on=record) for conversion in found]
     return render_to_string("leads/receipts.html", {"receipts": shown, "record": record}, request)
+
+
+@panel("next_touch", "Next touch", Lead)
+def next_touch(request: HttpRequest, lead: Lead) -> str:
+    """What is to happen next, and the form that changes it."""
+    return render_to_string("leads/next_touch.html", page.next_touch_panel(request, lead), request)
+
+
+@panel("meeting", "Meeting", Lead)
+def meeting(request: HttpRequest, lead: Lead) -> str:
+    """When they meet, and what became of it; nothing while no meeting is agreed."""
+    at, outcome = moment(request), lead.meeting_outcome
+    if lead.meeting_at is None:
+        return ""
+    words = {
+        "lead": lead,
+        "meeting_open": lead.status == Status.MEETING_SCHEDULED and not outcome,
+        "meeting_passed": lead.meeting_at <= at,
+        "meeting_outcome": handbook.current().label("touch.outcomes", outcome) if outcome else "",
+        "page_version": lead.version,
+    }
+    return render_to_string("leads/meeting.html", words, request)
+
+
+@panel("provenance", "Where the details came from", Lead)
+def provenance(request: HttpRequest, lead: Lead) -> str:
+    """Where the details came from (L16), ids elsewhere, and values an import kept."""
+    return render_to_string("leads/provenance.html", page.provenance(lead), request)
+
+
+@panel("status_times", "Time in each status", Lead)
+def status_times(request: HttpRequest, lead: Lead) -> str:
+    """How long it was in each status so far (L13)."""
+    return render_to_string("leads/status_times.html", {"lead": lead, "at": moment(request)}, request)
+
+
+@panel("history", "History", Lead, always=True)
+def history(request: HttpRequest, lead: Lead) -> str:
+    """The last changes of the record."""
+    return render_to_string("leads/history.html", {"lead": lead}, request)
 
 
 def receipt(request: HttpRequest, conversion: Conversion, *, on: Any) -> dict[str, Any]:

@@ -103,12 +103,8 @@ class RecordForm(ModelForm):
             if choice == THEIRS:
                 self._put(name, stored)
             elif choice != MINE and self._typed(name, stored):
-                model_field: Any = self.instance._meta.get_field(name)
-                posted = self._posted(name)
-                names = names_of([(model_field, stored), (model_field, posted)])
-                theirs, yours = shown(model_field, stored, names), shown(model_field, posted, names)
-                label = field_label(model_field)
-                self.edit.undecided.append(Meanwhile(name, label, "", theirs, yours, "", None, collides=True))
+                theirs, yours = self.said(name, stored, self._posted(name))
+                self.edit.undecided.append(Meanwhile(name, self.label_of(name), "", theirs, yours, "", None, True))
 
     def _compare_with_stored(self) -> None:
         opened, stored = self.edit.version, self.instance.version
@@ -117,36 +113,52 @@ class RecordForm(ModelForm):
             return
         columns = {f.column: f for f in self.instance._meta.concrete_fields}
         found = by_column(change for change in changes_after(self.instance, opened) if change.version <= stored)
-        known = {column: values for column, values in found.items() if column in columns}
-        names = names_of(
-            [
-                *((columns[column], value) for column, values in known.items() for value in values[:2]),
-                *((columns[column], self._posted(columns[column].name)) for column in known),
-            ]
-        )
-        for column, (before, theirs, transaction) in known.items():
-            self.edit.meanwhile.append(self._one(columns[column], before, theirs, transaction, names))
+        for column, (before, theirs, transaction) in found.items():
+            if column in columns:
+                self.edit.meanwhile += self.meanwhile_of(columns[column], before, theirs, transaction)
 
-    def _one(self, model_field: Any, before: Any, theirs: Any, transaction: Any, names: Any) -> Meanwhile:
+    def meanwhile_of(self, model_field: Any, before: Any, theirs: Any, transaction: Any) -> list[Meanwhile]:
+        """What somebody else's change of a column is on this form: one line, or one for each field it holds."""
+        return [self.compare(model_field.name, model_field.to_python(before), theirs, transaction)]
+
+    def compare(self, name: str, before: Any, theirs: Any, transaction: Any) -> Meanwhile:
         """Take their value over where only they changed the field, or find that both did."""
-        name, yours, collides = model_field.name, "", False
+        collides = False
         if name in self.fields:
             stored = self.initial.get(name)
-            if not self._typed(name, model_field.to_python(before)):
+            if not self._typed(name, before):
                 self._put(name, stored)
-            elif self._typed(name, stored):
-                collides = True
-                yours = shown(model_field, self._posted(name), names)
+            else:
+                collides = self._typed(name, stored)
+        values = (before, theirs, self._posted(name)) if collides else (before, theirs)
+        words = self.said(name, *values)
         return Meanwhile(
             name,
-            field_label(model_field),
-            shown(model_field, before, names),
-            shown(model_field, theirs, names),
-            yours,
+            self.label_of(name),
+            words[0],
+            words[1],
+            words[2] if collides else "",
             transaction.actor_name or "Somebody outside Plumb",
             transaction.recorded_at,
             collides,
         )
+
+    def said(self, name: str, *values: Any) -> tuple[str, ...]:
+        """Values of a field in words."""
+        model_field: Any = self.instance._meta.get_field(name)
+        names = names_of([(model_field, value) for value in values])
+        return tuple(shown(model_field, value, names) for value in values)
+
+    def label_of(self, name: str) -> str:
+        """The label of a field, on this form or not."""
+        model_field: Any = self.instance._meta.get_field(name)
+        return field_label(model_field)
+
+    @property
+    def changed_columns(self) -> list[str]:
+        """The columns that were typed in: what a saving writes."""
+        stored = {field.name for field in self.instance._meta.concrete_fields}
+        return [name for name in self.changed_data if name in stored]
 
     def _posted(self, name: str) -> Any:
         """What was typed, cleaned if it can be, as a foreign key's id or a value."""

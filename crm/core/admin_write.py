@@ -77,10 +77,8 @@ class WritingAdmin(RightsAdmin):
         if not change:
             self.create_record(request, obj)
             return
-        stored = {field.name for field in obj._meta.concrete_fields}
-        typed = [name for name in form.changed_data if name in stored]
-        if typed:
-            obj.save(update_fields=typed)
+        if form.changed_columns:
+            obj.save(update_fields=form.changed_columns)
 
     def create_record(self, request: HttpRequest, obj: Any) -> None:
         """Store a new record, through the door if it has a flow."""

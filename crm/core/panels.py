@@ -57,7 +57,11 @@ def panels_for(kind: type[models.Model]) -> dict[str, Panel]:
     return dict(_panels.get(kind, {}))
 
 
+def always_of(kind: type[models.Model]) -> list[Panel]:
+    """The panels that need no layout."""
+    return [one for one in _panels.get(kind, {}).values() if one.always]
+
+
 def panels_of(request: HttpRequest, record: models.Model) -> list[str]:
     """What those panels render that need no layout."""
-    always = [one for one in _panels.get(type(record), {}).values() if one.always]
-    return [shown for one in always if (shown := one.render(request, record))]
+    return [shown for one in always_of(type(record)) if (shown := one.render(request, record))]

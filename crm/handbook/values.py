@@ -93,6 +93,15 @@ def _is_web_template(value: str) -> str:
     return _is_web(value)
 
 
+def is_web_template(value: str) -> bool:
+    """Whether an address may be built from this: https, a fixed host, and known marks only behind it."""
+    try:
+        _is_web_template(value)
+    except ValueError:
+        return False
+    return True
+
+
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_is_plain_text)]
 Acronym = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{1,11}$")]

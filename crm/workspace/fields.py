@@ -67,7 +67,9 @@ def declare(kind: type[models.Model], *fields: Field) -> None:
 
 
 def find(kind: type[models.Model], name: str) -> Field | None:
-    """The field of that name; None when there is none, or no longer."""
+    """The field of that name; None when there is none, or no longer, or when it is for the program alone."""
+    if name in HIDDEN:
+        return None
     if name in _declared.get(kind, {}):
         return _declared[kind][name]
     own = next((one for one in handbook.current().own_fields_of(str(kind._meta.model_name)) if one.key == name), None)
