@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "crm.activities",
     "crm.workspace",
     "crm.bulk",
+    "crm.duplicates",
     "accounts",
     "contracts",
     "leads",

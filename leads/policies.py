@@ -28,7 +28,7 @@ MOVES = (
 @policy(Lead)
 def leads(user: User, verb: str, record: models.Model | None) -> bool:
     """As every record; moves need what changing it needs; lifting a do not contact, a manager."""
-    if verb in MOVES or verb == "change":
+    if verb in MOVES or verb in ("change", "merge"):
         return record_rights(user, "change", record) and _within_reach(user, record)
     if verb == "lift":
         return user.is_manager

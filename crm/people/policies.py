@@ -42,12 +42,12 @@ def works_on(user: User, owner: User | None) -> bool:
 def record_rights(user: User, verb: str, record: models.Model | None) -> bool:
     """The rights every business record shares.
 
-    Everybody with a role sees all records and makes new ones; `change` needs `works_on`; managers delete and export;
-    administrators and service accounts `place` (store what another system says happened).
+    Everybody with a role sees all records and makes new ones; `change` and `merge` need `works_on`; managers delete and
+    export; administrators and service accounts `place` (store what another system says happened).
     """
     if verb in ("view", "add"):
         return bool(user.rights)
-    if verb == "change":
+    if verb in ("change", "merge"):
         return bool(user.rights) and (record is None or works_on(user, getattr(record, "owner", None)))
     if verb in ("delete", "export"):
         return user.is_manager
