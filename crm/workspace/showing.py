@@ -67,7 +67,9 @@ def shown(record: Any, field: Field, value: Any) -> SafeString:
 def _record(field: Field, value: models.Model) -> SafeString:
     """The record's name, leading to its page; people's pages are not everybody's."""
     address = "" if field.kind == "person" else url_of(value, "change")
-    return format_html('<a class="pl-link" href="{}">{}</a>', address, value) if address else conditional_escape(str(value))
+    if not address:
+        return conditional_escape(str(value))
+    return format_html('<a class="pl-link" href="{}">{}</a>', address, value)
 
 
 def safe_address(entered: str) -> str:
