@@ -9,13 +9,14 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.urls import URLPattern, path
-from unfold.decorators import display
 
 from accounts.admin import show_with_accounts
 from accounts.models import Account
 from contracts.admin_roles import roles_of
+from contracts.admin_signing import SigningMixin
 from contracts.flow import stage_choices
 from contracts.models import Contract, Opportunity
+from contracts.signing import ContractStatus
 from crm import handbook
 from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
@@ -23,12 +24,19 @@ from crm.core.admin_list import OwnerFilter, TooShort, pick
 from crm.core.dialogs import MoveDialog
 from crm.core.display import plain_text
 from crm.core.offers import moves_of, state_label
-from crm.core.permissions import may
-from crm.core.related import Column, of_record, related
+from crm.core.related import of_record
 from crm.site import site
+from crm.workspace.lists import ListsMixin
 from crm.workspace.pages import PagesMixin
 
-TONES = {"won": "success", "lost": "danger", "open": "info", "": "none"}
+TONES = {"won": "success", "lost": "danger", "open": "info"}
+STATUS_TONES = {"sent": "info", "signed": "info", "active": "success", "expired": "warning", "terminated": "danger"}
+
+
+def stage_tone(key: str) -> str:
+    """The colour of a stage: whether it is open, won or lost."""
+    kinds = {stage.key: stage.kind for stage in handbook.current().opportunity.stages}
+    return TONES.get(kinds.get(key, ""), "")
 
 
 def money(record: Any) -> str:
@@ -50,11 +58,10 @@ class OpportunityMove(MoveDialog):
 
 
 @admin.register(Opportunity, site=site)
-class OpportunityAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
+class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Opportunities. The stage changes by the moves on the page, never by the form."""
 
-    list_display = ("name", "account", "shown_stage", "shown_amount", "close_on", "next_step", "next_step_due", "owner")
-    list_select_related = ("account", "owner")
+    tones = {"stage": stage_tone}
     sortable = {"close_on": ("close_on", "id")}
     page_related = ("owner", "account", "contact")
     filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))
@@ -92,18 +99,11 @@ class OpportunityAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc
         return [path("<int:pk>/move/<slug:verb>/", move, name="contracts_opportunity_move"), *super().get_urls()]
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """Where it stands, what may be done with it, and its contracts."""
-        user = user_of(request)
-        contracts = related(
-            obj.contracts.order_by("-pk"),
-            CONTRACT_COLUMNS,
-            by={"opportunity": obj.pk, "account": obj.account_id},
-            may_add=may(user, "add", Contract),
-        )
-        moves = moves_of(obj, actor=user, at=moment(request))
+        """Where it stands, and what may be done with it."""
+        moves = moves_of(obj, actor=user_of(request), at=moment(request))
         return {
             **super().page_context(request, obj),
-            "related": [roles_of(request, obj), contracts],
+            "related": [roles_of(request, obj)],
             "moves": moves,
             "moves_url": "admin:contracts_opportunity_move",
             "quiet_verbs": ("step_back", "lose"),
@@ -111,28 +111,22 @@ class OpportunityAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc
             "page_version": obj.version,
         }
 
-    @display(description="stage", label=TONES)  # type: ignore[untyped-decorator]
-    def shown_stage(self, opportunity: Any) -> tuple[str, str]:
-        """The stage, coloured by whether it is open, won or lost."""
-        kinds = {stage.key: stage.kind for stage in handbook.current().opportunity.stages}
-        return kinds.get(opportunity.stage, ""), state_label(Opportunity, opportunity.stage)
-
-    @admin.display(description="amount", empty_value="")
-    def shown_amount(self, opportunity: Any) -> str:
-        """The amount with its currency."""
-        return money(opportunity)
-
 
 @admin.register(Contract, site=site)
-class ContractAdmin(PagesMixin, RecordAdmin):  # type: ignore[misc]
-    """Contracts and their three dates (C1)."""
+class ContractAdmin(SigningMixin, PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
+    """Contracts and their three dates (C1). The status changes by the moves on the page, never by the form."""
 
-    list_display = ("name", "account", "effective_date", "close_date", "end_date", "shown_amount")
-    list_select_related = ("account",)
+    tones = {"status": STATUS_TONES}
     sortable = {"effective_date": ("effective_date", "id")}
     page_related = ("account", "account__owner", "opportunity", "opportunity__owner")
-    filters = (of_record("account", Account), of_record("opportunity", Opportunity))
-    autocomplete_fields = ("account", "opportunity")
+    filters = (
+        pick("status", "status", lambda: ContractStatus.choices),
+        of_record("account", Account),
+        of_record("opportunity", Opportunity),
+    )
+    autocomplete_fields = ("account", "opportunity", "reseller")
+    bulk = ("move", "export", "delete")
+    panels_above = ("contract_notes",)
     needed = ("name", "account", "opportunity")
     search_help_text = "Contract name"
     empty_title = "No contracts yet"
@@ -142,17 +136,7 @@ class ContractAdmin(PagesMixin, RecordAdmin):  # type: ignore[misc]
         """By name, anywhere in it."""
         return by_name(queryset, term)
 
-    @admin.display(description="amount", empty_value="")
-    def shown_amount(self, contract: Any) -> str:
-        """The amount with its currency."""
-        return money(contract)
 
-
-CONTRACT_COLUMNS: list[Column] = [
-    ("Name", str),
-    ("Effective date", lambda c: plain_text(c.effective_date)),
-    ("Subscription end date", lambda c: plain_text(c.end_date)),
-]
 show_with_accounts(
     "opportunities",
     Opportunity,
@@ -163,4 +147,3 @@ show_with_accounts(
         ("Close date", lambda o: plain_text(o.close_on)),
     ],
 )
-show_with_accounts("contracts", Contract, CONTRACT_COLUMNS)

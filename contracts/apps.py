@@ -8,4 +8,7 @@ class ContractsConfig(AppConfig):
     label = "contracts"
 
     def ready(self) -> None:
-        from contracts import policies  # noqa: F401 - registers who may do what
+        from contracts import (
+            panels,  # noqa: F401 - registers what pages show of contracts
+            policies,  # noqa: F401 - registers who may do what
+        )

@@ -8,10 +8,10 @@ a contract, an invoice or an opportunity was written.
 - `total_opportunities`, `deals_won`: how many opportunities it has, and how many of them are won.
 - `first_close`: the earliest close date of its agreed contracts and won opportunities.
 - `contracted_hosts`: the hosts of its contracts in force today.
-- `cumulative_revenue`: the amounts of its agreed contracts, in the company's currency at the rate of the handbook on the
-  close date, each to the cent. A terminated contract counts pro rata for the days it was served out of the days that
-  were agreed, and for nothing where its dates do not say. An amount in another currency without a rate on its close
-  date (or without a close date) is listed apart, by currency, and never added.
+- `revenue`: the amounts of its agreed contracts, in the company's currency at the handbook's rate on the close date,
+  each to the cent. A terminated contract counts pro rata for the days it was served out of the days that were agreed,
+  and for nothing where its dates do not say. An amount in another currency without a rate on its close date (or
+  without a close date) is listed apart, by currency, and never added.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.utils.formats import number_format
 
 from contracts.flow import stage_keys
 from contracts.signing import AGREED
@@ -48,7 +49,7 @@ contract AS (
            END AS counts
     FROM contracts_contract c WHERE c.account_id = ANY(%(ids)s)),
 valued AS (
-    SELECT c.*, CASE WHEN c.currency = %(currency)s THEN round(c.counts, 2) ELSE round(c.counts * r.rate, 2) END AS worth
+    SELECT c.*, round(CASE WHEN c.currency = %(currency)s THEN c.counts ELSE c.counts * r.rate END, 2) AS worth
     FROM contract c LEFT JOIN rate r ON r.currency = c.currency AND c.close_date >= r.since
                                     AND (r.until IS NULL OR c.close_date < r.until)),
 signed AS (
@@ -74,7 +75,7 @@ sold AS (
            min(o.close_on) FILTER (WHERE o.stage = ANY(%(won)s)) AS first_close
     FROM contracts_opportunity o WHERE o.account_id = ANY(%(ids)s) GROUP BY o.account_id)
 SELECT a.id, b.sent, b.paid, s.subscription_end, COALESCE(o.total, 0), COALESCE(o.won, 0),
-       LEAST(s.first_close, o.first_close), COALESCE(s.worth, 0), COALESCE(p.apart, '{}'), COALESCE(s.hosts, 0)
+       LEAST(s.first_close, o.first_close), COALESCE(s.worth, 0), COALESCE(p.apart, '{}')::text, COALESCE(s.hosts, 0)
 FROM asked a LEFT JOIN signed s ON s.account_id = a.id LEFT JOIN apart p ON p.account_id = a.id
 LEFT JOIN billed b ON b.account_id = a.id LEFT JOIN sold o ON o.account_id = a.id
 """
@@ -97,11 +98,12 @@ class Figures:
     currency: str = ""
 
     @property
-    def cumulative_revenue(self) -> str:
-        """The revenue in words: the sum, and what is apart from it."""
-        said = [f"{self.revenue:,.2f} {self.currency}"] if self.revenue or not self.apart else []
-        said += [f"{amount:,.2f} {currency} (no rate)" for currency, amount in self.apart.items()]
-        return " + ".join(said)
+    def cumulative_revenue(self) -> Decimal | list[Decimal | str]:
+        """The revenue; where some of it could not be added, a list: the sum, then each amount that is apart."""
+        if not self.apart:
+            return self.revenue
+        said = [f"{number_format(amount, force_grouping=True)} {name}, no rate" for name, amount in self.apart.items()]
+        return [*([self.revenue] if self.revenue else []), *said]
 
 
 def figures_of(ids: Sequence[int], at: datetime) -> dict[int, Figures]:
@@ -115,7 +117,7 @@ def figures_of(ids: Sequence[int], at: datetime) -> dict[int, Figures]:
         raise Refused("too_many", f"Figures are worked out for {MOST:,} accounts at most: filter the list first.")
     book = handbook.current()
     rates = [{"currency": r.currency, "since": r.since.isoformat(), "rate": r.rate} for r in book.company.rates]
-    values = {
+    values: dict[str, Any] = {
         "ids": wanted,
         "today": book.today(at),
         "currency": book.company.currency,
@@ -125,13 +127,13 @@ def figures_of(ids: Sequence[int], at: datetime) -> dict[int, Figures]:
     }
     with connection.cursor() as cursor:
         cursor.execute(SQL, values)
-        return {row[0]: _read(row[1:], book.company.currency) for row in cursor.fetchall()}
+        return {row[0]: _read(row, book.company.currency) for row in cursor.fetchall()}
 
 
 def _read(row: Sequence[Any], currency: str) -> Figures:
-    apart = json.loads(row[7]) if isinstance(row[7], str) else row[7]
-    amounts = {name: Decimal(text) for name, text in apart.items()}
-    return Figures(*row[:6], row[6], amounts, row[8], currency)
+    _, sent, paid, ends, total, won, first_close, revenue, apart, hosts = row
+    amounts = {name: Decimal(text) for name, text in json.loads(apart).items()}
+    return Figures(sent, paid, ends, total, won, first_close, Decimal(revenue), amounts, int(hosts), currency)
 
 
 KEPT = "_figures"

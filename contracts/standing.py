@@ -52,19 +52,17 @@ def was_customer(at: datetime) -> Q:
 
 def is_type(keys: Sequence[str], at: datetime) -> Q:
     """Accounts of one of these types: what they are shown as, not what was stated."""
-    derived, customer, was = Q(type__in=DERIVED), is_customer(at), was_customer(at)
-    stated = [key for key in keys if key not in (CUSTOMER, FORMER)]
+    derived, was = Q(type__in=DERIVED), was_customer(at)
     found = Q(pk__in=[])
     if CUSTOMER in keys:
-        found |= derived & customer
+        found |= derived & is_customer(at)
     if FORMER in keys:
-        found |= derived & was & ~customer
-    # Without a contract that says otherwise a stated word of the three stands as well.
-    words = [key for key in keys if key in DERIVED]
-    if others := [key for key in stated if key not in DERIVED]:
+        found |= derived & was & ~is_customer(at)
+    if words := [key for key in keys if key in DERIVED]:
+        # Nothing was agreed that says otherwise: what was stated stands. Who is a customer was one already.
+        found |= Q(type__in=words) & ~was
+    if others := [key for key in keys if key not in DERIVED]:
         found |= Q(type__in=others)
-    if words:
-        found |= Q(type__in=words) & ~was & ~customer
     return found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.db import models
 
-from crm.bulk.operations import FormRequest, Kind, Operation, Task, done, gone, judged, refused, serve
+from crm.bulk.operations import FormRequest, Kind, Operation, Task, done, gone, judged, read_owners, refused, serve
 from crm.core.dialogs import NoteForm
 from crm.core.door import decide, find_verb, judge, move_many
 from crm.core.errors import Refused
@@ -153,7 +153,8 @@ def offers(kind: type[Stateful], rows: models.QuerySet[Any], *, count: bool, act
         some = one_of_each_status(kind, rows)
         listed = [info for info in kind.verbs().values() if info.listed and may(actor, info.name, kind)]
         return [Offer(info, None) for info in listed if any(leaves(info, record) for record in some)]
-    records = list(rows.order_by("pk").select_related("owner"))
+    records = list(rows.order_by("pk"))
+    read_owners(kind, records)
     kind.prepare_moves(records)
     found = [_offer(info, records, actor, at) for info in kind.verbs().values() if info.listed]
     return [offer for offer in found if offer.able]

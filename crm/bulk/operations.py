@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from crm.core import acting
 from crm.core.admin_rights import refusal_words
 from crm.core.errors import Refused
+from crm.core.flow import Stateful
 from crm.core.permissions import may
 from crm.jobs.kinds import JobKind, Row, register
 from crm.jobs.models import ALLOWED, Job, JobSlice
@@ -52,7 +53,7 @@ class Task:
             rows = rows.select_for_update(of=("self",))
         found = {row.pk: row for row in rows}
         # After the lock and without a join: the owner is that of the locked row.
-        models.prefetch_related_objects(list(found.values()), "owner")
+        read_owners(self.kind, list(found.values()))
         return found
 
 
@@ -100,6 +101,14 @@ class Operation:
     def run(self, task: Task) -> list[Row]:
         """Do it to each row; what became of it."""
         raise NotImplementedError
+
+
+def read_owners(kind: Kind, records: list[Any]) -> None:
+    """Fetch at once who owns these records; a contract is owned by who owns its opportunity, or its account."""
+    if any(field.name == "owner" for field in kind._meta.concrete_fields):
+        models.prefetch_related_objects(records, "owner")
+    elif issubclass(kind, Stateful):
+        kind.prepare_moves(records)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from django.db.models import ProtectedError
 
 from contracts.models import Contract, Opportunity
 from crm import handbook
+from tests.contracts.making import make_contract as placed
 from tests.factories import make_account, make_opportunity
 
 pytestmark = pytest.mark.django_db
-SENTENCE = "The subscription ends after its effective date."
+SENTENCE = "The subscription end date lies after the effective date."
 
 
 def make_contract(**fields: Any) -> Contract:
@@ -51,8 +52,10 @@ def test_a_subscription_ends_after_it_starts(start: date | None, end: date | Non
 
 def test_signed_is_what_the_last_party_signed() -> None:
     make_contract(effective_date=date(2026, 1, 1))
-    signed = make_contract(close_date=date(2026, 1, 1))
-    assert list(Contract.objects.signed()) == [signed]
+    make_contract(close_date=date(2026, 1, 1))  # a draft that says when it is to be signed is none
+    signed = [placed(status=status) for status in ("signed", "active", "expired", "terminated")]
+    placed(status="terminated", close_date=None)
+    assert list(Contract.objects.signed().order_by("pk")) == signed
 
 
 def test_its_currency_is_the_companys_unless_it_says_otherwise() -> None:
