@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from accounts.models import Account, Contact
-from contracts.models import ContactRole, Contract, Opportunity
+from contracts.models import ContactRole, Contract, Invoice, Opportunity
+from contracts.terms import end_of_term
 from crm.core.acting import acting
 from crm.core.door import create, move
 from crm.demo.cast import VIA, Cast
@@ -27,7 +28,7 @@ STEPS = (
 
 
 class Sale(NamedTuple):
-    """An opportunity: of which account, what, how much, how far (open stage 0-4, "won" or "lost"), since how long."""
+    """An opportunity: of which account, what, how much, how far (open stage 0-6, "won" or "lost"), since how long."""
 
     account: int
     what: str
@@ -40,22 +41,22 @@ class Sale(NamedTuple):
 
 SALES = (
     Sale(0, "new_business", 48_000, "won", 260, -240),
-    Sale(0, "expansion", 22_000, 3, 30, 18, -2),
+    Sale(0, "expansion", 22_000, 5, 30, 18, -2),
     Sale(1, "new_business", 96_000, "won", 300, -210),
-    Sale(1, "renewal", 105_000, 4, 25, 12, 0),
+    Sale(1, "renewal", 105_000, 6, 25, 12, 0),
     Sale(2, "new_business", 64_000, "won", 190, -120),
     Sale(3, "new_business", 180_000, "won", 330, -300),
-    Sale(3, "renewal", 190_000, 2, 20, 40),
+    Sale(3, "renewal", 190_000, 3, 20, 40),
     Sale(3, "expansion", 45_000, 0, 4, 85, 5),
     Sale(4, "new_business", 39_000, "won", 150, -100),
     Sale(4, "expansion", 15_500, "lost", 70, -20),
     Sale(5, "new_business", 58_000, "won", 120, -75),
-    Sale(6, "new_business", 27_500, 1, 22, 50, 1),
-    Sale(7, "proof_of_concept", None, 2, 35, 30, -4),
-    Sale(8, "new_business", 72_000, 3, 48, 9, 0),
+    Sale(6, "new_business", 27_500, 2, 22, 50, 1),
+    Sale(7, "proof_of_concept", None, 4, 35, 30, -4),
+    Sale(8, "new_business", 72_000, 5, 48, 9, 0),
     Sale(9, "new_business", 18_000, "lost", 90, -40),
     Sale(9, "new_business", 24_000, 0, 6, 80, 2),
-    Sale(10, "new_business", 130_000, 4, 55, 6, 1),
+    Sale(10, "new_business", 130_000, 6, 55, 6, 1),
     Sale(11, "new_business", 12_000, 1, 15, 60, -1),
 )
 TYPES = ("customer", "customer", "customer", "customer", "customer", "customer") + (
@@ -122,8 +123,6 @@ def sell(accounts: Sequence[Account], cast: Cast, calendar: Calendar) -> None:
         opportunity = _open_opportunity(sale, number, accounts[sale.account], owner, calendar)
         _name_people(opportunity, sale, owner, calendar)
         _pursue(opportunity, sale, owner, calendar)
-        if sale.far == "won":
-            _sign(opportunity, sale, owner, calendar)
 
 
 def _open_opportunity(sale: Sale, number: int, account: Account, owner: User, calendar: Calendar) -> Opportunity:
@@ -164,12 +163,13 @@ def _name_people(opportunity: Opportunity, sale: Sale, owner: User, calendar: Ca
 
 def _pursue(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar) -> None:
     """Advance it through the stages, evenly over the time since it was opened."""
-    stages = sale.far if isinstance(sale.far, int) else {"won": 4, "lost": 2}[sale.far]
+    stages = sale.far if isinstance(sale.far, int) else {"won": 6, "lost": 2}[sale.far]
     end = sale.opened // 4 if isinstance(sale.far, int) else max(1, -sale.close_in * 5 // 7)
     for step in range(1, stages + 1):
         days = sale.opened - (sale.opened - end) * step // (stages + 1)
         move(opportunity, "advance", actor=owner, at=calendar.ago(days, 11 + step % 4, 15), via=VIA)
     if sale.far == "won":
+        _sign(opportunity, sale, owner, calendar)
         move(opportunity, "win", actor=owner, at=calendar.ago(end, 16, 10), via=VIA)
     elif sale.far == "lost":
         reason = ("price", "no_decision")[sale.account % 2]
@@ -177,16 +177,32 @@ def _pursue(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calenda
 
 
 def _sign(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar) -> None:
-    """The contract of a won opportunity: signed, then in effect, then invoiced; a year long."""
+    """The contract of an opportunity that is won: a year long, signed on the day, then invoiced and paid."""
     signed: date = calendar.today + timedelta(days=sale.close_in)
+    at = calendar.ago(max(1, -sale.close_in * 5 // 7) + 1, 9, 30)
     starts = signed + timedelta(days=10)
-    with acting(actor=owner, via=VIA, at=calendar.ago(max(1, -sale.close_in * 5 // 7) - 1, 9, 30)):
+    contract = create(
         Contract(
             account=opportunity.account,
             opportunity=opportunity,
             name=f"{opportunity.account.name} subscription",
-            close_date=signed,
             effective_date=starts,
-            end_date=starts + timedelta(days=365),
+            end_date=end_of_term(starts, 12),
+            term_months=12,
             amount=opportunity.amount,
+            hosts=opportunity.hosts,
+        ),
+        actor=owner,
+        at=at,
+        via=VIA,
+    )
+    move(contract, "sign", actor=owner, at=at, via=VIA, close_date=min(signed, at.date()), signing="signed")
+    sent, paid = signed + timedelta(days=12), signed + timedelta(days=40)
+    with acting(actor=owner, via=VIA, at=at):
+        Invoice(
+            contract=contract,
+            number=f"{sent.year}-{contract.pk:04}",
+            amount=contract.amount,
+            sent_on=sent,
+            paid_on=paid if paid < calendar.today else None,
         ).save()

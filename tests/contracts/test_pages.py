@@ -32,7 +32,7 @@ def test_a_new_opportunity_enters_the_first_stage_through_the_door(alice: User) 
     posted = {"name": "Initech 2026", "account": make_account().pk, "currency": "USD", "owner": alice.pk}
     assert client_of(alice).post("/admin/contracts/opportunity/add/", posted).status_code == 302
     made = Opportunity.objects.get()
-    assert made.stage == "qualification"
+    assert made.stage == "meeting_set"
     assert Move.objects.of(made).get().actor_id == alice.pk
 
 
@@ -41,11 +41,11 @@ def test_the_stage_is_shown_and_is_no_field(alice: User) -> None:
     page = f"/admin/contracts/opportunity/{deal.pk}/change/"
     response = client_of(alice).get(page)
     assert "stage" not in response.context["adminform"].form.fields
-    assert "Qualification" in response.content.decode()
+    assert "Meeting set" in response.content.decode()
     posted = {"name": deal.name, "account": deal.account_id, "currency": "USD", "stage": "closed_won"}
     client_of(alice).post(page, posted | {"version": deal.version, "owner": alice.pk})
     deal.refresh_from_db()
-    assert deal.stage == "qualification"
+    assert deal.stage == "meeting_set"
 
 
 def test_an_opportunitys_fields_are_in_the_handbooks_order(alice: User) -> None:

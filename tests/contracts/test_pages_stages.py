@@ -17,17 +17,17 @@ def test_the_page_shows_the_path_and_the_moves_that_can_be_made(ann: User) -> No
     opportunity = make_opportunity(owner=ann)
     page = text_of(browse(ann).get(page_url(opportunity)))
     [now] = re.findall(r'aria-current="step".*?</li>', page, re.S)
-    assert "Qualification" in now
+    assert "Meeting set" in now
     assert set(re.findall(r'data-verb="(\w+)"', page)) == {"advance", "win", "lose"}
     assert "It is in the first stage, or closed." in page
 
 
 def test_it_is_advanced_and_lost_by_the_same_dialogs(ann: User) -> None:
     opportunity, client = make_opportunity(owner=ann), browse(ann)
-    assert "Needs analysis" in text_of(client.get(move_url(opportunity, "advance")))
+    assert "Discovery" in text_of(client.get(move_url(opportunity, "advance")))
     client.post(move_url(opportunity, "advance"), {"version": opportunity.version})
     opportunity.refresh_from_db()
-    assert opportunity.stage == "needs_analysis"
+    assert opportunity.stage == "discovery"
     assert codes(client.post(move_url(opportunity, "lose"), {})) == ["needs_lost_reason"]
     client.post(move_url(opportunity, "lose"), {"lost_reason": "price", "reason": "Too dear"})
     opportunity.refresh_from_db()
@@ -40,7 +40,7 @@ def test_reopening_is_a_managers_and_needs_a_reason(ann: User, mona: User) -> No
     assert codes(browse(mona).post(move_url(opportunity, "reopen"), {})) == ["needs_reason"]
     browse(mona).post(move_url(opportunity, "reopen"), {"reason": "They came back"})
     opportunity.refresh_from_db()
-    assert opportunity.stage == "qualification"
+    assert opportunity.stage == "meeting_set"
 
 
 def test_looking_at_a_dialog_changes_nothing(ann: User) -> None:

@@ -34,13 +34,13 @@ def test_it_shows_a_stored_word_that_left_the_file_as_it_is(handbook: Handbook) 
 
 
 def test_it_names_what_is_known_when_asked_for_an_unknown_stage(handbook: Handbook) -> None:
-    assert handbook.stage("proposal").probability == 75
-    with pytest.raises(KeyError, match="qualification"):
+    assert handbook.stage("justification").probability == 70
+    with pytest.raises(KeyError, match="discovery"):
         handbook.stage("prospecting")
 
 
 def test_it_keeps_open_stages_apart_from_the_two_that_close(handbook: Handbook) -> None:
-    assert [stage.key for stage in handbook.open_stages][0::4] == ["qualification", "negotiation"]
+    assert [stage.key for stage in handbook.open_stages][0::6] == ["meeting_set", "negotiation"]
     assert (handbook.won_stage.key, handbook.lost_stage.key) == ("closed_won", "closed_lost")
 
 

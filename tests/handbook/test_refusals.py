@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from crm.handbook.reader import read
+from crm.handbook import SHIPPED
+from crm.handbook.reader import read
 from tests.handbook.conftest import Spoil
 
 SOURCE = '{ key = "web_chat", label = "Web chat" }'
@@ -111,7 +113,7 @@ def test_it_refuses_a_tab_that_is_not_described(refused: Spoil) -> None:
 
 
 def test_it_refuses_stages_of_which_none_is_open(refused: Spoil) -> None:
-    keys = ("qualification", "needs_analysis", "proof_of_concept", "proposal", "negotiation")
+    keys = [stage.key for stage in read(SHIPPED).open_stages]
     assert "no open stage" in [p.found for p in refused(*[('kind = "open"', 'kind = "lost"') for _ in keys])]
 
 
@@ -127,9 +129,8 @@ def test_it_refuses_two_won_stages(refused: Spoil) -> None:
 
 
 def test_it_refuses_an_open_stage_after_a_closed_one(refused: Spoil) -> None:
-    second = (
-        '{ key = "needs_analysis", label = "Needs analysis", kind = "open", probability = 25, forecast = "pipeline" },'
-    )
+    opening = '    { key = "discovery", label = "Discovery"'
+    second = opening + SHIPPED.read_text(encoding="utf-8").split(opening)[1].split("    ] },")[0] + "    ] },"
     problems = refused((second, ""), ('closed_lost", ' + LOST + " },", 'closed_lost", ' + LOST + " },\n" + second))
     assert [problem.found for problem in problems] == ["an open stage after a closed one"]
 
@@ -137,10 +138,10 @@ def test_it_refuses_an_open_stage_after_a_closed_one(refused: Spoil) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        ("probability = 100", "probability = 90", "opportunity.stages[5].probability"),
-        ("probability = 0", "probability = 5", "opportunity.stages[6].probability"),
-        ('forecast = "omitted"', 'forecast = "commit"', "opportunity.stages[6].forecast"),
-        ('forecast = "commit"', 'forecast = "closed"', "opportunity.stages[4].forecast"),
+        ("probability = 100", "probability = 90", "opportunity.stages[7].probability"),
+        (LOST, LOST.replace("= 0", "= 5"), "opportunity.stages[8].probability"),
+        ('forecast = "omitted"', 'forecast = "commit"', "opportunity.stages[8].forecast"),
+        ('forecast = "commit"', 'forecast = "closed"', "opportunity.stages[6].forecast"),
     ],
 )
 def test_it_refuses_figures_that_contradict_the_stage(refused: Spoil, old: str, new: str, where: str) -> None:

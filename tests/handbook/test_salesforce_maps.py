@@ -10,7 +10,12 @@ from tests.handbook.conftest import Spoil
 @pytest.mark.parametrize(
     ("old", "new", "where", "allowed"),
     [
-        ('"Prospecting" = "qualification"', '"Prospecting" = "qualifying"', "stage.Prospecting", "qualification"),
+        (
+            '"Prospecting" = "meeting_set"',
+            '"Prospecting" = "meeting_sat"',
+            "stage.Prospecting",
+            'did you mean "meeting_set"',
+        ),
         ('"Web" = "website"', '"Web" = "web"', "lead_source.Web", "webinar"),
         ('"Hot" = "hot"', '"Hot" = "hott"', "rating.Hot", 'did you mean "hot"'),
         (

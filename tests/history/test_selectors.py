@@ -45,11 +45,11 @@ def test_a_move_is_told_as_a_move_with_its_facts(ann: User, now: datetime) -> No
     move(opportunity, "lose", actor=ann, at=now, via="admin", lost_reason="price", reason="Too dear for them")
     newest, entered = history_of(opportunity, 10)
     assert newest.moved
-    assert newest.title == "Qualification → Closed lost (Lose)"
+    assert newest.title == "Meeting set → Closed lost (Lose)"
     assert newest.why == "Too dear for them"
     assert [(fact.label, fact.after) for fact in newest.facts] == [("Reason for losing", "Price")]
     assert "Stage" not in [line.label for line in newest.lines], "the move says it"
-    assert entered.title == "Created in Qualification"
+    assert entered.title == "Created in Meeting set"
 
 
 def test_a_record_placed_by_an_import_says_so(db: None) -> None:
@@ -108,8 +108,8 @@ def test_time_in_each_status_ends_now_and_starts_at_creation(mona: User) -> None
         move(opportunity, verb, actor=mona, at=START + after, via="test")
     spent = time_in_states(opportunity, at=START + 10 * HOUR)
     assert [(one.state, one.seconds / 3600, one.current) for one in spent] == [
-        ("qualification", 3.0, False),
-        ("needs_analysis", 7.0, True),
+        ("meeting_set", 3.0, False),
+        ("discovery", 7.0, True),
     ]
     assert spent[1].since == START + 2 * HOUR
 

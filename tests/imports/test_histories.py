@@ -245,7 +245,7 @@ def test_a_change_without_its_lead_or_its_time_is_held(folder: Path) -> None:
 
 @pytest.fixture
 def sale(tmp_path: Path) -> Path:
-    """An export with an opportunity in Proposal."""
+    """An export with an opportunity in Justification."""
     write(tmp_path, "Account", account(1))
     write(tmp_path, "Opportunity", opportunity(1, StageName="Proposal/Price Quote"))
     return tmp_path
@@ -257,7 +257,7 @@ STAGES = [
     stage_history(3, "Needs Analysis", on(9), Amount="2500"),
     stage_history(4, "Proposal/Price Quote", on(20)),
 ]
-EXPECTED = [("qualification", "needs_analysis", at(8)), ("needs_analysis", "proposal", at(20))]
+EXPECTED = [("meeting_set", "scope", at(8)), ("scope", "justification", at(20))]
 
 
 def test_stages_follow_each_other(sale: Path) -> None:
@@ -265,7 +265,7 @@ def test_stages_follow_each_other(sale: Path) -> None:
     assert counts(bring_in(sale), "OpportunityHistory") == {"read": 4, "created": 4}
     found = Opportunity.objects.get()
     assert [step[1:] for step in moves(found)] == EXPECTED
-    assert (found.stage, found.stage_since) == ("proposal", at(20))
+    assert (found.stage, found.stage_since) == ("justification", at(20))
     assert PriorChange.objects.get(external_id=id_of("OpportunityHistory", 3)).more["Amount"] == "2500"
 
 

@@ -95,7 +95,7 @@ def test_stages_are_placed_as_the_handbook_says(tmp_path: Path) -> None:
     )
     report = bring_in(tmp_path)
     stages = dict(Opportunity.objects.order_by("name").values_list("name", "stage"))
-    assert list(stages.values()) == ["negotiation", "closed_won", "closed_lost", "qualification", "closed_lost"]
+    assert list(stages.values()) == ["negotiation", "closed_won", "closed_lost", "meeting_set", "closed_lost"]
     first, last = Opportunity.objects.get(stage="negotiation"), Opportunity.objects.get(name="Acme 5 2025")
     assert (str(first.amount), first.type, first.kept["Type"]) == ("1823.15", "expansion", "Existing Business")
     assert (last.amount, last.close_on) == (None, None)

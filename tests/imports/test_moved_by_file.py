@@ -83,7 +83,7 @@ def test_a_stage_moves_where_a_move_leads(word: str, verb: str, tmp_path: Path) 
         assert (found.stage, Move.objects.of(found).order_by("-version")[0].verb) == ("closed_won", "win")
         assert not report.problems
     else:
-        assert found.stage == "qualification"
+        assert found.stage == "discovery"
         assert codes(report) == ["status_not_moved"]
     if verb == "lose":
         assert "Say why it was lost." in report.problems[0].message

@@ -51,7 +51,7 @@ def test_it_makes_account_contact_and_opportunity_when_nothing_is_known(alice: U
     assert (contact.lead_source, contact.came_from) == ("webinar", "Webinar of 1 March")
     assert (opportunity.account, opportunity.contact, opportunity.owner) == (account, contact, ann)
     assert (opportunity.stage, opportunity.amount, opportunity.type) == (
-        "qualification",
+        "meeting_set",
         Decimal("1500.50"),
         "new_business",
     )

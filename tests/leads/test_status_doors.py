@@ -276,7 +276,7 @@ def test_a_stage_is_guarded_like_a_status() -> None:
     with pytest.raises(IntegrityError, match="stage of a opportunity changes by a move only"), transaction.atomic():
         type(opportunity).objects.update(stage="closed_won")
     with pytest.raises(IntegrityError, match="placed in its stage by a move only"), transaction.atomic():
-        type(opportunity).objects.create(name="x 2026", account=opportunity.account, stage="qualification")
+        type(opportunity).objects.create(name="x 2026", account=opportunity.account, stage="meeting_set")
 
 
 def test_a_refused_move_leaves_no_move(alice: User, charlie: User, now: datetime) -> None:
