@@ -23,7 +23,7 @@ def account_keys(accounts: Sequence[Any]) -> Iterable[tuple[str, str]]:
     yield TREE, "account"
     for account in accounts:
         yield from (("domain", account.domain_key), ("account_name", account.name_key))
-        for domain in account.domains.all():
+        for domain in account.domain_rows.all():
             yield "domain", domain.key
 
 
@@ -37,9 +37,8 @@ def account_named(account: Any, scope: str) -> list[Named]:
 def after_accounts(merge: Merge) -> None:
     """The domains of all of them are the survivor's; its parent is one that is not below it."""
     account = merge.survivor
-    known = set(
-        AccountDomain.objects.values_list("key", flat=True).filter(key__in=[o.domain_key for o in merge.others])
-    )
+    keys = [record.domain_key for record in merge.records]
+    known = set(AccountDomain.objects.filter(key__in=keys).values_list("key", flat=True))
     website = merge.values.get("website", account.website)
     apart = {account.domain_key} if website == account.website else set()
     apart |= {other.domain_key for other in merge.others if other.website == website}
@@ -49,6 +48,9 @@ def after_accounts(merge: Merge) -> None:
             continue
         AccountDomain.objects.create(account=account, domain=key)
         known.add(key)
+    # The rows were turned to the survivor: its text of them is their union, whichever was chosen, and counts as a change.
+    merge.values.pop("domains", None)
+    account.refresh_from_db(fields=["domains", "version", "updated_at"])
     _settle_above(merge, "parent")
 
 

@@ -7,13 +7,19 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 
+from accounts.codenames import Codename
+from accounts.domain_triggers import domains_stand, show_domains
+from accounts.domains import Domains, check_version, write_domains
+from accounts.trees import check_tree
 from crm import handbook
 from crm.activities.covering import CONTACTS
-from crm.core.keys import generated_key
+from crm.core.keys import generated_key, key_of
+from crm.core.linkedin import company_page, person_profile, sales_page
+from crm.core.locks import hold
 from crm.core.phones import PhoneKey
 from crm.core.records import Record
 from crm.core.searching import find, first_letters
@@ -75,9 +81,22 @@ class AccountQuerySet(models.QuerySet["Account"]):
         def keyed(kind: str, key: str, entered: str) -> models.Q | None:
             column = {"domain": "domain_key", "phone": "phone_key", "linkedin": "linkedin_key"}.get(kind)
             made = RawSQL(key, [entered], output_field=models.TextField())  # noqa: S611 - SQL of our own
+            if kind == "domain":
+                # By ids, so that each of the two is looked up by its own index.
+                of_rows = AccountDomain.objects.filter(key=made).values("account")
+                by_website = Account.objects.filter(domain_key=made).values("pk")
+                return models.Q(pk__in=by_website.union(of_rows, all=True))
             return models.Q(**{column: made}) if column else None
 
         return find(self, term, piece="name_key", starts=("name_key",), keyed=keyed)
+
+    def at_domain(self, domain: str) -> Self:
+        """Those whose people write from a domain: whose own it is (one at most), then by website, the oldest first."""
+        key = key_of("domain_key", domain)
+        own = models.Exists(AccountDomain.objects.filter(key=key, account=models.OuterRef("pk")))
+        ids = AccountDomain.objects.filter(key=key).values("account")
+        by_website = Account.objects.filter(domain_key=key).exclude(domain_key="").values("pk")
+        return self.filter(pk__in=by_website.union(ids, all=True)).annotate(own=own).order_by("-own", "pk")
 
 
 class Account(Record):
@@ -89,9 +108,10 @@ class Account(Record):
     type = Line("stated type", max_length=50, choices=account_type_choices)
     website = Link()
     domain_key = generated_key("domain_key", "website")
-    linkedin_url = Link("LinkedIn company URL")
+    domains = Domains(help_text="Beside the website's: those that their people write from, between commas.")
+    linkedin_url = Link("LinkedIn company URL", validators=[company_page])
     linkedin_key = generated_key("linkedin_key", "linkedin_url")
-    sales_navigator_url = Link("LinkedIn sales navigator URL")
+    sales_navigator_url = Link("LinkedIn sales navigator URL", validators=[sales_page])
     linkedin_overlaps_url = Link("my LinkedIn overlaps")
     phone = Line(max_length=60)
     phone_key = PhoneKey(of="phone")
@@ -122,7 +142,7 @@ class Account(Record):
     press_approval_by = Line("press approval by", help_text="Who of theirs gave or refused it.")
     press_approval_on = models.DateField("press approval on", null=True, blank=True)
     nda_signed_on = models.DateField("Non-Disclosure Agreement (NDA) signed on", null=True, blank=True)
-    codename = Line(max_length=60, help_text="A minor planet's name, for a customer that wants to stay anonymous.")
+    codename = Codename(help_text="A minor planet's name, for a customer that wants to stay anonymous.")
     health = Line(max_length=50, choices=health_choices)
     health_note = Line("health note", max_length=500)
     health_on = models.DateField("health as of", null=True, blank=True)
@@ -160,16 +180,35 @@ class Account(Record):
             models.Index(fields=["type", "-id"], name="accounts_account_by_type"),
             models.Index(fields=["-id"], name="accounts_account_with_health", condition=~models.Q(health="")),
         ]
-        triggers = tracked()
+        triggers = [*tracked(), *domains_stand()]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, the rows of its domains with it; a parent that is below it is refused, and another's domain.
+
+        Raises:
+            Refused: `circular_parent`, `domain_taken`; `Stale` as every record.
+        """
+        names = kwargs.get("update_fields")
+        existed, text = not self._state.adding, self.domains
+        with transaction.atomic():
+            if existed and (names is None or "parent" in names):
+                check_tree(self)
+            if names is not None and "domains" in names:
+                check_version(self)
+                kwargs["update_fields"] = {*names} - {"domains"}
+            super().save(*args, **kwargs)
+            if (text or existed) and (names is None or "domains" in names):
+                write_domains(self, text)
+                self.refresh_from_db(fields=["domains", "version", "updated_at"])
 
 
 class AccountDomain(Record):
     """A domain whose addresses are an account's; of one account only, so that a newcomer has one company."""
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="domains")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="domain_rows")
     domain = Line(max_length=253, blank=False)
     key = generated_key("domain_key", "domain")
 
@@ -187,7 +226,7 @@ class AccountDomain(Record):
                 violation_error_message="A domain is written as “example.com”.",
             ),
         ]
-        triggers = tracked()
+        triggers = [*tracked(), *show_domains()]
 
     def __str__(self) -> str:
         return self.key or self.domain
@@ -222,7 +261,7 @@ class Contact(Record):
     phone_key = PhoneKey(of="phone")
     mobile = Line(max_length=60)
     mobile_key = PhoneKey(of="mobile")
-    linkedin_url = Link("LinkedIn URL")
+    linkedin_url = Link("LinkedIn URL", validators=[person_profile])
     linkedin_key = generated_key("linkedin_key", "linkedin_url")
     website = Link()
     twitter_url = Link("Twitter")
@@ -286,6 +325,32 @@ class Contact(Record):
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email
+
+    def get_constraints(self) -> Any:
+        """Those a form asks before saving: that an account has one main DRI is seen to by saving itself."""
+        return [
+            (kind, [one for one in constraints if one.name != "accounts_contact_one_main_dri"])
+            for kind, constraints in super().get_constraints()
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new main DRI takes the place of the account's other one. Nobody reports to who reports to them.
+
+        Raises:
+            Refused: `circular_manager`; `Stale` as every record.
+        """
+        names = kwargs.get("update_fields")
+        with transaction.atomic():
+            if not self._state.adding and (names is None or "reports_to" in names):
+                check_tree(self)
+            if names is not None and "account" in names and "is_main_dri" not in names and self.is_main_dri:
+                # Of another company they are not the main one by having been it here.
+                self.is_main_dri, kwargs["update_fields"] = False, {*names, "is_main_dri"}
+            elif self.is_main_dri and self.account_id and (names is None or "is_main_dri" in names):
+                hold(("main_dri", str(self.account_id)))
+                others = type(self).objects.filter(account=self.account_id, is_main_dri=True)
+                others.exclude(pk=self.pk).update(is_main_dri=False)
+            super().save(*args, **kwargs)
 
 
 class DriChange(Record):

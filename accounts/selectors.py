@@ -31,8 +31,7 @@ def account_candidates(*, domain: str, name: str, most: int = 5) -> list[Candida
     """Accounts by domain, then by exact name, then by similar name; each account once, the oldest first."""
     found: dict[int, Candidate[Account]] = {}
     if domain:
-        by_domain = Account.objects.filter(domain_key=key_of("domain_key", domain)).exclude(domain_key="")
-        for account in by_domain.order_by("pk")[:most]:
+        for account in Account.objects.at_domain(domain)[:most]:
             found.setdefault(account.pk, Candidate(account, "same domain", exact=True))
     if name.strip():
         for account in Account.objects.filter(name_key=key_of("name_key", name)).order_by("pk")[:most]:

@@ -19,10 +19,10 @@ from leads.models import Lead
 from leads.statuses import OPEN
 
 EVERYBODY = "everybody"
-# For each lead the oldest account with its company's domain, else that of the oldest contact with one of its emails;
-# with who owns the account.
+# For each lead the account whose domain its company's is, else the oldest with its website there, else that of the
+# oldest contact with one of its emails; with who owns the account.
 ACCOUNTS = """
-    SELECT asked.n, COALESCE(by_domain.owner_id, by_email.owner_id)
+    SELECT asked.n, COALESCE(own.owner_id, by_domain.owner_id, by_email.owner_id)
     FROM (
         SELECT n, email_key(email) AS email, email_key(second_email) AS second_email,
                COALESCE(NULLIF(CASE WHEN domain_key(website) = ANY(%s) THEN '' ELSE domain_key(website) END, ''),
@@ -30,14 +30,16 @@ ACCOUNTS = """
         FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
              WITH ORDINALITY AS given (website, domain, email, second_email, n)
     ) asked
+    LEFT JOIN accounts_accountdomain d ON asked.domain <> '' AND d.key = asked.domain
+    LEFT JOIN accounts_account own ON own.id = d.account_id
     LEFT JOIN LATERAL (
         SELECT a.id, a.owner_id FROM accounts_account a
-        WHERE asked.domain <> '' AND a.domain_key = asked.domain ORDER BY a.id LIMIT 1
+        WHERE own.id IS NULL AND asked.domain <> '' AND a.domain_key = asked.domain ORDER BY a.id LIMIT 1
     ) by_domain ON true
     LEFT JOIN LATERAL (
         SELECT a.owner_id
         FROM accounts_contact c JOIN accounts_account a ON a.id = c.account_id
-        WHERE by_domain.id IS NULL AND (
+        WHERE own.id IS NULL AND by_domain.id IS NULL AND (
             (asked.email <> '' AND (c.email_key = asked.email OR c.personal_email_key = asked.email))
             OR (asked.second_email <> ''
                 AND (c.email_key = asked.second_email OR c.personal_email_key = asked.second_email)))

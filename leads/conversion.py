@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from django.db import models
 
+from accounts.addresses import copied_address
 from accounts.matching import SHARED_HOSTS, email_domain
 from accounts.models import Account, Contact
 from accounts.selectors import Candidate, account_candidates, contact_candidates
@@ -244,14 +245,14 @@ def _copy(lead: Lead, pairs: Mapping[str, str]) -> dict[str, Any]:
     return {target: getattr(lead, name) for target, name in pairs.items() if getattr(lead, name) not in ("", None)}
 
 
+def _taken_address(lead: Lead, *, to: str) -> dict[str, Any]:
+    """The lead's address under the names it has elsewhere, whole; what it has not got is not told as copied."""
+    return {name: value for name, value in copied_address(lead, to=to).items() if value}
+
+
 def _make_account(lead: Lead, name: str, ask: Ask, copied: dict[str, Any]) -> Account:
-    # An address is copied whole: half of one and half of another is no address.
-    parts = ("street", "city", "state", "postal_code", "country")
-    values = _copy(
-        lead,
-        {"industry": "industry", "employees": "employees", "website": "website"}
-        | {f"billing_{part}": part for part in parts},
-    )
+    values = _copy(lead, {name: name for name in ("industry", "employees", "website")})
+    values |= _taken_address(lead, to="billing_")
     if "website" not in values and (domain := company_domain(lead)):
         values["website"] = f"https://{domain}"
     account = Account(name=name, owner=ask.facts.get("opportunity_owner") or lead.owner, **values)
@@ -262,13 +263,8 @@ def _make_account(lead: Lead, name: str, ask: Ask, copied: dict[str, Any]) -> Ac
 
 def _make_contact(lead: Lead, account: Account, ask: Ask, copied: dict[str, Any]) -> Contact:
     same = ("first_name", "last_name", "title", "email", "phone", "mobile", "linkedin_url", "lead_source", "came_from")
-    parts = ("street", "city", "state", "postal_code", "country")
-    values = _copy(
-        lead,
-        {name: name for name in same}
-        | {"personal_email": "second_email"}
-        | {f"mailing_{part}": part for part in parts},
-    )
+    values = _copy(lead, {name: name for name in same} | {"personal_email": "second_email"})
+    values |= _taken_address(lead, to="mailing_")
     owner = ask.facts.get("opportunity_owner") or lead.owner
     if not (lead.first_name or lead.last_name or lead.email):
         # Reached by LinkedIn alone and without a name: the URL is what they are called, as far as it fits.
