@@ -15,6 +15,8 @@ from crm.core.errors import Missing, Refused
 from crm.core.permissions import may
 from crm.core.text import tidy
 from crm.imports.choices import book_with, remembered_choices
+from crm.imports.csv import SYSTEM
+from crm.imports.csv.holding import columns_of, release
 from crm.imports.folders import LOCK
 from crm.imports.models import HeldRow
 from crm.imports.report import Counts, Report
@@ -174,6 +176,8 @@ def _release(held: HeldRow | None, values: Mapping[str, str], actor: User, at: d
         raise _not(held)
     if held.mended_in_file:
         raise Refused("mended_in_file", f"{held.message} It cannot be released here.")
+    if held.system == SYSTEM:
+        return release(held, values, actor=actor, at=at)
     report = Report(files={held.file: Counts()})
     kind = next((kind for kind in KINDS if kind.key == held.object), None)
     mended = _mend(held, kind, values)
@@ -201,6 +205,13 @@ def _mend(held: HeldRow, kind: Kind | None, values: Mapping[str, str]) -> dict[s
             raise Refused("unknown_column", said, [Missing("unknown_column", said, name)])
         mended[column] = value
     return mended
+
+
+def names_in(held: HeldRow) -> dict[str, str]:
+    """Our names of what this row may be mended in, and the column of the file that each becomes."""
+    if held.system == SYSTEM:
+        return columns_of(held)
+    return names_of_columns(next((kind for kind in KINDS if kind.key == held.object), None), held.row)
 
 
 def names_of_columns(kind: Kind | None, row: Mapping[str, str]) -> dict[str, str]:

@@ -70,7 +70,41 @@ class ImportRun(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.system.capitalize()} import of {timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
+        return f"{self.system_label} import of {timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
+
+    @property
+    def system_label(self) -> str:
+        """Where it came from, in a word."""
+        return "CSV" if self.is_csv else self.system.capitalize()
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is one CSV file of any origin, and no export of another system."""
+        return self.system == "csv"
+
+
+class ImportTemplate(models.Model):
+    """How the columns of a CSV file are matched, kept under a name for the next file with the same header."""
+
+    object = Line(max_length=50, blank=False)
+    name = Line(max_length=100, blank=False)
+    header = models.JSONField(default=list)
+    plan = models.JSONField(default=dict)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="import_templates")
+    kept_at = models.DateTimeField("kept")
+
+    class Meta:
+        ordering = ["object", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["object", "name"],
+                name="imports_template_name_once",
+                violation_error_message="There is a matching of this name already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class HeldRowQuerySet(models.QuerySet["HeldRow"]):

@@ -39,6 +39,14 @@ def may_import(actor: User) -> None:
         raise Refused("forbidden", "Exports are uploaded by administrators.")
 
 
+def may_answer(run: ImportRun, actor: User) -> None:
+    """Raises `Refused("forbidden")` for who may not cancel, resume, undo or drop this import."""
+    if not run.is_csv:
+        may_import(actor)
+    elif not actor.is_manager:
+        raise Refused("forbidden", "Files are brought in by managers and administrators.")
+
+
 def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: datetime) -> ImportRun:
     """Check an upload, store it, and let a worker look through it. The same ticket again is the same run.
 
@@ -106,7 +114,7 @@ def choose(
     """
     may_import(actor)
     with transaction.atomic():
-        locked = _locked(run, (Stage.CHOOSING, Stage.TRIED))
+        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED))
         locked.choices = read_choices(locked, words, owners)
         locked.stage, locked.trial = Stage.CHOOSING, {}
         locked.save(update_fields=["choices", "stage", "trial"])
@@ -121,14 +129,14 @@ def try_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
     """
     may_import(actor)
     with transaction.atomic():
-        locked = _locked(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING))
+        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING))
         if locked.stage == Stage.TRYING and locked.job and locked.job.unfinished:
             return locked
         rows = rows_found(locked)
         if rows > TRIED_AT_ONCE:
             said = f"A dry run is one transaction, and {rows:,} rows are too many for a page's:"
             raise Refused("too_large", f"{said} import_salesforce --dry-run does it from the command line.")
-        _claim_turn(locked)
+        claim_turn(locked)
         slices = [{"rows": rows}]
         locked.job = start_job(
             TRY, title=f"Dry run of {locked.source}", by=actor, at=at, input={"run": locked.pk}, slices=slices
@@ -146,7 +154,7 @@ def start_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
     """
     may_import(actor)
     with transaction.atomic():
-        locked = _locked(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING, Stage.RUNNING, Stage.DONE))
+        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING, Stage.RUNNING, Stage.DONE))
         if locked.import_job is not None:
             return locked
         if locked.stage == Stage.TRYING and locked.job and locked.job.unfinished:
@@ -154,7 +162,7 @@ def start_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
         slices = slices_of([Part.from_json(one) for one in locked.parts])
         if not slices:
             raise Refused("nothing_to_read", "None of the files can be read.")
-        _claim_turn(locked)
+        claim_turn(locked)
         job = start_job(
             IMPORT, title=f"Import of {locked.source}", by=actor, at=at, input={"run": locked.pk}, slices=slices
         )
@@ -188,7 +196,7 @@ def cancel(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
     Raises:
         Refused: `forbidden`, `finished`.
     """
-    may_import(actor)
+    may_answer(run, actor)
     if run.job is not None:
         cancel_job(run.job, by=actor, at=at)
     run.refresh_from_db()
@@ -201,12 +209,12 @@ def resume(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
     Raises:
         Refused: `forbidden`, `not_stopped`, `import_running`.
     """
-    may_import(actor)
+    may_answer(run, actor)
     with transaction.atomic():
-        locked = _locked(run, (Stage.LOOKING, Stage.TRYING, Stage.RUNNING, Stage.UNDOING))
+        locked = locked_run(run, (Stage.LOOKING, Stage.TRYING, Stage.RUNNING, Stage.UNDOING))
         if locked.job is None:
             raise Refused("not_stopped", "Nothing to resume.")
-        _claim_turn(locked)
+        claim_turn(locked)
         resume_job(locked.job, by=actor, at=at)
     return locked
 
@@ -217,9 +225,9 @@ def undo(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
     Raises:
         Refused: `forbidden`, `not_now`, `import_running`.
     """
-    may_import(actor)
+    may_answer(run, actor)
     with transaction.atomic():
-        locked = _locked(run, (Stage.DONE, Stage.RUNNING, Stage.UNDOING))
+        locked = locked_run(run, (Stage.DONE, Stage.RUNNING, Stage.UNDOING))
         if locked.stage == Stage.UNDOING:
             return locked
         if locked.import_job is None:
@@ -228,7 +236,7 @@ def undo(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
             )
         if locked.import_job.unfinished:
             raise Refused("not_now", "The import is at work: cancel it first.")
-        _claim_turn(locked)
+        claim_turn(locked)
         made = Transaction.objects.filter(request=locked.import_job.request_id).order_by("-id")
         slices = [{"transaction": pk, "rows": rows} for pk, rows in _sizes(list(made.values_list("pk", flat=True)))]
         locked.job = start_job(
@@ -258,9 +266,9 @@ def drop_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
     Raises:
         Refused: `forbidden`, `not_now`.
     """
-    may_import(actor)
+    may_answer(run, actor)
     with transaction.atomic():
-        locked = _locked(run, (*OPEN, Stage.DROPPED))
+        locked = locked_run(run, (*OPEN, Stage.DROPPED))
         if locked.job and locked.job.unfinished:
             cancel_job(locked.job, by=actor, at=at)
         locked.stage, locked.finished_at = Stage.DROPPED, at
@@ -301,14 +309,15 @@ def unread(run: ImportRun) -> list[dict[str, Any]]:
     return found
 
 
-def _locked(run: ImportRun, stages: Iterable[str]) -> ImportRun:
+def locked_run(run: ImportRun, stages: Iterable[str]) -> ImportRun:
+    """The run's row, locked. Raises `Refused("not_now")` when it is at none of these stages."""
     locked = ImportRun.objects.select_for_update(of=("self",)).select_related("job", "import_job", "by").get(pk=run.pk)
     if locked.stage not in stages:
         raise Refused("not_now", f"That is not possible now. This import is: {locked.get_stage_display().lower()}.")
     return locked
 
 
-def _claim_turn(run: ImportRun) -> None:
+def claim_turn(run: ImportRun) -> None:
     """One import at a time. Raises `Refused("import_running")` while another one is at work."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 7))", [":".join(LOCK)])

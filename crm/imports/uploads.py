@@ -153,6 +153,11 @@ def store_upload(files: Iterable[Any], folder: str) -> None:
         default_storage.save(f"{folder}/{name}", File(upload))
 
 
+def store_as(upload: Any, path: str) -> None:
+    """Store one file as it is under a name of ours, piece by piece."""
+    default_storage.save(path, File(upload))
+
+
 def unpack(folder: str, name: str) -> None:
     """Unpack one CSV of the stored zip beside it; a second time it is made anew.
 

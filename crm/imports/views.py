@@ -46,10 +46,10 @@ class ReleaseForm(forms.Form):
 
     def __init__(self, data: Any = None, *, held: HeldRow) -> None:
         came = dict(held.row)
-        if held.object.lower() == "lead":
+        if _is_lead(held):
             came = {name: next((came[c] for c in columns if came.get(c)), "") for name, columns in COLUMNS.items()}
         super().__init__(data, initial=came)
-        if held.object.lower() != "lead":
+        if not _is_lead(held):
             self.fields = {
                 column: forms.CharField(label=column, required=False, widget=UnfoldAdminTextInputWidget)
                 for column in came
@@ -58,6 +58,11 @@ class ReleaseForm(forms.Form):
     def mended(self) -> dict[str, str]:
         """What was supplied or corrected; the rest stays as it came."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+def _is_lead(held: HeldRow) -> bool:
+    """Whether it is a lead with the columns of Salesforce; any other row is mended column by column."""
+    return held.object.lower() == "lead" and not held.run.is_csv
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -21,13 +21,12 @@ from crm.imports.held import (
     MOST,
     Released,
     discard_held_rows,
-    names_of_columns,
+    names_in,
     release_held_rows,
     take_back_discard,
 )
 from crm.imports.models import HeldRow
 from crm.imports.problems import MOST_COLUMNS, problem_of, read_values, who
-from crm.imports.salesforce.objects import KINDS
 from crm.site import site
 
 ON_A_PAGE = 100
@@ -40,7 +39,7 @@ def mend(request: HttpRequest) -> HttpResponse:
     if not may(user_of(request), "change", HeldRow):
         raise PermissionDenied
     code, object = request.GET.get("code", ""), request.GET.get("object", "")
-    found = HeldRow.objects.waiting().filter(code=code, object=object).order_by("pk")
+    found = HeldRow.objects.waiting().select_related("run").filter(code=code, object=object).order_by("pk")
     if run := whole_number(request.GET.get("run", "")):
         found = found.filter(run=run)
     problem, status = "", 200
@@ -84,8 +83,7 @@ def _columns(held: HeldRow | None) -> list[str]:
     """What a row can be mended in: our names first, then the file's columns that have none."""
     if held is None or held.mended_in_file:
         return []
-    kind = next((kind for kind in KINDS if kind.key == held.object), None)
-    named = names_of_columns(kind, held.row)
+    named = names_in(held)
     others = [name for name in held.row if name not in named.values() and name != "Id"]
     return [*named, *others][:MOST_COLUMNS]
 

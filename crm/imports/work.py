@@ -50,8 +50,11 @@ def source_of(run: ImportRun) -> Stored:
 
 
 def allow(job: Job) -> None:
-    """Raises `Refused` when who asked for it is an administrator no more."""
-    runs.may_import(job.by)
+    """Raises `Refused` when who asked for it may do so no more."""
+    run = ImportRun.objects.filter(pk=job.input.get("run")).first()
+    if run is None:
+        raise Refused("gone", "The import is no longer there.")
+    runs.may_answer(run, job.by)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -90,7 +90,9 @@ def decoded_lines(file: BinaryIO, advance: Advance) -> Iterator[str]:
 class Table:
     """A CSV file: its header, and its rows with the line each starts in."""
 
-    def __init__(self, path: Path, file: BinaryIO, advance: Advance, complain: Complain) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, advance: Advance, complain: Complain, *, delimiter: str = ","
+    ) -> None:
         """Read the header.
 
         Raises:
@@ -100,7 +102,7 @@ class Table:
         self.complain = complain
         self.read = 0
         self._taken: list[str] = []
-        self._reader = csv.reader(self._noted(decoded_lines(file, advance)), strict=True)
+        self._reader = csv.reader(self._noted(decoded_lines(file, advance)), strict=True, delimiter=delimiter)
         try:
             self.header = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
