@@ -23,8 +23,8 @@ def account_keys(accounts: Sequence[Any]) -> Iterable[tuple[str, str]]:
     yield TREE, "account"
     for account in accounts:
         yield from (("domain", account.domain_key), ("account_name", account.name_key))
-        for domain in account.domain_rows.all():
-            yield "domain", domain.key
+    for key in AccountDomain.objects.filter(account__in=accounts).values_list("key", flat=True):
+        yield "domain", key
 
 
 def account_named(account: Any, scope: str) -> list[Named]:
@@ -48,7 +48,7 @@ def after_accounts(merge: Merge) -> None:
             continue
         AccountDomain.objects.create(account=account, domain=key)
         known.add(key)
-    # The rows were turned to the survivor: its text of them is their union, whichever was chosen, and counts as a change.
+    # The rows were turned to the survivor: its text is their union, whichever was chosen, and is a version of its own.
     merge.values.pop("domains", None)
     account.refresh_from_db(fields=["domains", "version", "updated_at"])
     _settle_above(merge, "parent")

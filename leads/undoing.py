@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from crm.activities.gate import bars_of
 from crm.activities.models import Suppression
 from crm.core.errors import Refused
 from crm.history.models import Transaction
-from crm.history.undoing import Asked, Wanted, bars_transaction, bars_undo
+from crm.history.undoing import CHANGE, Asked, Wanted, bars_transaction, bars_undo
 from leads import guards
+from leads.merging import MERGE
 from leads.models import Conversion, Lead
 from leads.statuses import OPEN, Status
 
+OF_RECORDS = {"lead_id", "account_id", "contact_id", "opportunity_id"}
 CONVERSION = "A conversion is never undone: the opportunity's owner or a manager returns the lead."
 
 
 @bars_transaction
-def conversions(transaction: Transaction) -> Refused | None:
+def conversions(transaction: Transaction, at: datetime) -> Refused | None:
     """Account, contact, opportunity and receipt were made together, and are in somebody's hands."""
     made = transaction.changes.filter(object=Conversion._meta.model_name).exclude(op="U").exists()
     return Refused("conversion", CONVERSION) if made else None
@@ -23,9 +27,10 @@ def conversions(transaction: Transaction) -> Refused | None:
 
 @bars_undo(Conversion)
 def receipts(wanted: list[Wanted], asked: Asked) -> None:
-    """A receipt says what happened."""
+    """A receipt says what happened. Which records it is of follows them when they are merged, and back."""
     for one in wanted:
-        one.refuse("refused", "conversion", CONVERSION)
+        if one.action != CHANGE or not set(one.values) <= OF_RECORDS:
+            one.refuse("refused", "conversion", CONVERSION)
 
 
 @bars_undo(Lead)
@@ -38,7 +43,7 @@ def leads(wanted: list[Wanted], asked: Asked) -> None:
         elif "lift" in verbs:
             said = "A lifted do not contact stays lifted: close the lead again if they ask."
             one.refuse("refused", "lifted_do_not_contact", said)
-        elif any(step.to_state == Status.CLOSED_DO_NOT_CONTACT for step in one.moves) and not (
+        elif any(step.to_state == Status.CLOSED_DO_NOT_CONTACT and step.verb != MERGE for step in one.moves) and not (
             asked.actor.is_manager and asked.reason
         ):
             said = "Undoing a do not contact takes a manager and a reason."
@@ -51,7 +56,7 @@ def _ask_the_gate(wanted: list[Wanted], asked: Asked) -> None:
     again = {
         one.record_id: one
         for one in wanted
-        if one.values.get(Lead.FLOW) in OPEN and not {step.verb for step in one.moves} <= set(guards.FORWARD)
+        if one.values.get(Lead.FLOW) in OPEN and not {step.verb for step in one.moves} <= {*guards.FORWARD, MERGE}
     }
     if not again:
         return

@@ -1,8 +1,8 @@
 """Merging: several records become one of them, in one transaction, and nothing of the others is lost.
 
 What was chosen is written to the survivor, everything that pointed at the others points at it, lists are united, a
-withdrawal of any of them holds for it; the others are deleted, each with a tombstone that says where it went. The change
-log has the last image of all of it, so `crm.history.revert.revert` takes the merge apart again.
+withdrawal of any of them holds for it; the others are deleted, each with a tombstone that says where it went. The
+change log has the last image of all of it, so `crm.history.revert.revert` takes the merge apart again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from crm.history.words import kind_name
 from crm.people.models import User
 
 MOST = 5  # records side by side: more cannot be compared
-DAYS_TO_UNDO = 30
 
 
 @dataclass(frozen=True, slots=True)

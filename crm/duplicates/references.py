@@ -35,9 +35,10 @@ class Link:
 
 def links_to(kind: type[models.Model]) -> list[Link]:
     """Every foreign key to this kind, hidden ones and its own among them."""
+    relations: list[Any] = kind._meta.get_fields(include_hidden=True)
     found = [
         Link(relation.related_model, relation.field)
-        for relation in kind._meta.get_fields(include_hidden=True)
+        for relation in relations
         if relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)
     ]
     return sorted(found, key=lambda link: link.label)
@@ -72,8 +73,7 @@ def kind_word(kind: type[models.Model]) -> str:
 
 def lock_rows(records: Sequence[models.Model]) -> None:
     """Lock the records, and every tracked row that points at a merged one, in the one order of kinds and ids."""
-    own, (survivor, *merged) = _by_kind(records), records
-    pointing = _by_kind(merged)
+    own, pointing = _by_kind(records), _by_kind(records[1:])
     with connection.cursor() as cursor:
         for kind in kinds_in_order():
             conditions, values = [], []

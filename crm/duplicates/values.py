@@ -91,17 +91,13 @@ def compare(survivor: Any, others: Sequence[Any]) -> list[Row]:
     """Every field of the survivor's kind over these records, what differs first; what nobody has is left out."""
     kind = kind_of(str(survivor._meta.model_name))
     records = [survivor, *others]
-    picked = [
-        (
-            name,
-            label,
-            fields,
-            [(record, tuple(value_of(record, kind, one.name) for one in fields)) for record in records],
-        )
-        for name, label, fields in fields_of(kind)
-    ]
+
+    def given_by(fields: tuple[Any, ...]) -> list[tuple[Any, tuple[Any, ...]]]:
+        return [(record, tuple(value_of(record, kind, one.name) for one in fields)) for record in records]
+
+    picked = [(name, label, fields, given_by(fields)) for name, label, fields in fields_of(kind)]
     names = names_of(
-        (field, value) for _, _, fields, given in picked for _, values in given for field, value in zip(fields, values)
+        pair for _, _, fields, given in picked for _, values in given for pair in zip(fields, values, strict=True)
     )
     rows = [_row(kind, name, label, fields, given, names, records) for name, label, fields, given in picked]
     order = {DIFFER: 0, ONE: 1, SAME: 2}

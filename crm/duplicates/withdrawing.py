@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from crm.activities.gate import Bar, bars_of, channel_of
-from crm.activities.models import NextTouch, SuppressedKey
+from crm.activities.models import NextTouch, SuppressedKey, Suppression
 from crm.duplicates.carrying import KEYS
 from crm.duplicates.kinds import Merge, kind_of
 
+ADDRESS, DOMAIN = Suppression.Scope.ADDRESS, Suppression.Scope.DOMAIN
 GATED = ("lead", "contact", "account", "opportunity")
 
 
@@ -40,15 +41,19 @@ def keep_withdrawn(merge: Merge, before: dict[int, tuple[Bar, Any]]) -> None:
     covered = {bar.suppression_id for bar in bars_of(name, [survivor.pk]).get(survivor.pk, ())}
     named = kind_of(name).named
     for pk, (bar, record) in before.items():
-        if pk in covered or named is None:
+        # A bad address is that address. Of a company, whoever is covered still is.
+        if named is None or bar.scope == ADDRESS or (bar.scope == DOMAIN and pk in covered):
             continue
+        added = False
         known = set(SuppressedKey.objects.filter(suppression=pk).values_list("kind", "key"))
         for one in named(survivor, bar.scope):
             if (one.kind, one.key) in known:
                 continue
             made = SuppressedKey.objects.create(suppression_id=pk, kind=one.kind, value=one.value, key=one.key)
             merge.carry(record, KEYS, made.pk)
-        merge.notes.append(f"{bar.headline}: it covered {record}, and covers {survivor} now.")
+            added = True
+        if added:
+            merge.notes.append(f"{bar.headline}: it covered {record}, and covers {survivor} under every address now.")
     if name == "lead":
         unplan(survivor.pk)
 

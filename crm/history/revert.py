@@ -43,6 +43,7 @@ from crm.history.undoing import (
     Wanted,
     bars_undo,
     followers,
+    holders,
     is_import,
     transaction_bars,
 )
@@ -95,7 +96,7 @@ def users(wanted: list[Wanted], asked: Asked) -> None:
         one.refuse("refused", "user", "What was done to users is never undone: change them by hand.")
 
 
-def can_revert(transaction: Transaction, actor: User) -> Refused | None:
+def can_revert(transaction: Transaction, actor: User, *, at: datetime) -> Refused | None:
     """Why this person may not undo this transaction, or None: it is for who made it, or a manager.
 
     What an import brought in is undone by an administrator. Single records may still be refused.
@@ -106,12 +107,12 @@ def can_revert(transaction: Transaction, actor: User) -> Refused | None:
         return Refused("forbidden", "What an import brought in is undone by an administrator.")
     if transaction.actor_id != actor.pk and not actor.is_manager:
         return Refused("forbidden", "It is undone by who did it, or by a manager.")
-    return next((refusal for bar in transaction_bars if (refusal := bar(transaction)) is not None), None)
+    return next((refusal for bar in transaction_bars if (refusal := bar(transaction, at)) is not None), None)
 
 
 def preview_revert(transaction: Transaction, *, actor: User, at: datetime, via: str, reason: str = "") -> Reverted:
     """What undoing would do now, without writing or locking anything. Raises `Refused` as `revert` does."""
-    if refusal := can_revert(transaction, actor):
+    if refusal := can_revert(transaction, actor, at=at):
         raise refusal
     asked = Asked(transaction, actor, at, via, tidy(reason))
     wanted = read_wanted(transaction)
@@ -136,7 +137,7 @@ def revert(
     Raises:
         Refused: `forbidden`, or the code for which the transaction as a whole is never undone; nothing was written.
     """
-    if refusal := can_revert(transaction, actor):
+    if refusal := can_revert(transaction, actor, at=at):
         raise refusal
     asked = Asked(transaction, actor, at, via, tidy(reason), beside)
     try:
@@ -172,6 +173,8 @@ def _lock(wanted: list[Wanted], asked: Asked) -> None:
             ids = [one.record_id for one in groups.get(kind, ()) if kind.FLOW in one.values]
             if ids:
                 kind.take_holds(ids, UNDO, ask)
+        for holder in holders.get(str(kind._meta.model_name), ()):
+            holder(groups.get(kind, []), asked)
     with connection.cursor() as cursor:
         for kind in kinds_in_order():
             ids = [one.record_id for one in groups.get(kind, ())]

@@ -68,19 +68,24 @@ class Wanted:
 
 # Looks at all records of its kind at once, and calls `refuse` on those that are not undone.
 Bar = Callable[[list[Wanted], Asked], None]
-# Refuses a whole transaction, or lets it pass.
-TransactionBar = Callable[["Transaction"], Refused | None]
+# Refuses a whole transaction at this moment, or lets it pass.
+TransactionBar = Callable[["Transaction", datetime], Refused | None]
+# Whether what is asked is one whole that this person may undo, whosever the records are that it touched.
+Grant = Callable[[Asked], bool]
 # What an inserted record is changed to instead of being removed.
 Instead = Callable[[Wanted, Asked], Mapping[str, Any]]
 # Told what was done to which records, within the same transaction.
 Follower = Callable[[Iterable[Wanted], Asked], None]
 B = TypeVar("B", bound=Bar)
 T = TypeVar("T", bound=TransactionBar)
+G = TypeVar("G", bound=Grant)
 I = TypeVar("I", bound=Instead)  # noqa: E741
 F = TypeVar("F", bound=Follower)
 
+holders: dict[str, list[Bar]] = {}
 bars: dict[str, list[Bar]] = {}
 transaction_bars: list[TransactionBar] = []
+grants: list[Grant] = []
 instead: dict[str, Instead] = {}
 followers: list[Follower] = []
 
@@ -96,9 +101,26 @@ def bars_undo(*kinds: type[models.Model]) -> Callable[[B], B]:
     return register
 
 
+def holds_undo(*kinds: type[models.Model]) -> Callable[[B], B]:
+    """Register what is held before the rows of these kinds are locked, so that a bar's answer stands."""
+
+    def register(function: B) -> B:
+        for kind in kinds:
+            holders.setdefault(str(kind._meta.model_name), []).append(function)
+        return function
+
+    return register
+
+
 def bars_transaction(function: T) -> T:
     """Register what may stand against undoing a whole transaction."""
     transaction_bars.append(function)
+    return function
+
+
+def grants_undo(function: G) -> G:
+    """Register what is undone by the right to do it, and not record by record."""
+    grants.append(function)
     return function
 
 

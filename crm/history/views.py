@@ -45,7 +45,7 @@ class Told:
 
 def undo_offer(transaction: Transaction, request: HttpRequest) -> dict[str, Any]:
     """The button on the transaction's page, or why there is none."""
-    refusal = can_revert(transaction, user_of(request)) or _too_many(transaction)
+    refusal = can_revert(transaction, user_of(request), at=moment(request)) or _too_many(transaction)
     refusal = refusal or (None if transaction.changes.exists() else Refused("nothing", ""))
     return {
         "undo_url": "" if refusal else reverse("admin:history_transaction_undo", args=[transaction.pk]),

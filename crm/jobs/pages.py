@@ -85,7 +85,8 @@ def show(request: HttpRequest, found: Job, *, problem: str = "", status: int = H
     """The page of a job, or the part of it that is renewed while it works."""
     user = user_of(request)
     ended = found.state in ENDED
-    not_undone = why_not_undone(found, user) if ended and found.counts else Refused("unfinished", "")
+    undoable = ended and found.counts
+    not_undone = why_not_undone(found, user, at=moment(request)) if undoable else Refused("unfinished", "")
     undone_from = Job.objects.filter(undone_by=found).first() if found.kind == KIND else None
     context = {
         **frame(request, "Job"),

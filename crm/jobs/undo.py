@@ -24,7 +24,7 @@ KIND = "undo"
 ENDED = (Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED)
 
 
-def why_not_undone(job: Job, by: User) -> Refused | None:
+def why_not_undone(job: Job, by: User, *, at: datetime) -> Refused | None:
     """Why this person cannot undo this job, or None.
 
     Codes: `not_undoable`, `undone`, `unfinished`, `nothing_done`, and those of `crm.history.revert.can_revert`.
@@ -42,7 +42,7 @@ def why_not_undone(job: Job, by: User) -> Refused | None:
     newest = Transaction.objects.filter(request=job.request_id).order_by("-id").first()
     if newest is None:
         return Refused("nothing_done", "Nothing was written, so there is nothing to put back.")
-    return can_revert(newest, by)
+    return can_revert(newest, by, at=at)
 
 
 def undo_job(job: Job, *, by: User, at: datetime, woken: bool = True) -> Job:
@@ -55,7 +55,7 @@ def undo_job(job: Job, *, by: User, at: datetime, woken: bool = True) -> Job:
         locked = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
         if locked.undone_by is not None and locked.undone_by.by_id == by.pk:
             return locked.undone_by
-        if refusal := why_not_undone(locked, by):
+        if refusal := why_not_undone(locked, by, at=at):
             raise refusal
         done = Transaction.objects.filter(request=locked.request_id).order_by("-id").values_list("pk", flat=True)
         rows = dict(

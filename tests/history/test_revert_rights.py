@@ -32,7 +32,7 @@ def refusal(by: User, at: datetime) -> str:
         with pytest.raises(Refused) as refused:
             call(newest(), actor=by, at=at, via="test")
     assert Change.objects.count() == before
-    found = can_revert(newest(), by)
+    found = can_revert(newest(), by, at=at)
     assert found is not None
     assert found.code == refused.value.code
     return refused.value.code

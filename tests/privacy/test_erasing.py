@@ -161,7 +161,7 @@ def test_the_erasure_itself_is_on_record_without_the_values(zdenka: Lead, root: 
     assert kept.counts == result.counts
     log = Transaction.objects.get(pk=kept.transaction_id or 0)
     assert (log.actor_name, log.reason) == ("Root", "[erased] asked us to")
-    refusal = can_revert(log, root)
+    refusal = can_revert(log, root, at=now)
     assert refusal is not None
     assert refusal.code == "erasure"
 
