@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from contracts.models import Contract, Opportunity
 from contracts.views import AddExpansion, AddInvoice, ChangeInvoice
 from crm import handbook
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import MoveDialog
 from crm.core.flow import Stateful
 from crm.core.offers import moves_of

@@ -13,7 +13,7 @@ from contracts.signing import ContractStatus
 from contracts.summary import summary_of
 from contracts.terms import odd, sentences
 from crm import handbook
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import url_of
 from crm.core.offers import state_label
 from crm.core.paging import capped_count, count_words

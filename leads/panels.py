@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from accounts.models import Account, Contact
 from contracts.models import Opportunity
 from crm import handbook
-from crm.core.admin_rights import moment
+from crm.core.asking import moment
 from crm.core.dialogs import url_of
 from crm.core.display import shown
 from crm.core.labels import field_label

@@ -21,16 +21,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.flow import Stateful
 from crm.core.labels import page_label
 from crm.core.panels import always_of, panels_for
 from crm.workspace.cells import Cell, Group, for_a_new_one, groups_of
 from crm.workspace.fields import Field
-from crm.workspace.layouts import Layout, stored_layout
+from crm.workspace.layouts import Layout, layout_from, stored_layout
 from crm.workspace.links import links_for
 from crm.workspace.own import PageForm, input_for
 from crm.workspace.showing import read_values, shown
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
     from crm.core.admin import RecordAdmin as Base
 else:
     Base = object
+
+
+# Where the session keeps the layouts that somebody looks at before they store them, by kind of record.
+PREVIEWS = "layout_previews"
+PREVIEW = "preview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,8 @@ class PagesMixin(Base):
         """The layout in force, read once for each request."""
         known: dict[Any, Layout] = request.__dict__.setdefault("page_layouts", {})
         if self.model not in known:
-            known[self.model] = stored_layout(self.model)
+            draft = previewed(request, str(self.opts.model_name))
+            known[self.model] = stored_layout(self.model) if draft is None else layout_from(draft)
         return known[self.model]
 
     def groups(self, request: HttpRequest, obj: Any = None) -> list[Group]:
@@ -208,4 +215,15 @@ class PagesMixin(Base):
 
     def _told(self, request: HttpRequest, layout: Layout) -> dict[str, Any]:
         """What only administrators are told: names that nothing bears, and where the layout is changed."""
-        return {"unknown": layout.unknown(self.model)}
+        return {
+            "unknown": layout.unknown(self.model),
+            "editor": reverse("admin:workspace_layout", args=[self.opts.model_name]),
+            "preview": previewed(request, str(self.opts.model_name)) is not None,
+        }
+
+
+def previewed(request: HttpRequest, kind: str) -> Any:
+    """The layout that an administrator asked to look at before it is stored; None for everybody else."""
+    if PREVIEW not in request.GET or user_of(request).rights != "administrator":
+        return None
+    return request.session.get(PREVIEWS, {}).get(kind)
