@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from crm.core.display import plain_text
 from crm.core.related import of_record
 from crm.history.words import address_of, kind_of
 from crm.imports import views, views_held, views_runs
+from crm.imports.csv import views as csv_views
 from crm.imports.models import HeldRow, ImportRun
 from crm.imports.problems import KNOWN, problem_of, problems_waiting
 from crm.site import site
@@ -34,12 +35,16 @@ class ImportRunAdmin(ReadAdmin):
     sortable = {}
     page_related = ("by", "job", "import_job")
     empty_title = "Nothing was imported yet"
-    empty_hint = "An administrator uploads an export of Salesforce here, or brings one in by import_salesforce."
+    empty_hint = "A manager imports a CSV file here; an administrator uploads an export of Salesforce."
 
     def get_urls(self) -> list[URLPattern]:
         """Uploading and the steps of an import, before the admin's catch-all."""
         views: list[tuple[str, Any, str]] = [
             ("upload/", views_runs.upload, "upload"),
+            ("csv/", csv_views.upload, "csv"),
+            ("csv/<int:pk>/forget/", csv_views.forget, "forget"),
+            ("<int:pk>/csv/", csv_views.act, "csvact"),
+            ("<int:pk>/rows.csv", csv_views.results, "results"),
             ("<int:pk>/act/", views_runs.act, "act"),
             ("<int:pk>/progress/", views_runs.progress, "progress"),
             ("<int:pk>/problems.csv", views_runs.problems_file, "problems"),
@@ -112,6 +117,7 @@ class HeldRowAdmin(RecordAdmin):
     list_display = ("__str__", "shown_state", "message", "file", "line", "shown_run")
     list_select_related = ("run",)
     sortable = {}
+    named_filters: ClassVar[dict[str, dict[str, str]]] = {"Waiting": {"state": "held"}}
     page_related = ("run",)
     filters = (StateFilter, ProblemFilter, FileFilter, of_record("run", ImportRun))
     fields = ()

@@ -21,6 +21,8 @@ from crm.core.permissions import may
 from crm.history.words import address_of, kind_of
 from crm.imports import runs
 from crm.imports.choices import handbook_lines, unknown_owners, unknown_words
+from crm.imports.csv.pages import addresses as csv_addresses
+from crm.imports.csv.pages import context_of as csv_context
 from crm.imports.folders import place_of
 from crm.imports.models import HeldRow, ImportRun
 from crm.imports.uploads import most_bytes
@@ -145,7 +147,10 @@ def progress_of(run: ImportRun) -> dict[str, Any]:
 
 def context_of(run: ImportRun, request: HttpRequest) -> dict[str, Any]:
     """What the run's page shows at its stage."""
-    administrator = user_of(request).is_administrator
+    user = user_of(request)
+    administrator = user.is_administrator
+    # Who may go on with it: a file is a manager's business, an export an administrator's.
+    able = user.is_manager if run.is_csv else administrator
     job = run.job
     stopped = job is not None and job.state in (Job.State.FAILED, Job.State.CANCELLED)
     context: dict[str, Any] = {
@@ -154,15 +159,18 @@ def context_of(run: ImportRun, request: HttpRequest) -> dict[str, Any]:
         "administrator": administrator,
         "at_work": job is not None and job.unfinished,
         "stopped": stopped and run.stage in (Stage.LOOKING, Stage.TRYING, Stage.RUNNING, Stage.UNDOING),
-        "rows": runs.rows_found(run),
-        "found": in_order(run.found),
-        "can_undo": administrator
+        "rows": 0 if run.is_csv else runs.rows_found(run),
+        "found": [] if run.is_csv else in_order(run.found),
+        "may_import": able,
+        "can_undo": able
         and run.import_job is not None
         and not run.import_job.unfinished
         and run.stage in (Stage.DONE, Stage.RUNNING),
         **progress_of(run),
     }
-    if run.stage in (Stage.CHOOSING, Stage.TRIED) or (run.stage == Stage.TRYING and stopped):
+    if run.is_csv:
+        context |= csv_context(run, request, user)
+    elif run.stage in (Stage.CHOOSING, Stage.TRIED) or (run.stage == Stage.TRYING and stopped):
         words = unknown_words(run)
         context |= {
             "words": words[:SHOWN_WORDS],
@@ -201,9 +209,10 @@ def report_of(run: ImportRun, report: dict[str, Any]) -> dict[str, Any]:
     problems = list(report.get("problems", []))
     shown = problems[:SHOWN_PROBLEMS]
     waiting = HeldRow.objects.waiting().filter(run=run).count()
+    where = csv_addresses(run, shown) if run.is_csv else addresses(run.system, [one.get("id", "") for one in shown])
     return {
         "files": in_order(report.get("files", {})),
-        "problems": list(zip(shown, addresses(run.system, [one.get("id", "") for one in shown]), strict=True)),
+        "problems": list(zip(shown, where, strict=True)),
         "more": len(problems) - len(shown) + report.get("problems_left_out", 0),
         "waiting": waiting,
         "held_address": f"{reverse('admin:imports_heldrow_changelist')}?state=held&run={run.pk}",

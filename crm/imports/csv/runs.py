@@ -286,7 +286,7 @@ def slices_of(run: ImportRun) -> list[dict[str, Any]]:
     """What a job works, in order: what all rows need, the rows, and links between rows that were not there yet."""
     plan = Plan.from_json(run.choices)
     first: list[dict[str, Any]] = [{"do": "prepare", "rows": 0}]
-    parts = [{"do": "store", **part} for part in run.parts]
+    parts = [{"do": "store", "file": run.source, **part} for part in run.parts]
     among = any(target.links is plan.what.model for target in plan.targets().values())
     # Slices are numbered from 1, and the first one stores nothing.
     again = [{"do": "settle", "rows": 0, "of": number} for number in range(2, len(parts) + 2)] if among else []
