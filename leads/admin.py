@@ -18,7 +18,7 @@ from leads import assignment_page, page, views  # noqa: F401 - registers the pag
 from leads.admin_list import LeadListMixin
 from leads.assignment import create_lead
 from leads.convert import ConvertDialog
-from leads.forms import BantForm, TouchForm
+from leads.forms import BantForm
 from leads.guards import BANT
 from leads.models import Lead
 from leads.statuses import CLOSED, Status
@@ -91,7 +91,6 @@ class LeadAdmin(PagesMixin, LeadListMixin, BulkMixin, RecordAdmin):  # type: ign
         """Everything around the form."""
         at = moment(request)
         book = handbook.current()
-        touch = TouchForm(at=at, initial={"kind": request.GET.get("kind", "call")})
         return {
             **super().page_context(request, obj),
             **page.moves_panel(request, obj, at=at),
@@ -103,8 +102,7 @@ class LeadAdmin(PagesMixin, LeadListMixin, BulkMixin, RecordAdmin):  # type: ign
             "path": page.path_of(obj),
             "closed_keys": [str(key) for key in CLOSED if key != Status.SAO_CONVERTED],
             "bant": BantForm(instance=obj),
-            "timeline": page.timeline(obj),
-            "touch_form": touch,
+            **page.lead_feed(request, obj, at=at),
             "done": "done" in request.GET,
             "duplicates": list(Lead.objects.like(obj).select_related("owner").order_by("pk")[:5]),
             "can_change": may(user_of(request), "change", obj),

@@ -14,9 +14,10 @@ from django.utils.http import urlencode
 from contracts.models import Opportunity
 from crm import handbook
 from crm.activities.gate import bars_of, first_bar
-from crm.activities.models import NextTouch
+from crm.activities.models import ABOUT, NextTouch, Task
 from crm.core.paging import capped_count, count_words
 from crm.people.models import User
+from leads.guards import BANT
 from leads.models import Conversion, Lead
 from leads.queues import queues_of
 from leads.statuses import CLOSED, OPEN, Status
@@ -84,6 +85,13 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
             "Nothing due. Claim a lead below, or plan the next touch on one of yours.",
         ),
         _part(
+            "task",
+            "Your tasks",
+            Task.objects.open().filter(owner=user).select_related(*ABOUT),
+            _tasks(owner="me", state="open"),
+            "Nothing to do. Add a task on any record's page.",
+        ),
+        _part(
             "late",
             "Next steps overdue",
             late.select_related("account").order_by("next_step_due", "pk"),
@@ -119,6 +127,11 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
     # What only people with opportunities need is not shown empty to the others.
     own_opportunities = user.role == "ae" or any(part.rows for part in parts if part.kind in ("accept", "late"))
     return [part for part in parts if part.rows or part.kind not in ("accept", "late") or own_opportunities]
+
+
+def held_verb(lead: Lead) -> str:
+    """The move that a held meeting leads to: converting once all of BANT is confirmed, else working towards it."""
+    return "convert" if all(getattr(lead, part) == "confirmed" for part in BANT) else "work_to_convert"
 
 
 def _queues(user: User) -> list[Part]:
@@ -162,6 +175,10 @@ def _lead_id(row: Any) -> int:
 
 def _leads(**filters: Any) -> str:
     return _list("admin:leads_lead_changelist", filters)
+
+
+def _tasks(**filters: Any) -> str:
+    return _list("admin:activities_task_changelist", filters)
 
 
 def _opportunities(**filters: Any) -> str:

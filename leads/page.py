@@ -8,22 +8,23 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
 from crm import handbook
+from crm.activities.feed import feed
 from crm.activities.gate import bars_of, first_bar
 from crm.activities.models import NextTouch
+from crm.activities.touch_forms import TouchForm
 from crm.core.meanwhile import Meanwhile, changes_after
-from crm.core.offers import moves_of, state_label
+from crm.core.offers import moves_of
 from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.history.models import Move
-from crm.history.selectors import Line, Words
 from crm.people.models import Team
 from crm.sync.models import ExternalId
 from leads.forms import NextTouchForm
-from leads.guards import BANT
 from leads.models import Lead
 from leads.statuses import MEANING, OPEN, PATH, Status
 
@@ -31,16 +32,6 @@ from leads.statuses import MEANING, OPEN, PATH, Status
 QUIET = ("nurture", "do_not_contact", "release", "return_lead", "lift")
 # The first of these that can be made is the button that stands out.
 LEADS_ON = ("convert", "work", "engage", "schedule_meeting", "work_to_convert", "enrich", "qualify")
-TIMELINE = 60
-ICONS = {
-    "call": "call",
-    "email": "mail",
-    "linkedin_message": "forum",
-    "chat": "chat",
-    "text_message": "sms",
-    "meeting": "groups",
-    "note": "sticky_note_2",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +42,6 @@ class Step:
     label: str
     meaning: str
     place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the timeline: a touch or a move; `written` is when it was written down."""
-
-    at: datetime
-    written: datetime
-    kind: str
-    icon: str
-    title: str
-    who: str
-    text: str = ""
-    details: tuple[Line, ...] = ()
 
 
 def path_of(lead: Lead) -> list[Step]:
@@ -102,60 +79,11 @@ def move_label(step: Move) -> str:
     return info.label if info else capfirst(step.verb)
 
 
-def timeline(lead: Lead) -> list[Event]:
-    """Touches and moves, newest first."""
-    touches = lead.touches.select_related("by").newest_first()[:TIMELINE]
-    steps = Move.objects.of(lead).order_by("-version")[:TIMELINE]
-    words, verbs = Words(lead, []), Lead.verbs()
-    events = [
-        Event(
-            touch.happened_at,
-            touch.created_at,
-            "touch",
-            ICONS.get(touch.kind, "bolt"),
-            str(touch),
-            str(touch.by),
-            touch.text,
-            _said_of(touch),
-        )
-        for touch in touches
-    ]
-    events += [
-        Event(
-            step.at,
-            step.at,
-            "move",
-            "arrow_forward",
-            _move_title(step),
-            step.actor_name,
-            step.reason,
-            tuple(words.fact(verbs.get(step.verb), name, value) for name, value in step.facts.items()),
-        )
-        for step in steps
-    ]
-    # A touch is told to the minute: within one, what was written down later comes first.
-    events.sort(key=lambda event: (event.at.replace(second=0, microsecond=0), event.written), reverse=True)
-    return events[:TIMELINE]
-
-
-def _said_of(touch: Any) -> tuple[Line, ...]:
-    """Which way it went, where that was not ours; and that it should not have been made."""
-    inbound = (Line("", "", "They reached out"),) if touch.direction == "in" else ()
-    return (*inbound, Line("", "", "They were not to be contacted")) if touch.violation_of_id else inbound
-
-
-def _move_title(step: Move) -> str:
-    to = state_label(Lead, step.to_state)
-    if not step.from_state:
-        return f"{'Placed' if step.verb == 'place' else 'Began'} in {to}"
-    if step.from_state == step.to_state:
-        return f"{move_label(step)}: still {to}"
-    return f"{move_label(step)}: {state_label(Lead, step.from_state)} → {to}"
-
-
-def held_verb(lead: Lead) -> str:
-    """The move that a held meeting leads to: converting once all of BANT is confirmed, else working towards it."""
-    return "convert" if all(getattr(lead, part) == "confirmed" for part in BANT) else "work_to_convert"
+def lead_feed(request: HttpRequest, lead: Lead, *, at: datetime, touch_form: TouchForm | None = None) -> dict[str, Any]:
+    """The timeline of a lead, where touches are logged all day; one that was planned is logged as done."""
+    address = {"touch_url": reverse("admin:leads_lead_touch", args=[lead.pk])}
+    words = {"feed_title": "Timeline", "log_open": True}
+    return feed(request, lead, at=at, touch_form=touch_form) | address | words
 
 
 def next_touch_panel(request: HttpRequest, lead: Lead, form: NextTouchForm | None = None) -> dict[str, Any]:

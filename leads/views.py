@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from crm import handbook
+from crm.activities.touch_forms import TouchForm
 from crm.core.dialogs import REFUSED_HEADER, STATUS, MoveDialog, url_of
 from crm.core.errors import Refused, Stale
 from crm.core.flow import Facts, Stateful
@@ -28,7 +29,7 @@ from crm.core.text import whole_number
 from crm.people.models import Team
 from leads import page
 from leads.conversion import accept_conversion
-from leads.forms import BantForm, NextTouchForm, TouchForm
+from leads.forms import BantForm, NextTouchForm
 from leads.models import Conversion, Lead
 from leads.queues import queue_leads
 from leads.working import claim_lead, clear_touch, log_touch, note_bant, plan_touch
@@ -155,20 +156,20 @@ def bant(request: HttpRequest, lead: Lead) -> HttpResponse:
 def touch(request: HttpRequest, lead: Lead) -> HttpResponse:
     """Log a touch; if it was the planned one, clear what was planned."""
     at = timezone.now()
-    form = TouchForm(request.POST, at=at)
-    refusal = None
+    form = TouchForm(request.POST, at=at, record=lead)
+    refusal, made = None, None
     if form.is_valid():
         try:
-            log_touch(lead, actor=request.user, at=at, via=VIA, **form.cleaned_data)  # type: ignore[arg-type]
+            made = log_touch(lead, actor=request.user, at=at, via=VIA, **form.values())  # type: ignore[arg-type]
             if request.POST.get("planned"):
                 clear_touch(lead, actor=request.user, at=at, via=VIA)  # type: ignore[arg-type]
         except Refused as refused:
             refusal = refused
     saved = form.is_valid() and refusal is None
     context = page.moves_panel(request, lead, at=at) | {
-        "timeline": page.timeline(lead),
-        "touch_form": TouchForm(at=at) if saved else form,
+        **page.lead_feed(request, lead, at=at, touch_form=None if saved else form),
         "touch_saved": saved,
+        "violated": made.violation_of if saved and made else None,
         "touch_refusal": refusal,
         "oob": saved,
     }

@@ -8,10 +8,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 
 from crm.activities import admin_suppressions as admin_suppressions
-from crm.activities.models import Activity, kind_choices, outcome_choices
+from crm.activities import admin_tasks as admin_tasks
+from crm.activities import views
+from crm.activities.models import ABOUT, Activity, kind_choices, outcome_choices
 from crm.activities.rules import CLOCK_DRIFT
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.admin_edit import RecordForm
@@ -58,22 +61,33 @@ class ActivityAdmin(RecordAdmin):
     form = ActivityForm
     list_display = ("shown_when", "shown_kind", "shown_direction", "shown_outcome", "shown_with", "by", "text_start")
     list_display_links = ("shown_when",)
-    list_select_related = ("by", "lead", "contact", "account", "opportunity")
+    list_select_related = ("by", *ABOUT)
     sortable = {}
-    page_related = ("by", "lead", "contact", "account", "opportunity")
+    page_related = ("by", *ABOUT)
     filters = (
         pick("kind", "kind", kind_choices),
         ByFilter,
         pick("outcome", "outcome", outcome_choices),
         ViolationFilter,
     )
-    autocomplete_fields = ("lead", "contact", "account", "opportunity")
+    autocomplete_fields = ABOUT
     fieldsets = (
         ("Touch", {"fields": (("kind", "direction"), ("outcome", "happened_at"), "text")}),
-        ("With", {"fields": (("lead", "contact"), ("account", "opportunity"))}),
+        ("Meeting notes", {"fields": (("title", "notes_url"),)}),
+        ("With", {"fields": (("lead", "contact"), ("account", "opportunity"), "contract")}),
     )
     empty_title = "No touches yet"
-    empty_hint = "Log calls, messages and meetings on a lead's page, or add one here."
+    empty_hint = "Log calls, messages and meetings on a record's page, or add one here."
+
+    def get_urls(self) -> list[URLPattern]:
+        """The timelines of records and the forms beside them, before the admin's catch-all."""
+        wrap = self.admin_site.admin_view
+        own = [
+            path("on/<slug:name>/<int:pk>/", wrap(views.show_timeline), name="activities_timeline"),
+            path("on/<slug:name>/<int:pk>/touch/", wrap(views.touch_on), name="activities_touch_on"),
+            path("on/<slug:name>/<int:pk>/task/", wrap(views.task_on), name="activities_task_on"),
+        ]
+        return own + super().get_urls()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A touch is mostly logged just after it happened."""
@@ -111,7 +125,7 @@ class ActivityAdmin(RecordAdmin):
     @admin.display(description="with")
     def shown_with(self, touch: Any) -> str:
         """Whom it was with."""
-        return str(touch.lead or touch.contact or touch.account or touch.opportunity)
+        return str(touch.about)
 
     @admin.display(description="what was said", empty_value="")
     def text_start(self, touch: Any) -> str:

@@ -23,7 +23,10 @@ declare_scopes(
     delete="Delete touches",
 )
 
-SENT = "kind direction outcome happened_at text by_id lead_id contact_id account_id opportunity_id".split()
+SENT = (
+    "kind direction outcome happened_at text title notes_url by_id"
+    " lead_id contact_id account_id opportunity_id contract_id"
+).split()
 
 
 class ActivitySerializer(RecordSerializer):
@@ -72,6 +75,7 @@ class ActivityFilters(RecordFilters):
     contact_id = RecordId("contact_id", help_text="With this contact.")
     account_id = RecordId("account_id", help_text="With this account.")
     opportunity_id = RecordId("opportunity_id", help_text="About this opportunity.")
+    contract_id = RecordId("contract_id", help_text="About this contract.")
     by_id = RecordId("by_id", help_text="By this person.")
     kind = Words("kind", kind_choices, help_text="One or more kinds, between commas.")
     outcome = Words("outcome", outcome_choices, help_text="One or more outcomes, between commas.")

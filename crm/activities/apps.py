@@ -9,3 +9,6 @@ class ActivitiesConfig(AppConfig):
 
     def ready(self) -> None:
         from crm.activities import policies, seeds  # noqa: F401 - registers who may do what, and what the handbook seeds
+        from crm.activities.feed import register_panels
+
+        register_panels()

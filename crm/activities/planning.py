@@ -108,9 +108,9 @@ def _whom(task: Task) -> list[tuple[str, int]]:
     ids = {name: pk for name in ABOUT if (pk := getattr(task, f"{name}_id")) is not None}
     if "contract" in ids and not {"lead", "opportunity"} & set(ids):
         return []
-    people = [(name, ids[name]) for name in ("lead", "contact") if name in ids]
-    nearest = next(((name, ids[name]) for name in ("opportunity", "account") if name in ids), None)
-    return people or ([nearest] if nearest else [])
+    people = [name for name in ("lead", "contact") if name in ids]
+    others = [name for name in ("opportunity", "account") if name in ids]
+    return [(name, ids[name]) for name in people or others[:1]]
 
 
 def _locked(task: Task, actor: User) -> Task:

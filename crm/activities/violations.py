@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 
 from crm import handbook
-from crm.activities.models import Activity
+from crm.activities.models import ABOUT, Activity
 from crm.notifications.services import Notice, notify
 from crm.people.models import Absence, User
 
@@ -30,7 +30,7 @@ def tell_managers(*, at: datetime) -> int:
     with transaction.atomic():
         untold = list(
             Activity.objects.filter(violation_of__isnull=False, violation_told_at=None)
-            .select_related("by__team__manager", "violation_of", "lead", "contact", "account", "opportunity")
+            .select_related("by__team__manager", "violation_of", *ABOUT)
             .select_for_update(of=("self",), skip_locked=True)
             .order_by("id")[:AT_ONCE]
         )
@@ -87,7 +87,7 @@ def _notices(person: int, touches: list[Activity]) -> list[Notice]:
             person,
             KIND,
             f"violation:{touch.pk}",
-            f"{touch.by} reached out to {touch.lead or touch.contact or touch.opportunity or touch.account}: {touch}",
+            f"{touch.by} reached out to {touch.about}: {touch}",
             _why(touch),
             reverse("admin:activities_activity_change", args=[touch.pk]),
         )

@@ -9,8 +9,8 @@ from django import template
 from django.utils import timezone
 
 from crm import handbook
+from leads.home import held_verb as verb_when_held
 from leads.home import home_parts
-from leads.page import held_verb as verb_when_held
 
 register = template.Library()
 

@@ -1,0 +1,220 @@
+"""Which entries a record's timeline has, newest first: one statement for all sources, each read by its own index.
+
+A record's timeline covers the records that belong to it: an account's its contacts, opportunities and contracts, an
+opportunity's its contracts. Every source has an order of its own and is continued where it stopped; the order of the
+change log is that in which it was written, which is its index, so that ten years of changes cost as little as one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import heapq
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, models
+from django.db.models.expressions import RawSQL
+
+# What belongs to a record of each kind: kind, its table, and the column that says so.
+PARTS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "account": (
+        ("contact", "accounts_contact", "account_id"),
+        ("opportunity", "contracts_opportunity", "account_id"),
+        ("contract", "contracts_contract", "account_id"),
+    ),
+    "opportunity": (("contract", "contracts_contract", "opportunity_id"),),
+}
+# What people may narrow a timeline to, and the sources it then has.
+KINDS: dict[str, tuple[str, ...]] = {
+    "touches": ("touch",),
+    "tasks": ("task",),
+    "changes": ("change", "prior"),
+    "moves": ("move",),
+    "conversions": ("conversion",),
+}
+# The records that a conversion leads to; on the lead's own page it is a move.
+CONVERTED = ("account", "contact", "opportunity")
+# What changes with every move: its move tells it.
+OF_MOVES = "'{status,status_since,stage,stage_since}'::text[]"
+
+# Kept in one place, since a source is continued by the very order it is read in.
+TOUCH, TASK = ("activities_activity", "happened_at", "created_at"), ("activities_task", "done_at", "done_at")
+OWN = """
+    SELECT t.id, t.at, t.written FROM scope s CROSS JOIN LATERAL (
+        SELECT r.id, r.{at} AS at, r.{written} AS written FROM {table} r
+        WHERE r.{kind}_id = s.id AND s.object = '{kind}' AND r.{at} IS NOT NULL {older}
+        ORDER BY r.{at} DESC, r.id DESC LIMIT %(most)s
+    ) t
+"""
+CHANGE = """
+    SELECT c.id, x.recorded_at AS at, x.recorded_at AS written FROM (
+        SELECT t.id, t.transaction_id FROM scope s CROSS JOIN LATERAL (
+            SELECT r.id, r.transaction_id FROM history_change r
+            WHERE r.object = s.object AND r.record_id = s.id {older}
+              AND (r.what - {of_moves} <> '{{}}' OR r.op = 'I' AND NOT EXISTS (
+                  SELECT FROM history_move m
+                  WHERE m.object = r.object AND m.record_id = r.record_id AND m.version = r.version))
+            ORDER BY r.id DESC LIMIT %(most)s
+        ) t ORDER BY t.id DESC LIMIT %(most)s
+    ) c JOIN history_transaction x ON x.id = c.transaction_id
+"""
+PRIOR = """
+    SELECT t.id, t.at, t.at AS written FROM scope s CROSS JOIN LATERAL (
+        SELECT r.id, r.at FROM history_priorchange r
+        WHERE r.object = s.object AND r.record_id = s.id {older}
+          AND NOT EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
+                          AND m.version <= 0 AND m.at = r.at)
+        ORDER BY r.at DESC, r.id DESC LIMIT %(most)s
+    ) t
+"""
+MOVE = """
+    SELECT r.id, r.at, r.at AS written FROM scope s
+    JOIN history_move r ON r.object = s.object AND r.record_id = s.id {older}
+"""
+CONVERSION = """
+    SELECT r.id, r.at, r.at AS written FROM leads_conversion r WHERE r.{kind}_id = %(pk)s {older}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry: where it is stored, when it was true, and when it was written down."""
+
+    source: str
+    id: int
+    at: datetime
+    written: datetime
+
+    @property
+    def key(self) -> tuple[datetime, datetime, str, int]:
+        """Its place: what happened within one minute, as touches are told, in the order it was written down."""
+        return self.at.replace(second=0, microsecond=0), self.written, self.source, self.id
+
+
+# Where each source stopped: the time (empty for the change log) and the id of the last row shown.
+Place = Mapping[str, tuple[str, int]]
+
+
+def rows_of(
+    record: models.Model, sources: Collection[str], *, kinds: Collection[str], after: Place, most: int
+) -> list[Row]:
+    """The newest `most` entries after where each source stopped, over the record and its parts of these `kinds`."""
+    name = str(record._meta.model_name)
+    parts = [part for part in PARTS.get(name, ()) if part[0] in kinds]
+    scope = [f"SELECT '{name}' AS object, %(pk)s::bigint AS id"]
+    scope += [f"SELECT '{kind}', p.id FROM {table} p WHERE p.{column} = %(pk)s" for kind, table, column in parts]
+    values: dict[str, Any] = {"pk": record.pk, "most": most}
+    statements = []
+    for source in sources:
+        if source == "conversion" and name not in CONVERTED:
+            continue
+        statement = _statement(source, (name, *(kind for kind, _, _ in parts)), after, values)
+        # Grouped, since one touch may be with several of the records.
+        statements.append(
+            f"(SELECT '{source}', q.id, q.at, q.written FROM ({statement}) q GROUP BY q.id, q.at, q.written"
+            f" ORDER BY {'q.id DESC' if source == 'change' else 'q.at DESC, q.id DESC'} LIMIT %(most)s)"
+        )
+    if not statements:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH scope AS MATERIALIZED ({' UNION ALL '.join(scope)}) {' UNION ALL '.join(statements)}", values
+        )
+        found = [Row(*row) for row in cursor.fetchall()]
+    return _merged(found, most)
+
+
+def open_tasks_of(record: models.Model, *, kinds: Collection[str]) -> RawSQL:
+    """The ids of what is to do about the record and its parts of these `kinds`, as a subquery."""
+    name = str(record._meta.model_name)
+    own = f"SELECT t.id FROM activities_task t WHERE t.{name}_id = %s AND t.done_at IS NULL"
+    parts = [
+        f"SELECT t.id FROM activities_task t JOIN {table} p ON p.id = t.{kind}_id"
+        f" WHERE p.{column} = %s AND t.done_at IS NULL"
+        for kind, table, column in PARTS.get(name, ())
+        if kind in kinds
+    ]
+    return RawSQL(" UNION ".join([own, *parts]), [record.pk] * (1 + len(parts)))  # noqa: S611 - SQL of our own
+
+
+def _statement(source: str, kinds: Iterable[str], after: Place, values: dict[str, Any]) -> str:
+    """The rows of one source; `values` gets where it is continued."""
+    at = {"touch": "happened_at", "task": "done_at"}.get(source, "at")
+    older = ""
+    if source in after:
+        values[f"{source}_at"], values[f"{source}_id"] = after[source]
+        older = f"AND (r.{at}, r.id) < (%({source}_at)s::timestamptz, %({source}_id)s)"
+        older = f"AND r.id < %({source}_id)s" if source == "change" else older
+    if source in ("touch", "task"):
+        table, column, written = TOUCH if source == "touch" else TASK
+        each = [OWN.format(kind=kind, table=table, at=column, written=written, older=older) for kind in kinds]
+        return " UNION ALL ".join(each)
+    if source == "conversion":
+        return CONVERSION.format(kind=next(iter(kinds)), older=older)
+    shape = {"change": CHANGE, "prior": PRIOR, "move": MOVE}[source]
+    return shape.format(older=older, of_moves=OF_MOVES)
+
+
+def _merged(found: list[Row], most: int) -> list[Row]:
+    """The sources in one, each in its own order: of their next rows always the newest."""
+    waiting: dict[str, list[Row]] = {}
+    for row in reversed(found):
+        waiting.setdefault(row.source, []).append(row)
+    for rows in waiting.values():
+        if rows[0].source == "change":
+            rows.sort(key=lambda row: row.id)
+        else:
+            rows.sort(key=lambda row: (row.at, row.id))
+    heads = [_Head(rows) for rows in waiting.values()]
+    heapq.heapify(heads)
+    merged: list[Row] = []
+    while heads and len(merged) < most:
+        head = heads[0]
+        merged.append(head.rows.pop())
+        if head.rows:
+            heapq.heapreplace(heads, head)
+        else:
+            heapq.heappop(heads)
+    return merged
+
+
+@dataclass(slots=True)
+class _Head:
+    rows: list[Row]
+
+    def __lt__(self, other: _Head) -> bool:
+        return self.rows[-1].key > other.rows[-1].key
+
+
+def stopped_at(shown: Iterable[Row], before: Place) -> Place:
+    """Where each source stopped once these rows were shown."""
+    place = dict(before)
+    for row in shown:
+        place[row.source] = ("" if row.source == "change" else row.at.astimezone(UTC).isoformat(), row.id)
+    return place
+
+
+def write_place(place: Place) -> str:
+    """The place as it stands in an address."""
+    text = json.dumps(dict(sorted(place.items())), separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_place(text: str) -> Place | None:
+    """The place in an address; None for what is none."""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        place = {str(source): (str(at), int(pk)) for source, (at, pk) in found.items()}
+        known = {one for sources in KINDS.values() for one in sources}
+        if not place.keys() <= known or any(not 0 <= pk < 2**63 for _, pk in place.values()):
+            return None
+        for source, (at, _) in place.items():
+            if source != "change":
+                datetime.fromisoformat(at)
+    except (ValueError, TypeError, AttributeError, binascii.Error, OverflowError):
+        return None
+    return place
