@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
+from accounts.api_fields import AtDomain, DomainsOfAccount, keyed_by_name
+from accounts.domains import JOINED
 from accounts.models import Account, Contact, account_type_choices, source_choices
+from accounts.trees import hold_tree
 from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
+from crm.core.acting import acting, retry_deadlocks
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
+from crm.core.api.writes import VIA
 
 for resource in ("accounts", "contacts"):
     declare_scopes(
@@ -21,12 +27,14 @@ for resource in ("accounts", "contacts"):
     )
 
 READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
-ACCOUNT = """name type website linkedin_url phone industry employees ciso_employees account_rating parent_account_id
-    owner_id billing_street billing_city billing_state billing_postal_code billing_country shipping_street
-    shipping_city shipping_state shipping_postal_code shipping_country description""".split()
+ACCOUNT = """name stated_type website domains linkedin_url linkedin_sales_navigator_url my_linkedin_overlaps phone
+    industry employees ciso_employees account_rating parent_account_id owner_id billing_street billing_city
+    billing_state billing_postal_code billing_country shipping_street shipping_city shipping_state
+    shipping_postal_code shipping_country tier license_key payment_terms press_approval press_approval_by
+    press_approval_on nda_signed_on codename health health_note health_on description own""".split()
 CONTACT = """first_name last_name job_title department account_id reports_to_id owner_id email personal_email phone
-    mobile linkedin_url website lead_source mailing_street mailing_city mailing_state mailing_postal_code
-    mailing_country description""".split()
+    mobile linkedin_url website twitter github orbit_feed is_champion is_main_dri lead_source mailing_street
+    mailing_city mailing_state mailing_postal_code mailing_country description own""".split()
 
 
 class AccountSerializer(RecordSerializer):
@@ -35,22 +43,35 @@ class AccountSerializer(RecordSerializer):
     model = Account
     names: ClassVar[Mapping[str, str]] = {
         **READ,
+        "type": "type",
         **{name: name.removesuffix("_id") for name in ACCOUNT},
+        "stated_type": "type",
         "account_rating": "rating",
         "parent_account_id": "parent",
+        "linkedin_sales_navigator_url": "sales_navigator_url",
+        "my_linkedin_overlaps": "linkedin_overlaps_url",
+        "own": "kept",
     }
     writable = ACCOUNT
     needed = ("name",)
+    refused: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "type": ("computed", "“type” follows from the contracts, where there are any: send “stated_type”.")
+    }
+
+    def get_fields(self) -> dict[str, Any]:
+        """Those of the columns; the domains as a list."""
+        column: Any = Account._meta.get_field("domains")
+        return {**super().get_fields(), "domains": DomainsOfAccount(column, required=False)}
 
 
 class AccountFilters(RecordFilters):
     """What accounts are found by."""
 
-    type = Words("type", account_type_choices, help_text="One or more types, between commas.")
+    stated_type = Words("type", account_type_choices, help_text="Stated as one or more types, between commas.")
     owner_id = RecordId("owner_id", help_text="Whose they are; null: nobody's.")
     parent_account_id = RecordId("parent_id", help_text="Of this parent account; null: of none.")
     name = KeyOf("name_key", function="name_key", help_text="Of this name, whatever its case.")
-    domain = KeyOf("domain_key", function="domain_key", help_text="With a website at this domain.")
+    domain = AtDomain("domain_key", function="domain_key", help_text="Whose domain it is, or with a website there.")
     linkedin_url = KeyOf("linkedin_key", function="linkedin_key", help_text="Of this LinkedIn page.")
     q = Search(
         "name_key",
@@ -58,13 +79,47 @@ class AccountFilters(RecordFilters):
     )
 
 
-class AccountViewSet(RecordViewSet):
-    """Accounts."""
+class TreeViewSet(RecordViewSet):
+    """Records that stand under others of their kind: the tree is held before any row is locked."""
+
+    link: ClassVar[str]
+
+    def change(self, pk: int, body: Mapping[str, Any], known: Any) -> None:
+        """Change one; where it moves in its tree, under the hold of that."""
+        change = super().change
+
+        @retry_deadlocks
+        def held() -> None:
+            with acting(actor=self.actor, via=VIA, at=self.at):
+                hold_tree(str(self.model._meta.model_name))
+                change(pk, body, known)
+
+        with keyed_by_name(self.serializer_class):
+            if self.link in body:
+                held()
+            else:
+                change(pk, body, known)
+
+    def keep(self, record: Any, *, at: datetime, state: str | None) -> Any:
+        """Store a new one."""
+        with keyed_by_name(self.serializer_class):
+            return super().keep(record, at=at, state=state)
+
+
+class AccountViewSet(TreeViewSet):
+    """Accounts; what contracts say of them is added above (contracts.api_accounts)."""
 
     resource = "accounts"
     model = Account
+    link = "parent_account_id"
     serializer_class = AccountSerializer
     filterset_class = AccountFilters
+
+    def decorate(self, rows: list[dict[str, Any]]) -> None:
+        """The domains as a list."""
+        for row in rows:
+            if "domains" in row:
+                row["domains"] = row["domains"].split(JOINED) if row["domains"] else []
 
 
 class ContactSerializer(RecordSerializer):
@@ -76,6 +131,10 @@ class ContactSerializer(RecordSerializer):
         "came_from": "came_from",
         **{name: name.removesuffix("_id") for name in CONTACT},
         "job_title": "title",
+        "twitter": "twitter_url",
+        "github": "github_url",
+        "orbit_feed": "orbit_feed_url",
+        "own": "kept",
     }
     writable = CONTACT
 
@@ -84,6 +143,7 @@ class ContactFilters(RecordFilters):
     """What contacts are found by."""
 
     account_id = RecordId("account_id", help_text="Of this account; null: of none.")
+    reports_to_id = RecordId("reports_to_id", help_text="Who report to this contact; null: to nobody.")
     owner_id = RecordId("owner_id", help_text="Whose they are; null: nobody's.")
     lead_source = Words("lead_source", source_choices, help_text="One or more sources, between commas.")
     email = KeyOf(
@@ -100,11 +160,12 @@ class ContactFilters(RecordFilters):
     )
 
 
-class ContactViewSet(RecordViewSet):
+class ContactViewSet(TreeViewSet):
     """Contacts."""
 
     resource = "contacts"
     model = Contact
+    link = "reports_to_id"
     serializer_class = ContactSerializer
     filterset_class = ContactFilters
     computed = DO_NOT_CONTACT

@@ -1,4 +1,4 @@
-"""Opportunities and contracts over the API: `/api/v1/opportunities/`, `/api/v1/contracts/`."""
+"""Opportunities over the API: `/api/v1/opportunities/`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Any, ClassVar
 
 from accounts.models import source_choices
 from contracts.flow import stage_choices, stage_keys
-from contracts.models import Contract, Opportunity
+from contracts.models import Opportunity
 from crm.core.api.queries import KeyOf, Piece, RecordFilters, RecordId, Words
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
 
-for resource in ("opportunities", "contracts"):
-    declare_scopes(
-        resource,
-        read=f"See {resource}",
-        write=f"Create {resource} and change them; without “read” only id and version come back",
-        delete=f"Delete {resource}",
-    )
+declare_scopes(
+    "opportunities",
+    read="See opportunities",
+    write="Create opportunities and change them; without “read” only id and version come back",
+    delete="Delete opportunities",
+)
 declare_scopes(
     "opportunities",
     move="Move opportunities from stage to stage",
@@ -30,8 +29,6 @@ READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 OPPORTUNITY = """name account_id contact_id owner_id type amount currency close_date next_step next_step_due_date
     lead_source description""".split()
 PLACED = ("stage_since", "lost_reason")
-CONTRACT = """name account_id opportunity_id effective_date close_date subscription_end_date amount
-    currency description""".split()
 
 
 class OpportunitySerializer(RecordSerializer):
@@ -78,34 +75,3 @@ class OpportunityViewSet(RecordViewSet):
     def make(self, values: dict[str, Any]) -> Any:
         """A new one begins in the first stage."""
         return Opportunity(stage=stage_keys("open")[0], **values)
-
-
-class ContractSerializer(RecordSerializer):
-    """An agreement with a customer and its three dates (C1)."""
-
-    model = Contract
-    names: ClassVar[Mapping[str, str]] = {
-        **READ,
-        **{name: name.removesuffix("_id") for name in CONTRACT},
-        "subscription_end_date": "end_date",
-    }
-    writable = CONTRACT
-    needed = ("name", "account_id")
-
-
-class ContractFilters(RecordFilters):
-    """What contracts are found by."""
-
-    account_id = RecordId("account_id", help_text="Of this account.")
-    opportunity_id = RecordId("opportunity_id", help_text="Of this opportunity; null: of none.")
-    name = KeyOf("name_key", function="name_key", help_text="Of this name, whatever its case.")
-    q = Piece("name_key", help_text="The name has these characters, three at least.")
-
-
-class ContractViewSet(RecordViewSet):
-    """Contracts."""
-
-    resource = "contracts"
-    model = Contract
-    serializer_class = ContractSerializer
-    filterset_class = ContractFilters

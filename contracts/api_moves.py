@@ -1,8 +1,8 @@
-"""Moves of opportunities over the API."""
+"""Moves of opportunities and contracts over the API."""
 
 from __future__ import annotations
 
-from contracts.models import Opportunity
+from contracts.models import Contract, Opportunity
 from crm.core.api.moves import ManyMoves, Moves, MovesView, OneMove, move_addresses
 from crm.core.api.scopes import declare_scopes
 
@@ -29,6 +29,26 @@ class MoveOpportunities(OpportunityMovesView, ManyMoves):
     """One move of many opportunities."""
 
 
-addresses = move_addresses(
-    "opportunities", {"many": MoveOpportunities, "moves": OpportunityMoves, "move": MoveOpportunity}
-)
+class ContractMovesView(MovesView):
+    """What the addresses about moves of contracts share."""
+
+    resource = "contracts"
+    kind = Contract
+
+
+class ContractMoves(ContractMovesView, Moves):
+    """Every move of a contract, and why not."""
+
+
+class MoveContract(ContractMovesView, OneMove):
+    """One move of one contract."""
+
+
+class MoveContracts(ContractMovesView, ManyMoves):
+    """One move of many contracts."""
+
+
+addresses = [
+    *move_addresses("opportunities", {"many": MoveOpportunities, "moves": OpportunityMoves, "move": MoveOpportunity}),
+    *move_addresses("contracts", {"many": MoveContracts, "moves": ContractMoves, "move": MoveContract}),
+]

@@ -17,11 +17,14 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import AccountViewSet, ContactViewSet
+from accounts.api import ContactViewSet
 from contracts import api_moves as opportunity_moves
-from contracts.api import ContractViewSet, OpportunityViewSet
+from contracts.api import OpportunityViewSet
+from contracts.api_accounts import AccountViewSet
+from contracts.api_contracts import ContractViewSet, InvoiceViewSet
 from crm.activities.api import ActivityViewSet
 from crm.activities.api_suppressions import SuppressionViewSet
+from crm.activities.api_tasks import TaskViewSet
 from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.views import ApiView, RecordViewSet
 from crm.people.api import UserViewSet
@@ -36,7 +39,9 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     ContactViewSet,
     OpportunityViewSet,
     ContractViewSet,
+    InvoiceViewSet,
     ActivityViewSet,
+    TaskViewSet,
     UserViewSet,
     SuppressionViewSet,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import models
 
-from contracts.models import ContactRole, Contract
+from contracts.models import ContactRole, Contract, Invoice
 from crm.activities.models import Activity, Suppression
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
@@ -31,6 +31,13 @@ def make_contract(owner: User) -> Contract:
     account = make_account(owner=owner)
     with acting(actor=User.objects.system(), via="test", at=START):
         return Contract.objects.create(name=f"Agreement {next(_numbers)}", account=account)
+
+
+def make_invoice(owner: User) -> Invoice:
+    """An invoice of a contract of theirs."""
+    contract = make_contract(owner)
+    with acting(actor=User.objects.system(), via="test", at=START):
+        return Invoice.objects.create(contract=contract, number=f"INV-{next(_numbers)}")
 
 
 def make_contact_role(owner: User) -> ContactRole:
@@ -137,6 +144,7 @@ SAMPLES: dict[str, Maker] = {
     "contracts.Opportunity": lambda owner: make_opportunity(owner=owner),
     "contracts.Contract": make_contract,
     "contracts.ContactRole": make_contact_role,
+    "contracts.Invoice": make_invoice,
     "sync.ApiKey": make_key,
     "leads.Lead": lambda owner: make_lead(owner=owner),
     "imports.ImportRun": make_run,

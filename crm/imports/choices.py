@@ -49,7 +49,7 @@ FIXED = {
     ],
     "task_status": [("open", "Open"), ("done", "Done")],
     "call_type": [("out", "We called"), ("in", "They called")],
-    "contract_status": [("draft", "Draft"), ("signed", "Signed")],
+    "contract_status": [("draft", "Draft"), ("sent", "Sent"), ("signed", "Signed"), ("terminated", "Terminated")],
 }
 TITLES = {
     "lead_status": "Lead status",

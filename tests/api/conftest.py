@@ -20,7 +20,8 @@ ALL = {
     "accounts": "read write delete",
     "contacts": "read write delete",
     "opportunities": "read write delete place",
-    "contracts": "read write delete",
+    "contracts": "read write delete move place",
+    "invoices": "read write delete",
     "activities": "read write delete",
     "users": "read write",
 }

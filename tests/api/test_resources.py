@@ -19,6 +19,7 @@ from crm.history.models import Change
 from crm.people.models import User
 from leads.models import Lead
 from tests.api.conftest import ALL, Keyed, send
+from tests.contracts.making import make_contract
 from tests.factories import make_account, make_contact, make_lead, make_opportunity
 from tests.samples import SAMPLES
 
@@ -28,6 +29,7 @@ LABELS = {
     "contacts": "accounts.Contact",
     "opportunities": "contracts.Opportunity",
     "contracts": "contracts.Contract",
+    "invoices": "contracts.Invoice",
     "activities": "activities.Activity",
     "users": "people.User",
 }
@@ -37,6 +39,7 @@ CHANGES = {
     "contacts": {"first_name": "New"},
     "opportunities": {"name": "New"},
     "contracts": {"name": "New"},
+    "invoices": {"number": "New"},
     "activities": {"text": "New"},
     "users": {"first_name": "New"},
 }
@@ -52,6 +55,7 @@ def new(resource: str) -> dict[str, Any]:
         "contacts": lambda: {"last_name": "New"},
         "opportunities": lambda: {"name": "Globex 2026", "account_id": make_account().pk},
         "contracts": lambda: {"name": "Agreement", "account_id": make_account().pk},
+        "invoices": lambda: {"contract_id": make_contract().pk, "number": "INV-1"},
         "activities": lambda: {
             "kind": "call",
             "outcome": "connected",

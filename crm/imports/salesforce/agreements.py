@@ -1,13 +1,15 @@
-"""Contracts with their dates (C1), and what contacts are to opportunities."""
+"""Contracts with their dates (C1) and their status, and what contacts are to opportunities."""
 
 from __future__ import annotations
 
-from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date, datetime, time
 
 from contracts.models import ContactRole, Contract
+from contracts.signing import ContractStatus
+from contracts.terms import DAY, LONGEST_MONTHS, completed
+from crm.handbook.document import Handbook
 from crm.imports.salesforce.kinds import Around, Derived, Kind, Link, Need, Reading, Words, any_of
-from crm.imports.salesforce.states import Cell
+from crm.imports.salesforce.states import Cell, Place, Times
 from crm.imports.salesforce.values import Bad, read_count, read_day
 
 # Contracts have no standard column for it; these are the ones that people and quoting tools add.
@@ -16,7 +18,7 @@ LONGEST_NAME = 255
 
 
 def read_contract(cell: Cell, around: Around) -> Reading:
-    """Its name and dates. Signed is what its status says is in force: then its close date has to be found."""
+    """Its name, its dates and its term."""
     read = Reading()
     number = cell("ContractNumber")
     name = cell("Name") or (f"Contract {number}" if number else "")
@@ -27,53 +29,85 @@ def read_contract(cell: Cell, around: Around) -> Reading:
     read.values["name"] = name
     if number:
         read.kept["ContractNumber"] = number
-    starts, ends = _day(cell, "StartDate", read), _ends(cell, read)
+    if word := cell("Status"):
+        read.kept["Status"] = word
+    for column, value in _dates(cell, _state(cell, around.book), read).items():
+        if value is not None:
+            read.values[column] = str(value)
+    return read
+
+
+def place_contract(cell: Cell, times: Times, book: Handbook) -> Place:
+    """Draft, sent or terminated as its status says; once signed, its dates say whether it is in force or over.
+
+    A contract without a status that is known here, and with a day on which the last party signed, is signed.
+    """
+    word, state = cell("Status"), _state(cell, book)
+    dates = _dates(cell, state, Reading())
+    known = state is not None
+    flags = []
+    if word and not known:
+        flags.append(("unmapped_value", f"Status “{word[:80]}” is not in the handbook: kept with the record."))
+    if state is None:
+        state = ContractStatus.SIGNED if dates["close_date"] else ContractStatus.DRAFT
+    since = times.modified
+    starts, ends = dates["effective_date"], dates["end_date"]
+    today = book.today(times.at)
+    if state == ContractStatus.SIGNED and isinstance(starts, date) and starts <= today:
+        over = isinstance(ends, date) and ends < today
+        state = ContractStatus.EXPIRED if over else ContractStatus.ACTIVE
+        first = ends + DAY if over and isinstance(ends, date) else starts
+        since = datetime.combine(first, time(), book.zone)
+    return Place(str(state), since, known=known, flags=flags)
+
+
+def _state(cell: Cell, book: Handbook) -> str | None:
+    word = cell("Status")
+    return book.from_salesforce("contract_status", word) if word else None
+
+
+def _dates(cell: Cell, state: str | None, read: Reading) -> dict[str, date | int | None]:
+    """The three dates (C1) and the term in months, each that is missing worked out from the others."""
+    starts, closed = _day(cell, "StartDate", read), _closed(cell, state, read)
+    ends, months = completed(starts, _day(cell, "EndDate", read), _term(cell, read))
     if starts and ends and ends <= starts:
         read.flags.append(("bad_date", f"It ends {ends}, not after it starts: the end is kept with the record."))
         read.kept["EndDate"] = ends.isoformat()
         ends = None
-    closed = _closed(cell, around, read)
-    days = {"effective_date": starts, "end_date": ends, "close_date": closed}
-    read.values |= {column: day.isoformat() for column, day in days.items() if day}
-    return read
+    return {"effective_date": starts, "end_date": ends, "close_date": closed, "term_months": months}
 
 
-def _closed(cell: Cell, around: Around, read: Reading) -> date | None:
+def _closed(cell: Cell, state: str | None, read: Reading) -> date | None:
     """The day the last party signed; when nobody wrote that down, the day it was activated, if it is in force."""
-    word = cell("Status")
-    state = around.ours("contract_status", word) if word else None
-    if word:
-        read.kept["Status"] = word
-    if word and state is None:
-        read.flags.append(("unmapped_value", f"Status “{word[:80]}” is not in the handbook: kept with the record."))
     ours, theirs = _day(cell, "CompanySignedDate", read), _day(cell, "CustomerSignedDate", read)
     activated = _day(cell, "ActivatedDate", read)
     if ours:
         read.kept["CompanySignedDate"] = ours.isoformat()
     if theirs:
         return max(theirs, ours or theirs)
-    if state == "draft":
+    if state in (ContractStatus.DRAFT, ContractStatus.SENT):
         return None
-    if activated is None and state == "signed":
+    if activated is None and state == ContractStatus.SIGNED:
+        word = cell("Status")
         read.flags.append(("no_close_date", f"Its status is {word}, and nothing says when it was signed."))
     return activated
 
 
-def _ends(cell: Cell, read: Reading) -> date | None:
-    """EndDate; without it the last day of its term, which is in months."""
-    ends, starts, term = _day(cell, "EndDate", read), _day(cell, "StartDate", read), cell("ContractTerm")
-    if term:
-        read.kept["ContractTerm"] = term
-    if ends or not starts or not term:
-        return ends
-    try:
-        months = int(read_count(term))
-        month = starts.month - 1 + months
-        year, month = starts.year + month // 12, month % 12 + 1
-        return date(year, month, min(starts.day, monthrange(year, month)[1])) - timedelta(days=1)
-    except (Bad, ValueError, OverflowError):
-        read.flags.append(("bad_number", f"ContractTerm “{term[:80]}” is no number of months: kept with the record."))
+def _term(cell: Cell, read: Reading) -> int | None:
+    """Its term in months; one that is none is kept."""
+    entered = cell("ContractTerm")
+    if not entered:
         return None
+    read.kept["ContractTerm"] = entered
+    try:
+        months = int(read_count(entered))
+    except (Bad, ValueError, OverflowError):
+        months = 0
+    if 1 <= months <= LONGEST_MONTHS:
+        return months
+    said = f"ContractTerm “{entered[:80]}” is no number of months: kept with the record."
+    read.flags.append(("bad_number", said))
+    return None
 
 
 def _day(cell: Cell, name: str, read: Reading) -> date | None:
@@ -106,6 +140,7 @@ CONTRACT = Kind(
             "name": any_of("Name"),
             "effective_date": any_of("StartDate"),
             "end_date": (*any_of("EndDate"), frozenset({"StartDate", "ContractTerm"})),
+            "term_months": (*any_of("ContractTerm"), frozenset({"StartDate", "EndDate"})),
             "close_date": any_of("CustomerSignedDate", "ActivatedDate"),
         },
         (
@@ -114,6 +149,7 @@ CONTRACT = Kind(
         ),
         read_contract,
     ),
+    flow=place_contract,
     in_order=("effective_date", "end_date"),
 )
 CONTACT_ROLE = Kind(

@@ -161,7 +161,7 @@ class RowMapper:
                 flags.tell(bad.code, f"{name} {bad.message}: kept with the record.")
                 found.append(None)
         created, modified = found
-        return Times(created or modified or self.at, modified or created or self.at)
+        return Times(created or modified or self.at, modified or created or self.at, self.at)
 
     def _read_state(
         self, cells: Sequence[str], times: Times, values: list[Any], kept: Kept, flags: Flags, seen: dict[str, str]

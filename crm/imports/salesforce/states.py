@@ -13,10 +13,11 @@ from leads.statuses import Status
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When the row was made and last changed there."""
+    """When the row was made and last changed there, and when it is brought in."""
 
     created: datetime
     modified: datetime
+    at: datetime
 
 
 @dataclass(slots=True)
