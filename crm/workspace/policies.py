@@ -6,7 +6,7 @@ from django.db import models
 
 from crm.core.permissions import policy
 from crm.people.models import User
-from crm.workspace.models import ListView, PageLayout, RoleTabs
+from crm.workspace.models import ListView, PageLayout, Pin, RoleTabs, Seeded
 
 
 @policy(RoleTabs, PageLayout)
@@ -15,6 +15,12 @@ def setup(user: User, verb: str, record: models.Model | None) -> bool:
     if verb == "view":
         return bool(user.rights)
     return verb in ("add", "change", "delete") and user.rights == "administrator"
+
+
+@policy(Seeded)
+def seeded(user: User, verb: str, record: models.Model | None) -> bool:
+    """Kept by the program: what of the handbook was put here already."""
+    return verb == "view" and user.rights == "administrator"
 
 
 @policy(ListView)
@@ -27,3 +33,11 @@ def views(user: User, verb: str, record: models.Model | None) -> bool:
     if verb == "view":
         return record.user_id is None or record.shared
     return user.rights == "administrator" and (record.user_id is None or record.shared)
+
+
+@policy(Pin)
+def pins(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody keeps views at hand, each their own."""
+    if not user.rights or verb not in ("view", "add", "delete"):
+        return False
+    return not isinstance(record, Pin) or record.user_id == user.pk
