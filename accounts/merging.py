@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from accounts.matching import SHARED_HOSTS
+from accounts.matching import SHARED_HOSTS, name_stem
 from accounts.models import Account, AccountDomain, Contact
+from accounts.selectors import account_candidates
 from accounts.trees import TREE, is_below
 from crm import handbook
 from crm.activities.models import SuppressedKey
@@ -25,6 +26,16 @@ def account_keys(accounts: Sequence[Any]) -> Iterable[tuple[str, str]]:
         yield from (("domain", account.domain_key), ("account_name", account.name_key))
     for key in AccountDomain.objects.filter(account__in=accounts).values_list("key", flat=True):
         yield "domain", key
+
+
+def no_domains() -> Mapping[str, Iterable[str]]:
+    """Domains that name no company."""
+    return {"domain": {*handbook.current().company.free_mail, *SHARED_HOSTS}}
+
+
+def similar_accounts(name: str, most: int) -> list[Account]:
+    """Accounts of the same or a similar name."""
+    return [one.record for one in account_candidates(domain="", name=name, most=most)]
 
 
 def account_named(account: Any, scope: str) -> list[Named]:
@@ -92,6 +103,12 @@ register(
             "Press approval": ("press_approval", "press_approval_by", "press_approval_on"),
             "Health": ("health", "health_note", "health_on"),
         },
+        # What its rows say: they are united.
+        aside=frozenset({"domains"}),
+        more_evidence={"domain": "SELECT d.account_id AS id, d.key FROM accounts_accountdomain d"},
+        no_evidence=no_domains,
+        stem=name_stem,
+        alike=similar_accounts,
         holds=account_keys,
         named=account_named,
         after=after_accounts,
@@ -151,6 +168,8 @@ register(
             "phone": ("phone_key", "mobile_key"),
         },
         together={"Mailing address": tuple(f"mailing_{part}" for part in PARTS)},
+        name_key="CASE WHEN r.first_name <> '' AND r.last_name <> '' AND r.account_id IS NOT NULL"
+        " THEN lower(r.first_name || ' ' || r.last_name) || ', ' || r.account_id ELSE '' END",
         spare={"personal_email": "email"},
         holds=contact_keys,
         named=contact_named,

@@ -119,6 +119,8 @@ register(
             "Address": ADDRESS,
             **{part.capitalize(): (part, f"{part}_note") for part in guards.BANT},
         },
+        name_key="CASE WHEN r.first_name <> '' AND r.last_name <> '' AND r.company <> ''"
+        " THEN lower(r.first_name || ' ' || r.last_name || ', ' || r.company) ELSE '' END",
         spare={"second_email": "email"},
         empty=dict.fromkeys(guards.BANT, Known.UNKNOWN),
         holds=keys_of,
@@ -196,6 +198,8 @@ register_crossing(
             "activities.Suppression.closed_lead": forget_lead,
             "leads.Conversion.lead": keep_receipt,
         },
+        # What was converted is a contact already, and says so.
+        only="r.status <> 'sao_converted'",
         refuse=refuse_crossing,
     )
 )

@@ -24,14 +24,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import Textarea
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.text import capfirst
 
 from crm.core.admin_edit import RecordForm
@@ -40,9 +42,10 @@ from crm.core.admin_list import PickFilter, RecordChangeList, TooShort
 from crm.core.admin_rights import moment, refusal_words, user_of, writing
 from crm.core.admin_write import WritingAdmin
 from crm.core.edit import edit_of
+from crm.core.forwarding import where_went
 from crm.core.labels import page_label
 from crm.core.paging import CappedPaginator
-from crm.core.text import tidy
+from crm.core.text import tidy, whole_number
 
 __all__ = ["RecordAdmin", "moment", "refusal_words", "user_of", "writing"]
 
@@ -186,6 +189,17 @@ class RecordAdmin(WritingAdmin):
             context["opened_version"] = getattr(obj, "version", None)
             context.update(self.page_context(request, obj))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
+        """Of a merged record, the page of the one that it is now, with a sentence; else as Django does."""
+        number = whole_number(str(object_id))
+        went = where_went(self.model, number) if number is not None else None
+        if went is None:
+            return super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # type: ignore[misc]
+        messages.info(request, went.sentence)
+        meta = went.kind._meta
+        address = f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
+        return HttpResponseRedirect(reverse(address, args=[went.pk]))
 
     # --- history: there is one, our own -------------------------------------------------------------------------------
 

@@ -11,7 +11,14 @@ class DuplicatesConfig(AppConfig):
     label = "duplicates"
 
     def ready(self) -> None:
-        from crm.duplicates import policies  # noqa: F401 - registers who may do what
+        from crm.duplicates import (
+            forwarding,  # noqa: F401 - says where merged records went
+            nightly,  # noqa: F401 - registers the kind of job
+            policies,  # noqa: F401 - registers who may do what
+        )
 
         # Each app that has records to merge says how.
         autodiscover_modules("merging")
+        from crm.duplicates import panels
+
+        panels.offer()

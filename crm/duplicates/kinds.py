@@ -74,11 +74,14 @@ def no_keys(records: Sequence[Any]) -> Iterable[tuple[str, str]]:
 class Mergeable:
     """How records of one kind are merged.
 
-    `evidence` has the key columns by what they are (`{"email": ("email_key",)}`); `together` the fields that are taken
-    whole from one record, by their label; `spare` where another's value goes when the survivor has its own and the
-    spare field is empty; `empty` values that say nothing. `holds` are the locks around find-or-make of these records,
-    `named` what a suppression of this scope would hold on to of a record; `after` runs once everything is turned and
-    the others are gone, before the survivor is written.
+    `evidence` has the key columns by what they are (`{"email": ("email_key",)}`), `more_evidence` SQL for keys in other
+    tables (id, key), `no_evidence` keys that say nothing. Names are alike by `name_key` (SQL of the row r) or `stem`, a
+    rule of its own; `alike` finds those of a similar name.
+    `together` has the fields that are taken whole from one record, by their label; `spare` where another's value goes
+    when the survivor has its own and the spare field is empty; `empty` values that say nothing; `aside` fields that are
+    no choice. `holds` are the locks around find-or-make of these records, `named` what a suppression of this scope
+    would hold on to of a record; `after` runs once everything is turned and the others are gone, before the survivor is
+    written.
     """
 
     model: type[Record]
@@ -86,6 +89,12 @@ class Mergeable:
     together: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spare: Mapping[str, str] = field(default_factory=dict)
     empty: Mapping[str, Any] = field(default_factory=dict)
+    aside: frozenset[str] = frozenset()
+    more_evidence: Mapping[str, str] = field(default_factory=dict)
+    no_evidence: Callable[[], Mapping[str, Iterable[str]]] = dict
+    name_key: str = ""
+    stem: Callable[[str], str] | None = None
+    alike: Callable[[str, int], Iterable[Any]] | None = None
     holds: Callable[[Sequence[Any]], Iterable[tuple[str, str]]] = no_keys
     named: Callable[[Any, str], list[Named]] | None = None
     refuse: Refuse = nothing
@@ -103,13 +112,15 @@ class Crossing:
     """How a record of one kind becomes one of another: a lead, a contact.
 
     `fields` has the target's fields by where their value stands in the origin; `links` says of every foreign key to the
-    origin (`"activities.Activity.lead"`) which key of the same row points at the target instead, or what is done.
+    origin (`"activities.Activity.lead"`) which key of the same row points at the target instead, or what is done;
+    `only` is SQL (of the row r) for those that are looked for.
     """
 
     origin: type[Record]
     target: type[Record]
     fields: Mapping[str, str]
     links: Mapping[str, str | Cross]
+    only: str = ""
     refuse: Refuse = nothing
     after: Hook = nothing
 

@@ -203,6 +203,8 @@ def _carry_out(merge: Merge, kind: Mergeable) -> int:
 def _write(merge: Merge) -> None:
     """Store what the survivor takes from the others: one new version, or none."""
     record, changed = merge.survivor, list(merge.moved)
+    # Rows that were turned may be shown on the survivor itself, which is another version then.
+    record.refresh_from_db(fields=["version", "updated_at"])
     columns = {f.name: f for f in record._meta.concrete_fields}
     for name, value in merge.values.items():
         if getattr(record, columns[name].attname) != value:

@@ -61,7 +61,9 @@ def fields_of(kind: Mergeable) -> list[tuple[str, str, tuple[Any, ...]]]:
     found: list[tuple[str, str, tuple[Any, ...]]] = []
     met: set[str] = set()
     for one in kind.model._meta.concrete_fields:
-        if not one.editable or one.primary_key or isinstance(one, models.GeneratedField) or one.name == flow:
+        if not one.editable or one.primary_key or isinstance(one, models.GeneratedField):
+            continue
+        if one.name == flow or one.name in kind.aside:
             continue
         label = grouped.get(one.name)
         if label is None:

@@ -12,6 +12,7 @@ HEARTBEAT_SECONDS = 20
 FEED_SECONDS = 10
 JOBS_SECONDS = 10
 VIOLATIONS_SECONDS = 20
+DUPLICATES_SECONDS = 30 * 60
 UPLOADS_SECONDS = 6 * 60 * 60
 TIDY_SECONDS = 6 * 60 * 60
 CONTRACTS_SECONDS = 15 * 60
@@ -26,6 +27,7 @@ SCHEDULE = {
     "heartbeat": every("crm.jobs.tasks.heartbeat", HEARTBEAT_SECONDS),
     "number the feed": every("crm.jobs.tasks.number_feed", FEED_SECONDS),
     "tell of violations": every("crm.activities.tasks.tell_violations", VIOLATIONS_SECONDS),
+    "find duplicates": every("crm.duplicates.tasks.find_duplicates", DUPLICATES_SECONDS),
     "remove old uploads": every("crm.imports.tasks.remove_uploads", UPLOADS_SECONDS),
     "tidy jobs": every("crm.jobs.tasks.tidy_jobs", TIDY_SECONDS),
     "keep contracts": every("contracts.tasks.keep", CONTRACTS_SECONDS),

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.http import Http404
 from django.urls import URLPattern, re_path
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -20,7 +19,7 @@ from rest_framework.response import Response
 from crm.core.api import move_schemas as schemas
 from crm.core.api.etags import condition, etag
 from crm.core.api.facts import fact_schema, facts_from, instant
-from crm.core.api.problems import Flaw, Problem, invalid, of_refusal, pointer_to
+from crm.core.api.problems import Flaw, Problem, invalid, not_there, of_refusal, pointer_to
 from crm.core.api.scopes import has_scope, require_scope
 from crm.core.api.views import ApiView, record_id
 from crm.core.api.writes import VIA, stale_problem
@@ -51,9 +50,10 @@ class MovesView(ApiView):
         Raises:
             Http404: there is none.
         """
-        found = self.kind._base_manager.filter(pk=record_id(pk)).first()
+        number = record_id(pk)
+        found = self.kind._base_manager.filter(pk=number).first()
         if found is None:
-            raise Http404
+            raise not_there(self.kind, number)
         return found
 
     def read_body(self, *names: str) -> dict[str, Any]:

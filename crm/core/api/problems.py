@@ -16,7 +16,7 @@ import orjson
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelError
 from django.core.signals import got_request_exception
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, models
 from django.http import Http404, HttpResponse, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.utils.log import log_response
@@ -25,6 +25,7 @@ from rest_framework.response import Response
 
 from crm.core.api.database import constraint_problem
 from crm.core.errors import Refused
+from crm.core.forwarding import where_went
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Problem(Exception):
     detail: str
     errors: Sequence[Flaw] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    # Members beside the standard ones (RFC 9457, 3.2).
+    more: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The body."""
@@ -83,7 +86,16 @@ class Problem(Exception):
             "detail": self.detail,
             "code": self.code,
             "errors": [flaw.as_json() for flaw in self.errors],
+            **self.more,
         }
+
+
+def not_there(kind: type[models.Model], pk: int) -> Exception:
+    """404; of a record that was merged 410 with the one that it is now, in words and as `survivor`."""
+    went = where_went(kind, pk)
+    if went is None:
+        return Http404()
+    return Problem(410, "merged", went.sentence, more={"survivor": {"object": went.object, "id": went.pk}})
 
 
 def bad_request(code: str, detail: str, errors: Iterable[Flaw] = ()) -> Problem:

@@ -43,6 +43,7 @@ WORDS = {
     405: "This address has no such method.",
     406: "Answers are JSON only.",
     409: "It conflicts with what is stored.",
+    410: "It was merged: `survivor` has the record that it is now.",
     412: "Somebody changed the record since the version in If-Match; their changes are named.",
     413: "The body is too large.",
     415: "Bodies are JSON only.",

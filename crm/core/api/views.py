@@ -21,8 +21,9 @@ from rest_framework.viewsets import ViewSetMixin
 
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
 from crm.core.api.etags import condition, etag
+from crm.core.api.own import OWN, answered, own_fields
 from crm.core.api.parsing import body_of
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
+from crm.core.api.problems import Flaw, Problem, bad_request, invalid, not_there
 from crm.core.api.queries import LARGEST_ID, Reading, RecordFilters
 from crm.core.api.schema import RecordSchema
 from crm.core.api.scopes import STANDARD, has_scope, require_scope
@@ -131,6 +132,16 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def compute(self, rows: list[dict[str, Any]]) -> None:
         """Add what is computed for them: it changes without their version, so no ETag vouches for it."""
 
+    def selected(self, names: Sequence[str]) -> list[str]:
+        """The fields to read; own ones only where the handbook names any, for what imports kept may be much."""
+        return [name for name in names if name != OWN or own_fields(self.model)]
+
+    def tell_own(self, rows: list[dict[str, Any]], names: Sequence[str]) -> None:
+        """Of what was kept with the records, the fields of the company's own."""
+        if OWN in names:
+            for row in rows:
+                row[OWN] = answered(self.model, row.get(OWN, {}))
+
     def list(self, request: Request) -> Response:
         """A page, and the cursor of the next one."""
         self.see()
@@ -142,7 +153,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
         if query.cursor:
             rows = after(rows, order, read_cursor(query.cursor, bound_to))
         ordered_by = [column.removeprefix("-") for column in order]
-        columns = [reading.columns[name] for name in query.fields]
+        fields = self.selected(query.fields)
+        columns = [reading.columns[name] for name in fields]
         wanted = list(dict.fromkeys([*columns, *ordered_by]))
         found = list(rows.order_by(*order).values_list(Columns(self.model, wanted))[: query.limit + 1])
         following = None
@@ -150,7 +162,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
             found.pop()
             last = dict(zip(wanted, found[-1], strict=True))
             following = make_cursor(bound_to, [last[column] for column in ordered_by])
-        page = [dict(zip(query.fields, row, strict=False)) for row in found]
+        page = [dict(zip(fields, row, strict=False)) for row in found]
+        self.tell_own(page, query.fields)
         self.decorate(page)
         if query.expand:
             self.compute(page)
@@ -183,13 +196,15 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """One record by the names of its fields.
 
         Raises:
-            Http404: there is none.
+            Http404: there is none; 410 where it was merged.
         """
         names = list(self.reading.columns) if names is None else names
-        row = self.rows().filter(pk=pk).values_list(*(self.reading.columns[name] for name in names)).first()
+        fields = self.selected(names)
+        row = self.rows().filter(pk=pk).values_list(*(self.reading.columns[name] for name in fields)).first()
         if row is None:
-            raise Http404
-        found = dict(zip(names, row, strict=True))
+            raise not_there(self.model, pk)
+        found = dict(zip(fields, row, strict=True))
+        self.tell_own([found], names)
         self.decorate([found])
         return found
 

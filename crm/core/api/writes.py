@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, models
-from django.http import Http404
 
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.api.database import holds
 from crm.core.api.etags import Condition
-from crm.core.api.problems import Flaw, Problem
+from crm.core.api.problems import Flaw, Problem, not_there
 from crm.core.display import names_of, shown
 from crm.core.door import create, stale_since
 from crm.core.errors import Refused, Stale
@@ -89,7 +88,7 @@ def lock(kind: type[models.Model], pk: int, verb: str, *, actor: User, condition
     """
     record: Any = kind._base_manager.select_for_update(of=("self",)).filter(pk=pk).first()
     if record is None:
-        raise Http404
+        raise not_there(kind, pk)
     if not may(actor, verb, record):
         what = kind._meta.verbose_name
         raise Refused("forbidden", f"This key's user may not {verb} this {what}.")

@@ -1,0 +1,62 @@
+"""On the page of a record: who may be the same, and which records were merged into it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from crm.core.admin_rights import moment
+from crm.core.panels import panel
+from crm.core.permissions import may
+from crm.duplicates.finding import likely
+from crm.duplicates.kinds import kinds
+from crm.duplicates.models import Tombstone
+from crm.duplicates.undoing import DAYS
+from crm.duplicates.values import ref
+from crm.duplicates.views import compare_address
+from crm.history.words import kind_name
+
+SHOWN = 5
+
+
+def offer() -> None:
+    """Offer both to the pages of every kind that can be merged; once all of them are known."""
+    models = [kind.model for kind in kinds().values()]
+    panel("duplicates", "Likely duplicates", *models, always=True)(duplicates)
+    panel("merged", "Merged into this", *models, always=True)(merged)
+
+
+def duplicates(request: HttpRequest, record: Any) -> str:
+    """Who may be the same, with what speaks for it, and where they are compared."""
+    found = likely([record])[record.pk]
+    if not found:
+        return ""
+    user: Any = request.user
+    context = {
+        "likely": [(one, compare_address([ref(record), one.ref])) for one in found],
+        "all": compare_address([ref(record), *(one.ref for one in found[:4])]) if len(found) > 1 else "",
+        "may_merge": may(user, "merge", record),
+    }
+    return render_to_string("duplicates/panel.html", context, request)
+
+
+def merged(request: HttpRequest, record: Any) -> str:
+    """Which records were merged into this one, by whom, and how that is undone."""
+    name = str(record._meta.model_name)
+    found = Tombstone.objects.filter(survivor_object=name, survivor_id=record.pk).select_related("by")[:SHOWN]
+    at = moment(request)
+    rows = [
+        (
+            f"{kind_name(stone.object).capitalize()} {stone.merged_id}",
+            stone,
+            reverse("admin:history_transaction_undo", args=[stone.transaction_id])
+            if (at - stone.at).days < DAYS
+            else "",
+            reverse("admin:history_transaction_change", args=[stone.transaction_id]),
+        )
+        for stone in found
+    ]
+    return render_to_string("duplicates/merged.html", {"rows": rows}, request) if rows else ""
