@@ -1,7 +1,8 @@
-"""The way around: the tabs of a role in the handbook's order (C16), each opening on its default filter."""
+"""The way around: the tabs of a role in their order (C16), each opening on its default filter."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from crm import handbook
-from crm.handbook.document import Handbook
+from crm.site import site
+from crm.workspace.lists_chosen import VIEW, tabs_of
 
 # Tab: the page it opens, and its sign.
 TABS = {
@@ -21,6 +23,7 @@ TABS = {
     "contracts": ("contracts_contract_changelist", "contract"),
     "activities": ("activities_activity_changelist", "forum"),
     "suppressions": ("activities_suppression_changelist", "do_not_disturb_on"),
+    "duplicates": ("duplicates_pair_changelist", "join_inner"),
     "held_rows": ("imports_heldrow_changelist", "front_hand"),
     "imports": ("imports_importrun_changelist", "upload_file"),
     "jobs": ("jobs", "checklist"),
@@ -32,36 +35,45 @@ TABS = {
     "exports": ("privacy_export_changelist", "file_save"),
     "erasures": ("privacy_erasure_changelist", "person_cancel"),
     "transactions": ("history_transaction_changelist", "history"),
+    "workspace": ("workspace", "view_quilt"),
     "handbook": ("handbook_handbookversion_changelist", "menu_book"),
 }
-# Default filters that are more than a name for "all": tab and the handbook's words, to the list's own filter.
-FILTERS: dict[tuple[str, str], dict[str, str]] = {
-    ("accounts", "Customers"): {"type": "customer"},
-    ("suppressions", "In force"): {"state": "in_force"},
-    ("held_rows", "Waiting"): {"state": "held"},
-}
 
 
-def tab_address(book: Handbook, key: str) -> str:
-    """Where a tab leads: its list, with its default filter in the address, so that it is seen and can be cleared."""
+def tab_address(key: str, view: str) -> str:
+    """Where a tab leads: its list, with what it opens on in the address, so that it is seen and can be cleared.
+
+    That is a view; a list without views knows the handbook's words for a filter of its own (`named_filters`).
+    """
     page, _ = TABS[key]
-    wanted = FILTERS.get((key, book.tab(key).default_filter or ""))
+    wanted = {VIEW: view} if view else _named_filter(page, handbook.current().tab(key).default_filter or "")
     return reverse(f"admin:{page}") + (f"?{urlencode(wanted)}" if wanted else "")
+
+
+def _named_filter(page: str, words: str) -> Mapping[str, str]:
+    """The list's own filter that the handbook calls so; none where it has none of that name."""
+    if not words:
+        return {}
+    admins = {f"{kind._meta.app_label}_{kind._meta.model_name}_changelist": one for kind, one in site._registry.items()}
+    found: Mapping[str, str] = getattr(admins.get(page), "named_filters", {}).get(words, {})
+    return found
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The role's tabs and no other; the logo, not a tab, leads home."""
     book = handbook.current()
-    role = next((one for one in book.roles if one.key == getattr(request.user, "role", "")), None)
-    if role is None:
-        return []
+    labels = dict(book.choices("tabs"))
     items = []
-    for key in role.tabs:
-        if key not in TABS:
+    for one in tabs_of(request):
+        key = str(one.get("tab", ""))
+        # A tab that the handbook or this version no longer knows is no reason to have none.
+        if key not in TABS or key not in labels:
             continue
-        address = tab_address(book, key)
+        address = tab_address(key, str(one.get("view", "")))
         active = request.path.startswith(address.partition("?")[0])
-        items.append({"title": book.tab(key).label, "icon": TABS[key][1], "link": address, "active": active})
+        items.append({"title": labels[key], "icon": TABS[key][1], "link": address, "active": active})
+    if not items:
+        return []
     return [{"title": "", "separator": False, "items": items}]
 
 
