@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
-from unfold.decorators import display
 
-from accounts.models import Account, Contact, account_type_choices, industry_choices, source_choices
+from accounts import views  # noqa: F401 - registers the address of the codename's button
+from accounts.domains import shared_domains
+from accounts.models import Account, Contact, industry_choices, source_choices
 from crm.activities.gate import bars_of
 from crm.activities.marks import marked
 from crm.bulk.admin import BulkMixin
@@ -20,21 +21,22 @@ from crm.core.admin_list import OwnerFilter, pick
 from crm.core.permissions import may
 from crm.core.related import of_record, related
 from crm.site import site
+from crm.workspace.lists import ListsMixin
+from crm.workspace.lists_filters import by_field
 from crm.workspace.pages import PagesMixin
 
 TYPE_TONES = {"customer": "success", "prospect": "info", "former_customer": "warning"}
-OTHER = "other"  # any other type, and a word that left the handbook, stands without a colour
+HEALTH_TONES = {"green": "success", "amber": "warning", "red": "danger"}
 
 
 @admin.register(Account, site=site)
-class AccountAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
+class AccountAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Companies. A new one is asked for its name first; the page of one is laid out as the handbook says (C2-C7)."""
 
-    list_display = ("name", "shown_type", "shown_industry", "owner", "billing_country", "employees")
-    list_select_related = ("owner",)
+    tones = {"type": TYPE_TONES, "health": HEALTH_TONES}
     sortable = {}
     page_related = ("owner", "parent")
-    filters = (pick("type", "type", account_type_choices), OwnerFilter, pick("industry", "industry", industry_choices))
+    filters = (by_field(Account, "type"), OwnerFilter, pick("industry", "industry", industry_choices))
     autocomplete_fields = ("parent",)
     bulk = ("reassign", "export", "delete")
     needed = ("name", "type", "owner")
@@ -51,34 +53,21 @@ class AccountAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
         """Who enters an account most likely works it."""
         return {"owner": str(user_of(request).pk)} | super().get_changeform_initial_data(request)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, and say what is allowed and odd: a website at another's domain, or the other way round."""
+        super().save_model(request, obj, form, change)
+        if {"website", "domains"}.intersection(form.changed_data):
+            for sentence in shared_domains(obj):
+                messages.warning(request, sentence)
+
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """The people of the company, and what it may buy or has bought."""
+        """What it may buy or has bought."""
         user, by = user_of(request), {"account": obj.pk}
         lists = [
-            related(
-                obj.contacts.order_by("-pk"),
-                [("Name", str), ("Job title", lambda c: c.title), ("Email", lambda c: c.email)],
-                by=by,
-                may_add=may(user, "add", Contact),
-            ),
-            *(
-                related(getattr(obj, name).order_by("-pk"), columns, by=by, may_add=may(user, "add", kind))
-                for name, kind, columns in _company_lists
-            ),
+            related(getattr(obj, name).order_by("-pk"), columns, by=by, may_add=may(user, "add", kind))
+            for name, kind, columns in _company_lists
         ]
         return {**super().page_context(request, obj), "related": lists}
-
-    @display(description="type", label=TYPE_TONES | {OTHER: "none"})  # type: ignore[untyped-decorator]
-    def shown_type(self, account: Any) -> tuple[str, str] | None:
-        """Customer, prospect ..."""
-        if not account.type:
-            return None
-        return (account.type if account.type in TYPE_TONES else OTHER, account.get_type_display())
-
-    @admin.display(description="industry", empty_value="")
-    def shown_industry(self, account: Any) -> str:
-        """The industry in the handbook's words."""
-        return str(account.get_industry_display())
 
 
 # Lists on a company's page of records that are above this app: their own admin adds them.
@@ -91,12 +80,10 @@ def show_with_accounts(name: str, kind: type[models.Model], columns: Any) -> Non
 
 
 @admin.register(Contact, site=site)
-class ContactAdmin(PagesMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
+class ContactAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """People in companies."""
 
-    list_display = ("shown_name", "account", "title", "email", "phone", "owner")
-    list_display_links = ("shown_name",)
-    list_select_related = ("account", "owner")
+    rich = {"name": "shown_name"}
     sortable = {}
     page_related = ("owner", "account", "reports_to")
     filters = (

@@ -41,6 +41,7 @@ NAMES = {
     "came_from": "came_from",
     **{name: name.removesuffix("_id") for name in (*PLACED, *SENT)},
     "job_title": "title",
+    "own": "kept",
 }
 
 
@@ -49,7 +50,7 @@ class LeadSerializer(RecordSerializer):
 
     model = Lead
     names: ClassVar[Mapping[str, str]] = NAMES
-    writable = SENT
+    writable = (*SENT, "own")
     state = "lead_status"
     placed = PLACED
     refused: ClassVar[Mapping[str, tuple[str, str]]] = {

@@ -21,6 +21,7 @@ from crm.activities.naming import Named
 from crm.core.errors import Refused
 from crm.core.flow import Ask, Verb
 from crm.core.keys import generated_key
+from crm.core.linkedin import person_profile
 from crm.core.phones import PhoneKey
 from crm.core.records import Record
 from crm.core.searching import find, first_letters
@@ -120,7 +121,7 @@ class Lead(LeadFlow):
     phone_key = PhoneKey(of="phone")
     mobile = Line(max_length=60)
     mobile_key = PhoneKey(of="mobile")
-    linkedin_url = Link("LinkedIn profile URL")
+    linkedin_url = Link("LinkedIn profile URL", validators=[person_profile])
     linkedin_key = generated_key("linkedin_key", "linkedin_url")
     website = Link()
     industry = Line(max_length=50, choices=industry_choices)

@@ -80,7 +80,7 @@ def _initial(field: Field, raw: Any) -> Any:
     return "" if value is None else value
 
 
-def _kept(value: Any) -> str:
+def kept_text(value: Any) -> str:
     """A cleaned value as it is stored."""
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
@@ -117,7 +117,7 @@ class PageForm(RecordForm):
             if value in (None, ""):
                 kept.pop(self.own[name].kept_as, None)
             else:
-                kept[self.own[name].kept_as] = _kept(value)
+                kept[self.own[name].kept_as] = kept_text(value)
         self.instance.kept = kept
 
     # --- what others did meanwhile ------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ from django.db.models import Expression
 class Columns(Expression):
     """Columns by their fields' names or attnames (`owner_id`), in this order; for `values_list` alone, and alone in it.
 
+    A document comes out as its text.
+
     Raises:
-        ValueError: for a field whose values Django would convert as it reads them; these would come out raw.
+        ValueError: for another field whose values Django would convert as it reads them; these would come out raw.
     """
 
     output_field = models.TextField()
@@ -26,15 +28,17 @@ class Columns(Expression):
         super().__init__()
         known = {name: field for field in model._meta.concrete_fields for name in (field.name, field.attname)}
         known["pk"] = model._meta.pk
-        self.table, self.columns = model._meta.db_table, []
+        self.table = model._meta.db_table
+        self.columns: list[tuple[str, str]] = []
         for name in names:
             field = known[name]
-            if hasattr(field, "from_db_value") or field.get_db_converters(connection):
+            document = isinstance(field, models.JSONField)
+            if not document and (hasattr(field, "from_db_value") or field.get_db_converters(connection)):
                 raise ValueError(f"{name} is read by a converter")
-            self.columns.append(str(field.column))
+            self.columns.append((str(field.column), "::text" if document else ""))
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """The columns, each of its table."""
         quote = compiler.quote_name_unless_alias
         table = quote(self.table)
-        return ", ".join(f"{table}.{quote(column)}" for column in self.columns), []
+        return ", ".join(f"{table}.{quote(column)}{cast}" for column, cast in self.columns), []

@@ -9,7 +9,8 @@ from django.db import models
 from rest_framework import serializers
 
 from crm.core.api.fields import NO_SUCH, REQUIRED, column_field
-from crm.core.api.problems import Flaw, invalid, pointer_to
+from crm.core.api.own import COLUMN, OwnValues
+from crm.core.api.problems import Flaw, Problem, invalid, pointer_to
 
 if TYPE_CHECKING:
     Serializer = serializers.Serializer[Any]
@@ -34,7 +35,9 @@ class RecordSerializer(Serializer):
 
     def get_fields(self) -> dict[str, Any]:
         return {
-            name: column_field(
+            name: OwnValues(self.model)
+            if column == COLUMN
+            else column_field(
                 self.model._meta.get_field(column),  # type: ignore[arg-type]
                 name=name,
                 read_only=name not in self.sendable(),
@@ -81,6 +84,8 @@ class RecordSerializer(Serializer):
             except serializers.ValidationError as error:
                 details: Any = error.detail
                 flaws += [Flaw(name, one.code, str(one)) for one in details]
+            except Problem as problem:
+                flaws += problem.errors
         flaws += self.refuse_strangers(values)
         if not flaws:
             flaws = list(self.judge(values))
