@@ -65,11 +65,13 @@ def address(name: str, label: str, prefix: str) -> Field:
 
 declare(
     Account,
+    Field("name", "account name", column="name"),
     address("billing_address", "billing address", "billing_"),
     address("shipping_address", "shipping address", "shipping_"),
 )
 declare(
     Contact,
+    Field("account", "account name", kind="record", column="account"),
     Field("name", "name", parts=("first_name", "last_name"), values=names, condition=named),
     address("mailing_address", "mailing address", "mailing_"),
 )

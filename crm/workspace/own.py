@@ -59,7 +59,10 @@ def input_for(field: Field) -> forms.Field:
             return forms.DateField(widget=widgets.UnfoldAdminSingleDateWidget, **asked)
         case "link":
             return forms.URLField(
-                max_length=500, assume_scheme="https", widget=widgets.UnfoldAdminURLInputWidget, **asked
+                max_length=500,
+                assume_scheme="https",
+                widget=widgets.UnfoldAdminTextInputWidget(attrs={"type": "url"}),
+                **asked,
             )
         case "yes_no":
             return forms.TypedChoiceField(

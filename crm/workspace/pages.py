@@ -24,6 +24,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from crm.core.asking import moment, user_of
 from crm.core.flow import Stateful
@@ -58,6 +59,7 @@ class Fact:
     inputs: Sequence[forms.BoundField] = ()
     composite: bool = False
     wide: bool = False
+    link: SafeString | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -131,6 +133,21 @@ class PagesMixin(Base):
             kwargs.setdefault("form", type("PageForm", (self.form,), {**asked, "own": own}))
         return super().get_form(request, obj, change=change, **kwargs)
 
+    def get_autocomplete_fields(self, request: HttpRequest) -> Any:
+        """Every key to another record but a person: whatever a layout names is searched for, never listed whole."""
+        keys = [one for one in self.opts.concrete_fields if isinstance(one, models.ForeignKey)]
+        kinds = self.admin_site._registry
+        found = [
+            one.name for one in keys if one.related_model in kinds and one.related_model._meta.label != "people.User"
+        ]
+        return tuple(found)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The form's field; one for an address without the theme's own link, which is not as safe as ours."""
+        if isinstance(db_field, models.URLField):
+            kwargs["widget"] = UnfoldAdminTextInputWidget(attrs={"type": "url"})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """The rows; on a record's page with the records that its layout names."""
         rows = super().get_queryset(request)
@@ -191,7 +208,8 @@ class PagesMixin(Base):
 
     def _shown_fields(self, layout: Layout, groups: Sequence[Group]) -> list[Field]:
         known = layout.known_fields(self.model)
-        texts = [cell.field for group in groups for cell in group.cells if not cell.inputs]
+        cells = [cell for group in groups for cell in group.cells]
+        texts = [cell.field for cell in cells if not cell.inputs or cell.field.kind == "link"]
         found = {one.name: one for one in [*(known[name] for name in layout.top if name in known), *texts]}
         return list(found.values())
 
@@ -211,7 +229,9 @@ class PagesMixin(Base):
         composite = len(cell.inputs) > 1
         inputs = [form[name] for name in cell.inputs]
         wide = composite or isinstance(inputs[0].field.widget, forms.Textarea)
-        return Fact(cell.field.name, label, inputs=inputs, composite=composite, wide=wide)
+        # What is stored leads where it says, beside the field that it is changed in.
+        link = text(cell.field) if cell.field.kind == "link" else None
+        return Fact(cell.field.name, label, inputs=inputs, composite=composite, wide=wide, link=link)
 
     def _told(self, request: HttpRequest, layout: Layout) -> dict[str, Any]:
         """What only administrators are told: names that nothing bears, and where the layout is changed."""
