@@ -10,6 +10,7 @@ from django.db.models import Exists, Max, Min, OuterRef, Q
 
 from accounts.models import Account, account_type_choices
 from contracts.figures import value_of
+from contracts.flow import stage_keys
 from contracts.models import Contract, Invoice, Opportunity
 from contracts.signing import AGREED
 from contracts.standing import shown_types, type_condition
@@ -68,8 +69,24 @@ declare(
     Field("cumulative_revenue", "cumulative revenue", kind="money", values=value_of("cumulative_revenue")),
     Field("contracted_hosts", "contracted hosts (#)", kind="number", values=value_of("contracted_hosts")),
 )
+
+
+def are_open(records: Sequence[Any], at: datetime) -> Mapping[int, bool]:
+    """Whether each is neither won nor lost."""
+    return {record.pk: record.stage in stage_keys("open") for record in records}
+
+
+def open_rows(operator: str, values: Sequence[str], at: datetime) -> Q:
+    """Opportunities that are neither won nor lost; with “no”, those that are."""
+    kinds = {"yes": ("open",), "no": ("won", "lost")}
+    return Q(stage__in=[key for word in values for kind in kinds.get(word, ()) for key in stage_keys(kind)])
+
+
 declare(
     Opportunity,
+    Field("account", "account name", kind="record", column="account"),
+    Field("name", "opportunity name", column="name", help="Carries the year: “Acme 2026”."),
+    Field("open", "open", kind="yes_no", values=are_open, condition=open_rows),
     Field("invoice_sent", "invoice sent", kind="date", values=of_invoices("contract__opportunity", Max("sent_on"))),
     Field(
         "payment_received",

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.decorators import display
 
 from accounts.models import source_choices
 from crm import handbook
@@ -20,6 +19,7 @@ from crm.core.admin import moment
 from crm.core.admin_list import OneFilter, OwnerFilter, PickFilter, pick
 from crm.core.display import short_day
 from crm.people.admin import team_choices
+from crm.workspace.lists import ListsMixin
 from leads.models import rating_choices
 from leads.statuses import CLOSED, Status
 
@@ -46,6 +46,7 @@ class NextTouchFilter(OneFilter):
 
     title = "next touch"
     parameter_name = "next"
+    field = "next_touch"
 
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
         return [("due", "Due today or earlier"), ("none", "Open, and nothing planned")]
@@ -54,6 +55,11 @@ class NextTouchFilter(OneFilter):
         if "due" in picked:
             return models.Q(next_touch__due_on__lte=company_today(request))
         return models.Q(next_touch__isnull=True) & ~models.Q(status__in=CLOSED)
+
+    def as_conditions(self) -> list[dict[str, Any]]:
+        if "due" in self.picked:
+            return [{"field": self.about, "operator": "at_most", "values": ["today"]}]
+        return [{"field": self.about, "operator": "empty", "values": []}, {"field": "open", "values": ["yes"]}]
 
 
 class QueueFilter(PickFilter):
@@ -75,23 +81,18 @@ class QueueFilter(PickFilter):
             wanted |= models.Q(queue=team) if team else models.Q(queue__isnull=True)
         return wanted & models.Q(owner__isnull=True)
 
+    def as_conditions(self) -> list[dict[str, Any]]:
+        words = {"mine": "my_team", "none": "nobody"}
+        queues = [words.get(value, value) for value in self.picked]
+        return [{"field": "queue", "values": queues}, {"field": "owner", "values": ["nobody"]}]
 
-class LeadListMixin:
+
+class LeadListMixin(ListsMixin):
     """The list part of the leads' admin."""
 
-    list_display = (
-        "shown_name",
-        "company",
-        "shown_status",
-        "owner",
-        "shown_source",
-        "shown_rating",
-        "last_touch",
-        "next_one",
-        "created",
-    )
-    list_display_links = ("shown_name",)
-    list_select_related = ("owner", "next_touch")
+    rich = {"name": "shown_name", "last_touch": "last_touch", "next_touch": "next_one"}
+    rich_related = {"next_touch": ("next_touch",)}
+    tones = {"status": TONES, "rating": RATING_TONES}
     sortable = {"created": ("id",)}
     filters = (
         pick("status", "status", lambda: Status.choices),
@@ -112,6 +113,7 @@ class LeadListMixin:
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """The last touch of each lead of this page, in one query."""
+        super().prepare_rows(request, rows)
         today = company_today(request)
         newest = (
             Activity.objects.filter(lead__in=[row.pk for row in rows])
@@ -128,21 +130,6 @@ class LeadListMixin:
         """First and last name, or what they are reached by; and that they are not to be contacted."""
         return marked(lead.name, [] if lead.status == Status.CLOSED_DO_NOT_CONTACT else lead.bars)
 
-    @display(description="status", label=TONES)  # type: ignore[untyped-decorator]
-    def shown_status(self, lead: Any) -> tuple[str, str]:
-        """The status, coloured by what it asks for."""
-        return lead.status, lead.get_status_display()
-
-    @admin.display(description="lead source", empty_value="")
-    def shown_source(self, lead: Any) -> str:
-        """The label of the source; a word that left the handbook stands as it is."""
-        return str(lead.get_lead_source_display())
-
-    @display(description="rating", label=RATING_TONES)  # type: ignore[untyped-decorator]
-    def shown_rating(self, lead: Any) -> tuple[str, str] | None:
-        """Hot, warm or cold."""
-        return (lead.rating, lead.get_rating_display()) if lead.rating else None
-
     @admin.display(description="last touch", empty_value="Never")
     def last_touch(self, lead: Any) -> str | None:
         """What it was, and when."""
@@ -158,11 +145,6 @@ class LeadListMixin:
         due = " (due)" if planned.due_on <= lead.today else ""
         kind = dict(kind_choices()).get(planned.kind, planned.kind)
         return f"{kind}, {short_day(planned.due_on, lead.today)}{due}"
-
-    @admin.display(description="created")
-    def created(self, lead: Any) -> str:
-        """The day it was made."""
-        return _day(lead.created_at, lead.today)
 
 
 def _day(moment: datetime, today: date) -> str:

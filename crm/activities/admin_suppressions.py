@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.apps import apps
 from django.contrib import admin, messages
@@ -51,6 +51,7 @@ class SuppressionAdmin(RecordAdmin):
     list_title = "Do Not Contact (DNC)"
     list_select_related = ("by",)
     sortable = {}
+    named_filters: ClassVar[dict[str, dict[str, str]]] = {"In force": {"state": "in_force"}}
     filters = (
         StateFilter,
         pick("reason", "reason", reason_choices),

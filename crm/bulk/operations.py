@@ -122,6 +122,9 @@ class FormRequest:
     at: datetime
     data: Any = None
     variant: str = ""
+    # The fields that the list shows, and what its view is called; none where it has no views.
+    columns: tuple[str, ...] = ()
+    view: str = ""
 
 
 def spoken_value(field: forms.BoundField, value: Any) -> str:

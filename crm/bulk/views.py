@@ -29,6 +29,7 @@ from crm.jobs.models import Job
 from crm.jobs.pages import HERE, job_address, work_now
 from crm.jobs.services import start_job
 from crm.jobs.slices import slices_of_ids
+from crm.workspace.lists import ListsMixin
 
 LONGEST_TOKEN = 64
 
@@ -123,9 +124,18 @@ class BulkPage(View):
 
     def form(self, data: Any) -> forms.Form:
         """The operation's form."""
+        columns, view = self.shown()
+        rows, count = self.selection.rows, self.selection.count
         return self.operation.form(
-            FormRequest(self.kind, self.selection.rows, self.selection.count, self.user, self.at, data, self.verb)
+            FormRequest(self.kind, rows, count, self.user, self.at, data, self.verb, columns, view)
         )
+
+    def shown(self) -> tuple[tuple[str, ...], str]:
+        """The fields that the list shows, and the name of its view."""
+        if not isinstance(self.model_admin, ListsMixin):
+            return (), ""
+        chosen = self.model_admin.chosen(self.request)
+        return tuple(field.name for field in chosen.fields), chosen.view.title
 
     def ask(self, form: forms.Form, *, status: int = 200) -> HttpResponse:
         """The facts for all of them, each with what is wrong with it."""

@@ -52,6 +52,7 @@ class RecordChangeList(BaseChangeList):
         asked = self.page_num
         if self.query:
             self.queryset = found_once(self.queryset, self.apply_select_related(self.root_queryset))
+        self.queryset = self.in_order(request, self.queryset)
         super().get_results(request)
         self.too_deep = asked > DEEPEST_PAGE and self.result_count > COUNT_LIMIT
         # The rows were not fetched yet.
@@ -60,6 +61,10 @@ class RecordChangeList(BaseChangeList):
         else:
             self.page_num = min(asked, self.paginator.num_pages)
         self.list_before_rows(request)
+
+    def in_order(self, request: HttpRequest, rows: models.QuerySet[Any]) -> Any:
+        """The rows of all pages in an order that no index has; by itself a list has none."""
+        return rows
 
     def get_filters_params(self, params: Any = None) -> Any:
         """The filters in the address; where its link was found is none."""
@@ -100,6 +105,16 @@ class RecordChangeList(BaseChangeList):
         return found
 
     @property
+    def clear_all(self) -> str:
+        """The address of the list without any filter."""
+        return "?"
+
+    @property
+    def notes(self) -> list[str]:
+        """What the page says about itself before its rows."""
+        return []
+
+    @property
     def count_words(self) -> str:
         """How many rows the filters leave."""
         return count_words(self.result_count)
@@ -130,10 +145,21 @@ class PickFilter(MultipleDropdownFilter):  # type: ignore[misc]
     """
 
     column = ""
+    # The field of the record it is about, where that is called otherwise.
+    field = ""
 
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Value and label of each choice."""
         raise NotImplementedError
+
+    @property
+    def about(self) -> str:
+        """The field of the record that it filters by."""
+        return self.field or self.column or str(self.parameter_name)
+
+    def as_conditions(self) -> list[dict[str, Any]]:
+        """What is picked, as a list view keeps it."""
+        return [{"field": self.about, "operator": "is", "values": self.picked}]
 
     def condition(self, request: HttpRequest, picked: list[str]) -> models.Q:
         """The rows that the picked values mean."""
@@ -205,3 +231,7 @@ class OwnerFilter(PickFilter):
         ids = [request.user.pk if value == "me" else int(value) for value in picked if value != "none"]
         wanted = models.Q(**{f"{name}__in": ids}) if ids else models.Q()
         return wanted | models.Q(**{f"{name}__isnull": True}) if "none" in picked else wanted
+
+    def as_conditions(self) -> list[dict[str, Any]]:
+        values = ["nobody" if value == "none" else value for value in self.picked]
+        return [{"field": self.about, "operator": "is", "values": values}]

@@ -15,6 +15,7 @@ BOM = "\ufeff"  # without it a spreadsheet takes UTF-8 for something older
 CHUNK = 64 * 1024
 KEPT_DAYS = 14  # what is uploaded or exported and not gone on with
 HEADER, REMOVED = "header", "header_of_removed"  # in a job's input: the names of its file's columns
+PLAIN = "without_bom"  # in a job's input: its file is for programs
 
 
 def part_name(job: Job, part: JobSlice) -> str:
@@ -35,7 +36,8 @@ def is_whole(job: Job) -> bool:
 
 def export_file(job: Job) -> Iterator[bytes]:
     """The file that an export wrote: the names of its columns, and its parts in order."""
-    yield (BOM + _lines([job.input[HEADER]])).encode()
+    begin = "" if job.input.get(PLAIN) else BOM
+    yield (begin + _lines([job.input[HEADER]])).encode()
     parts = JobSlice.objects.filter(job=job, output__isnull=False).order_by("number")
     for given in parts.values_list("input", flat=True).iterator(chunk_size=100):
         with default_storage.open(given["file"]) as stored:

@@ -22,6 +22,9 @@ OBJECTS = [
 ]
 
 
+LONGEST_TITLE = 80
+
+
 class RoleTabs(Record):
     """The tabs of a role in their order, each with the list view that it opens on (C16).
 
@@ -48,6 +51,10 @@ class ListViewQuerySet(models.QuerySet["ListView"]):
         """Those of everybody, those that others share, and one's own."""
         return self.filter(Q(user=None) | Q(shared=True) | Q(user=user_id))
 
+    def same_named(self, view: ListView) -> Self:
+        """Another one of the same person, or of everybody, with the same name, whatever its capitals."""
+        return self.filter(object=view.object, user=view.user_id, title__iexact=view.title).exclude(pk=view.pk)
+
 
 class ListView(Record):
     """A list of records as somebody set it up: which columns, which conditions, in which order.
@@ -58,7 +65,7 @@ class ListView(Record):
 
     object = Line(max_length=50, blank=False, choices=OBJECTS)
     key = Line(max_length=50, editable=False)
-    title = Line(max_length=80, blank=False)
+    title = Line(max_length=LONGEST_TITLE, blank=False)
     columns = models.JSONField(default=list)
     filters = models.JSONField(default=list, blank=True)
     sort = Line(max_length=60)

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from crm import handbook
+from crm.core.acting import acting
 from crm.handbook import SHIPPED, read
 from crm.handbook.schema import TabKey
 from crm.navigation import TABS
+from crm.people.models import User
+from crm.workspace.models import RoleTabs
 from tests.access import client_of
-from tests.factories import make_user
+from tests.factories import START, make_user
 
 STANDARD = ["Contacts", "Opportunities", "Accounts", "Leads"]
 
@@ -39,17 +42,35 @@ def test_every_tab_opens_for_who_has_it(db: None, role: str) -> None:
 
 def test_accounts_open_on_customers_with_the_filter_in_sight(db: None) -> None:
     links = dict(tabs_of("sdr"))
-    assert links["Accounts"] == "/admin/accounts/account/?type=customer"
-    assert all("?" not in link for title, link in links.items() if title != "Accounts")
+    assert links == {
+        "Contacts": "/admin/accounts/contact/?view=all_contacts",
+        "Opportunities": "/admin/contracts/opportunity/?view=all_opportunities",
+        "Accounts": "/admin/accounts/account/?view=customers",
+        "Leads": "/admin/leads/lead/?view=all_leads",
+    }
     shown = client_of(make_user("looks", role="sdr")).get(links["Accounts"])
-    assert [(chip.title, chip.value, chip.without) for chip in shown.context["cl"].chips] == [("type", "Customer", "?")]
+    (chip,) = shown.context["cl"].chips
+    assert (chip.title, chip.value, chip.without) == ("type", "Customer", "?view=customers&without=type")
+
+
+def test_a_list_without_views_opens_on_its_own_filter(db: None) -> None:
+    assert dict(tabs_of("manager"))["Do Not Contact (DNC)"] == "/admin/activities/suppression/?state=in_force"
+
+
+def test_tabs_are_those_an_administrator_set(db: None) -> None:
+    stored = RoleTabs.objects.get(role="sdr")
+    stored.tabs = [{"tab": "leads", "view": "all_leads"}, {"tab": "of another version", "view": ""}]
+    with acting(actor=User.objects.system(), via="test", at=START):
+        stored.save()
+    assert tabs_of("sdr") == [("Leads", "/admin/leads/lead/?view=all_leads")]
 
 
 def test_every_tab_the_handbook_may_name_has_a_page() -> None:
     assert set(TABS) == set(TabKey.__args__)  # type: ignore[attr-defined]
 
 
-def test_another_handbook_has_other_tabs(db: None, tmp_path: Any) -> None:
+def test_a_role_without_tabs_of_its_own_has_those_of_the_handbook(db: None, tmp_path: Any) -> None:
+    RoleTabs.objects.filter(role="ae").delete()
     text = SHIPPED.read_text()
     path = tmp_path / "ours.toml"
     path.write_text(
