@@ -13,7 +13,7 @@ from contracts.signing import ContractStatus
 from contracts.terms import odd
 from crm.core.api.fields import NO_SUCH
 from crm.core.api.problems import Flaw
-from crm.core.api.queries import KeyOf, Piece, RecordFilters, RecordId, Words
+from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
@@ -76,7 +76,7 @@ class ContractFilters(RecordFilters):
     opportunity_id = RecordId("opportunity_id", help_text="Of this opportunity; null: of none.")
     reseller_id = RecordId("reseller_id", help_text="Through this reseller; null: through none.")
     name = KeyOf("name_key", function="name_key", help_text="Of this name, whatever its case.")
-    q = Piece("name_key", help_text="The name has these characters, three at least.")
+    q = Search("name_key", help_text="The name has these characters; one or two: begins with them.")
 
 
 class ContractViewSet(RecordViewSet):

@@ -43,7 +43,8 @@ contract AS (
     SELECT c.id, c.account_id, c.status, c.close_date, c.effective_date, c.end_date, c.terminated_on, c.hosts,
            c.currency, c.status = ANY(%(agreed)s) AS agreed,
            CASE WHEN c.status = ANY(%(agreed)s) THEN c.amount
-                WHEN c.terminated_on IS NOT NULL AND c.end_date >= c.effective_date THEN round(
+                WHEN c.status = 'terminated' AND c.terminated_on IS NOT NULL AND c.end_date >= c.effective_date
+                THEN round(
                     c.amount * GREATEST(0, LEAST(c.terminated_on, c.end_date + 1) - c.effective_date)
                     / (c.end_date - c.effective_date + 1), 2)
            END AS counts

@@ -1,8 +1,8 @@
 """What comes after a contract, or on top of it: its renewal, made in time, the term that follows by itself, expansions.
 
 A renewal is an opportunity that names the contract it renews. It is made once, so many days before the end as the
-handbook says (`contract.renewal_days`), by a task. The lock on the contract is what makes it once: an opportunity that
-somebody enters by hand at the same moment refers to the contract, and so waits for that lock, or keeps the task off it.
+handbook says (`contract.renewal_days`), by a task. The lock on the contract is what makes it once: who enters one by
+hand at the same moment takes that lock as well (`Opportunity.save`), and so waits for it, or keeps the task off it.
 """
 
 from __future__ import annotations
