@@ -209,12 +209,13 @@ def _words(plan: Plan, found: Mapping[str, Any]) -> list[dict[str, Any]]:
 def addresses(run: ImportRun, problems: list[dict[str, Any]]) -> list[str]:
     """Where the record, or else the held row, of each problem is."""
     what = OBJECTS.get(run.choices.get("object", ""))
+    kind: Any = what.model if what else None
     held = {
         one.line: address_of(one)
         for one in HeldRow.objects.filter(run=run, line__in=[problem["line"] for problem in problems])
     }
     found = []
     for problem in problems:
-        known = what is not None and str(problem["id"]).isdecimal() and run.import_job is not None
-        found.append(address_of(what.model(pk=int(problem["id"]))) if known and what else held.get(problem["line"], ""))
+        known = kind is not None and str(problem["id"]).isdecimal() and run.import_job is not None
+        found.append(address_of(kind(pk=int(problem["id"]))) if known else held.get(problem["line"], ""))
     return found

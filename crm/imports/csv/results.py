@@ -11,7 +11,7 @@ from crm.jobs.cells import line as safe_line
 from crm.jobs.files import BOM
 from crm.jobs.models import JobSlice
 
-HEADER = ["Line", "Outcome", "ID", "Code", "Reason"]
+HEADER: list[object] = ["Line", "Outcome", "ID", "Code", "Reason"]
 
 
 def result_file(run: ImportRun) -> Iterator[bytes]:

@@ -21,8 +21,8 @@ from crm.core.errors import Refused
 from crm.core.flow import Ask, Stateful
 from crm.core.locks import hold
 from crm.core.permissions import may
-from crm.imports.csv.keys import find_existing, key_text
-from crm.imports.csv.links import Links, Named, People
+from crm.imports.csv.keys import find_existing, key_text, normal_keys
+from crm.imports.csv.links import KEYS, Links, Named, People, find_records
 from crm.imports.csv.mapping import Mapped
 from crm.imports.csv.plan import CREATE, RULES, UPDATE, Plan
 from crm.imports.csv.targets import PAST, WITH, Target
@@ -33,6 +33,7 @@ from leads.assignment import create_lead
 from leads.models import Lead
 
 VIA = "import"
+STORED = ("created", "updated", "unchanged")
 
 
 @dataclass(slots=True)
@@ -68,15 +69,22 @@ class Storing:
         """What became of each row, in their order."""
         links = Links((cell for row in rows for cell in row.links.values()), system=self.plan.system)
         refused = {row.line: no for row in rows if (no := self._link(row, links))}
-        # Two writers might both find a key missing; its record does not exist yet, so it cannot be locked.
-        hold(*((self.plan.key, f"{self.plan.system}:{key_text(self.plan, row)}") for row in rows if self.plan.key))
+        self._hold_keys(rows)
         existing = find_existing(self.plan, [row for row in rows if row.line not in refused])
         results = []
         for row in rows:
             no = refused.get(row.line) or self._bar(row, existing.get(row.line, Named()))
             results.append(self._refused(row, no) if no else self._one(row, existing.get(row.line, Named()).one))
+        self._claim_ids(rows, results)
         self._tell_suppressed(results)
         return results
+
+    def _hold_keys(self, rows: Sequence[Mapped]) -> None:
+        """Two writers might both find a key missing; its record does not exist yet, so it cannot be locked."""
+        if any(row.id for row in rows):
+            hold(("upsert", f"{self.plan.system}:{self.what.name}"))
+        if (self.what.name, self.plan.key) in KEYS:
+            hold(*((self.plan.key, key) for key in normal_keys(self.plan, [key_text(self.plan, row) for row in rows])))
 
     def _link(self, row: Mapped, links: Links) -> Refused | None:
         """Put the records and people that the row names in their places; a refusal when a needed one is not there."""
@@ -178,10 +186,9 @@ class Storing:
     def _create(self, row: Mapped) -> Result:
         self._needed(row)
         try:
-            # A part of its own: the next step that nobody may be asked for is left out, the record is not.
-            with transaction.atomic():
-                record = self._made(row)
+            record = self._made(row)
         except Refused as refusal:
+            # The next step that nobody may be asked for is left out, the record is not: nothing was written yet.
             if refusal.code != CODE or not row.values.get("next_step"):
                 raise
             for column in ("next_step", "next_step_due"):
@@ -189,8 +196,6 @@ class Storing:
                     row.kept[column] = str(value)
             row.flags.append((CODE, f"Its next step is not planned: {refusal.message}"))
             record = self._made(row)
-        if row.id:
-            self._claim_id(row, record.pk)
         return Result(row.line, "created", record.pk, told=row.flags, later=self._later(row))
 
     def _made(self, row: Mapped) -> Any:
@@ -233,11 +238,6 @@ class Storing:
         if self.what.key == "touch" and record.happened_at > self.at + timedelta(minutes=2):
             raise Refused("not_yet", "That has not happened yet: a touch lies in the past.")
 
-    def _claim_id(self, row: Mapped, pk: int) -> None:
-        ExternalId.objects.get_or_create(
-            object=self.what.name, system=self.plan.system, value=row.id, defaults={"record_id": pk}
-        )
-
     def _later(self, row: Mapped) -> list[tuple[str, str, str]]:
         """Links to records of the same kind that are not here yet: further down in the file, perhaps."""
         return [
@@ -266,8 +266,6 @@ class Storing:
             changed.append("kept")
         if changed:
             record.save(update_fields=changed)
-        if row.id:
-            self._claim_id(row, pk)
         if isinstance(record, Stateful) and row.state and record.current_state != row.state:
             self._move(row, record)
         record.refresh_from_db(fields=["version"])
@@ -301,3 +299,29 @@ class Storing:
         for one in results:
             if one.record_id is not None and (found := bars.get(one.record_id)):
                 one.told.append((CODE, found[0].sentence))
+
+    def _claim_ids(self, rows: Sequence[Mapped], results: list[Result]) -> None:
+        """Know the stored records by their ids elsewhere; an id of another record that is here stays that record's."""
+        wanted = {
+            row.id: result for row, result in zip(rows, results, strict=True) if row.id and result.outcome in STORED
+        }
+        taken = find_records(self.model, "elsewhere", list(wanted), system=self.plan.system)
+        mine = []
+        for text, result in wanted.items():
+            owner = taken[text].one
+            if owner is None:
+                mine.append((text, result.record_id))
+            elif owner != result.record_id:
+                said = f"The id “{text[:80]}” is another record's here ({owner}): it stays that one's."
+                result.told.append(("id_taken", said))
+        ExternalId.objects.bulk_create(
+            [
+                ExternalId(object=self.what.name, system=self.plan.system, value=text, record_id=pk)
+                for text, pk in mine
+                if pk is not None
+            ],
+            # One that outlived its record names the new one.
+            update_conflicts=True,
+            unique_fields=["object", "system", "value"],
+            update_fields=["record_id"],
+        )

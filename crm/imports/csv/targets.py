@@ -144,7 +144,7 @@ def targets_of(what: Object) -> dict[str, Target]:
         flow: Any = what.model._meta.get_field(what.flow)
         label = field_label(flow)
         options = (lambda: list(FIXED["lead_status"])) if what.key == "lead" else partial(_choices, flow)
-        found.append(Target(STATE, label, STATE, what.flow, options, names=(what.flow, *_names(what, STATE))))
+        found.append(Target(STATE, label, "state", what.flow, options, names=(what.flow, *_names(what, STATE))))
         found.append(
             Target(SINCE, f"In this {what.flow} since", "datetime", f"{what.flow}_since", names=_names(what, SINCE))
         )
