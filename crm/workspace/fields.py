@@ -22,6 +22,7 @@ from django.db.models import Q
 
 from crm import handbook
 from crm.core.labels import field_label
+from crm.handbook.document import Handbook
 
 Kind = Literal["text", "number", "money", "date", "datetime", "choice", "link", "record", "person", "yes_no"]
 Values = Callable[[Sequence[Any], datetime], Mapping[int, Any]]
@@ -66,13 +67,17 @@ def declare(kind: type[models.Model], *fields: Field) -> None:
         known[one.name] = one
 
 
-def find(kind: type[models.Model], name: str) -> Field | None:
-    """The field of that name; None when there is none, or no longer, or when it is for the program alone."""
+def find(kind: type[models.Model], name: str, book: Handbook | None = None) -> Field | None:
+    """The field of that name; None when there is none, or no longer, or when it is for the program alone.
+
+    The company's own fields are those of `book`, which is the handbook in force unless another is to be tried.
+    """
     if name in HIDDEN:
         return None
     if name in _declared.get(kind, {}):
         return _declared[kind][name]
-    own = next((one for one in handbook.current().own_fields_of(str(kind._meta.model_name)) if one.key == name), None)
+    owned = (book or handbook.current()).own_fields_of(str(kind._meta.model_name))
+    own = next((one for one in owned if one.key == name), None)
     if own is not None:
         return Field(
             own.key,
@@ -90,12 +95,17 @@ def find(kind: type[models.Model], name: str) -> Field | None:
     return Field(name, field_label(column), kind=_kind_of(column), column=name, choices=_choices_of(column))
 
 
-def fields_of(kind: type[models.Model]) -> list[Field]:
+def fields_of(kind: type[models.Model], book: Handbook | None = None) -> list[Field]:
     """Every field there is for a kind of record: its columns, what is declared, the company's own."""
-    names = [f.name for f in kind._meta.concrete_fields if f.name not in HIDDEN]
-    names += [name for name in _declared.get(kind, {}) if name not in names]
-    names += [own.key for own in handbook.current().own_fields_of(str(kind._meta.model_name)) if own.key not in names]
-    return [found for name in names if (found := find(kind, name)) is not None]
+    owned = (book or handbook.current()).own_fields_of(str(kind._meta.model_name))
+    names = [*built_in(kind), *(own.key for own in owned)]
+    return [found for name in dict.fromkeys(names) if (found := find(kind, name, book)) is not None]
+
+
+def built_in(kind: type[models.Model]) -> list[str]:
+    """The names that fields of the company's own may not have: columns, and what is declared."""
+    columns = [f.name for f in kind._meta.concrete_fields if f.name not in HIDDEN]
+    return list(dict.fromkeys([*columns, *_declared.get(kind, {})]))
 
 
 # Columns that are for the program alone.

@@ -11,6 +11,7 @@ from django.db import models
 from crm import handbook
 from crm.core.errors import Missing
 from crm.core.panels import panels_for
+from crm.handbook.document import Handbook
 from crm.handbook.problems import guess
 from crm.handbook.rules import RECORD_TABS
 from crm.handbook.values import is_web_template
@@ -33,22 +34,22 @@ def model_of(kind: str) -> type[models.Model]:
     return apps.get_model(APPS.get(kind, "contracts"), kind)
 
 
-def layout_problems(kind: type[models.Model], body: Mapping[str, Any]) -> list[Missing]:
+def layout_problems(kind: type[models.Model], body: Mapping[str, Any], book: Handbook | None = None) -> list[Missing]:
     """Everything that will not do about a layout; each with the place it is about."""
     return [
-        *_names(kind, "top", body.get("top", [])),
-        *_sections(kind, body.get("sections", [])),
+        *_names(kind, "top", body.get("top", []), book),
+        *_sections(kind, body.get("sections", []), book),
         *_panels(kind, body),
         *_links(body.get("links", [])),
     ]
 
 
-def view_problems(kind: type[models.Model], view: Mapping[str, Any]) -> list[Missing]:
+def view_problems(kind: type[models.Model], view: Mapping[str, Any], book: Handbook | None = None) -> list[Missing]:
     """The names of a list view that no field bears."""
     named = [("columns", name) for name in view.get("columns", [])]
     named += [("filters", str(one.get("field", ""))) for one in view.get("filters", [])]
     named += [("sort", view["sort"].removeprefix("-"))] if view.get("sort") else []
-    return [unknown_field(kind, name, place) for place, name in named if find(kind, name) is None]
+    return [unknown_field(kind, name, place, book) for place, name in named if find(kind, name, book) is None]
 
 
 def tabs_problems(tabs: Iterable[Mapping[str, str]]) -> list[Missing]:
@@ -68,26 +69,27 @@ def tabs_problems(tabs: Iterable[Mapping[str, str]]) -> list[Missing]:
     return found if seen else [Missing("no_tabs", "A role needs at least one tab.")]
 
 
-def unknown_field(kind: type[models.Model], name: str, place: str) -> Missing:
+def unknown_field(kind: type[models.Model], name: str, place: str, book: Handbook | None = None) -> Missing:
     """That no field bears this name, with the one that was likely meant."""
-    names = [field.name for field in fields_of(kind)]
-    likely = guess(name, names)
-    meant = f" Is “{likely}” meant?" if likely in names else ""
+    likely = guess(name, [field.name for field in fields_of(kind, book)])
+    meant = f" Is “{likely}” meant?" if likely else ""
     return Missing("unknown_field", f"{_noun(kind)} has no field “{name}”.{meant}", place)
 
 
-def _names(kind: type[models.Model], place: str, names: Iterable[str]) -> Iterator[Missing]:
+def _names(kind: type[models.Model], place: str, names: Iterable[str], book: Handbook | None) -> Iterator[Missing]:
     seen: set[str] = set()
     for name in names:
-        field = find(kind, name)
+        field = find(kind, name, book)
         if field is None:
-            yield unknown_field(kind, name, place)
+            yield unknown_field(kind, name, place, book)
         elif name in seen:
             yield Missing("twice", f"“{field.label}” is there twice.", place)
         seen.add(name)
 
 
-def _sections(kind: type[models.Model], sections: Iterable[Mapping[str, Any]]) -> Iterator[Missing]:
+def _sections(
+    kind: type[models.Model], sections: Iterable[Mapping[str, Any]], book: Handbook | None
+) -> Iterator[Missing]:
     seen: set[str] = set()
     for number, section in enumerate(sections):
         place, title = f"sections.{number}", str(section.get("title", "")).strip()
@@ -100,7 +102,7 @@ def _sections(kind: type[models.Model], sections: Iterable[Mapping[str, Any]]) -
         seen.add(title.casefold())
         if not section.get("fields"):
             yield Missing("no_fields", f"The section “{title}” has no fields.", place)
-        yield from _names(kind, place, section.get("fields", []))
+        yield from _names(kind, place, section.get("fields", []), book)
 
 
 def _panels(kind: type[models.Model], body: Mapping[str, Any]) -> Iterator[Missing]:

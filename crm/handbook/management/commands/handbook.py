@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from crm.handbook import HandbookError, current, read
+from crm.handbook.further import further_problems
 from crm.handbook.services import apply_handbook
 
 
@@ -38,9 +39,11 @@ class Command(BaseCommand):
 
     def _check(self, path: Path) -> None:
         try:
-            read(path)
+            problems = tuple(further_problems(read(path), str(path)))
         except HandbookError as error:
-            for problem in error.problems:
+            problems = error.problems
+        if problems:
+            for problem in problems:
                 self.stderr.write(str(problem))
             sys.exit(1)
         self.stdout.write(f"{path}: fine")
