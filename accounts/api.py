@@ -17,6 +17,7 @@ from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
+from crm.duplicates.api import DUPLICATES, add_duplicates
 
 for resource in ("accounts", "contacts"):
     declare_scopes(
@@ -115,6 +116,12 @@ class AccountViewSet(TreeViewSet):
     serializer_class = AccountSerializer
     filterset_class = AccountFilters
 
+    computed: ClassVar[Mapping[str, Any]] = DUPLICATES
+
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """Who may be there twice."""
+        add_duplicates(Account, rows)
+
     def decorate(self, rows: list[dict[str, Any]]) -> None:
         """The domains as a list."""
         for row in rows:
@@ -168,8 +175,9 @@ class ContactViewSet(TreeViewSet):
     link = "reports_to_id"
     serializer_class = ContactSerializer
     filterset_class = ContactFilters
-    computed = DO_NOT_CONTACT
+    computed: ClassVar[Mapping[str, Any]] = DO_NOT_CONTACT | DUPLICATES
 
     def compute(self, rows: list[dict[str, Any]]) -> None:
-        """Who of them is not to be contacted."""
+        """Who of them is not to be contacted, and who may be there twice."""
         add_do_not_contact("contact", rows)
+        add_duplicates(Contact, rows)

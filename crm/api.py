@@ -27,6 +27,8 @@ from crm.activities.api_suppressions import SuppressionViewSet
 from crm.activities.api_tasks import TaskViewSet
 from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.views import ApiView, RecordViewSet
+from crm.duplicates import api as duplicates
+from crm.duplicates import api_merge as merging
 from crm.people.api import UserViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -44,6 +46,7 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     TaskViewSet,
     UserViewSet,
     SuppressionViewSet,
+    duplicates.PairViewSet,
 )
 for resource in RESOURCES:
     router.register(resource.resource, resource, basename=resource.resource)
@@ -117,6 +120,8 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
+    *duplicates.addresses,
+    *merging.addresses,
     path("", include(router.urls)),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

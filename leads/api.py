@@ -13,6 +13,7 @@ from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
+from crm.duplicates.api import DUPLICATES, add_duplicates
 from leads.assignment import create_lead
 from leads.models import Lead, rating_choices
 from leads.statuses import Status
@@ -92,11 +93,12 @@ class LeadViewSet(RecordViewSet):
     model = Lead
     serializer_class = LeadSerializer
     filterset_class = LeadFilters
-    computed = DO_NOT_CONTACT
+    computed: ClassVar[Mapping[str, Any]] = DO_NOT_CONTACT | DUPLICATES
 
     def compute(self, rows: list[dict[str, Any]]) -> None:
-        """Who of them is not to be contacted."""
+        """Who of them is not to be contacted, and who may be there twice."""
         add_do_not_contact("lead", rows)
+        add_duplicates(Lead, rows)
 
     def keep(self, record: Any, *, at: datetime, state: str | None) -> Any:
         """Store a new lead; without an owner it goes to whose turn it is by the handbook's rules (L6)."""

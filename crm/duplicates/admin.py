@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from crm.core.admin_list import pick
 from crm.core.admin_read import ReadAdmin
 from crm.core.display import plain_text
+from crm.duplicates.evidence import NAME, spoken
 from crm.duplicates.kinds import kind_of, kinds
 from crm.duplicates.models import Pair
 from crm.duplicates.views import compare_address, dismiss_pair
@@ -81,9 +82,7 @@ class PairAdmin(ReadAdmin):
     @admin.display(description="why")
     def shown_why(self, pair: Any) -> SafeString:
         """What both have."""
-        said = [
-            (WORDS.get(by, by).capitalize(), "" if by == "name" else ", ".join(keys)) for by, keys in pair.why.items()
-        ]
+        said = [(spoken(by), "" if by == NAME else ", ".join(keys)) for by, keys in pair.why.items()]
         tone = "plumb-label-warning" if pair.exact else ""
         return format_html_join(
             " ", '<span class="plumb-label {}" title="{}">{}</span>', [(tone, keys, words) for words, keys in said]

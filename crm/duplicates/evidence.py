@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
-from psycopg.types.json import Jsonb
 
 from crm.core import phones
 from crm.core.keys import compute_keys
@@ -104,7 +103,8 @@ def _collect(cursor: Any, search: Search, side: int, kind: Mergeable) -> None:
 
 def _collect_stems(cursor: Any, side: int, kind: Mergeable) -> None:
     """The stems of names, which are a rule in Python."""
-    names = kind.model._base_manager.order_by("pk").values_list("pk", "name").iterator(chunk_size=10_000)
+    records: Any = kind.model._base_manager.order_by("pk")
+    names = records.values_list("pk", "name").iterator(chunk_size=10_000)
     with cursor.copy("COPY pair_terms (side, id, key) FROM STDIN") as copy:
         for pk, name in names:
             stem = kind.stem(name) if kind.stem else ""
@@ -177,7 +177,7 @@ def finish() -> None:
     """Take pairs off the list for which nothing speaks any more, unless somebody answered them."""
     exact = [by for by in WORDS if by != NAME]
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM duplicates_pair WHERE state = 'open' AND why = %s", [Jsonb({})])
+        cursor.execute("DELETE FROM duplicates_pair WHERE state = 'open' AND why = '{}'")
         cursor.execute("UPDATE duplicates_pair SET exact = why ?| %s WHERE exact <> (why ?| %s)", [exact, exact])
 
 
