@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "contracts",
     "leads",
     "crm.imports",
+    "crm.search",
     "crm.privacy",
     "crm.demo",
 ]
