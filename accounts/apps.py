@@ -8,4 +8,9 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from accounts import policies  # noqa: F401 - registers who may do what
+        from accounts import (
+            dri_panel,  # noqa: F401 - registers the guided change of the champion
+            material,  # noqa: F401 - registers the sales material
+            meeting_notes,  # noqa: F401 - registers meeting notes and their reminder
+            policies,  # noqa: F401 - registers who may do what
+        )

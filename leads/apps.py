@@ -11,6 +11,8 @@ class LeadsConfig(AppConfig):
         from leads import (
             bulk,  # noqa: F401 - registers what can be done to many leads
             leaving,  # noqa: F401 - registers how the leads of who leaves are handed over
+            material,  # noqa: F401 - registers the sales material
+            meetings,  # noqa: F401 - registers meetings that passed
             panels,  # noqa: F401 - registers receipts on other pages
             policies,  # noqa: F401 - registers who may do what
         )

@@ -84,7 +84,9 @@ class Reading:
 def kinds_of(record: models.Model) -> list[str]:
     """What a timeline of this kind of record may be narrowed to."""
     name = record._meta.model_name
-    flows = isinstance(record, Stateful) or any(_is_stateful(kind) for kind, _, _ in PARTS.get(str(name), ()))
+    flows = isinstance(record, Stateful) or any(
+        _is_stateful(kind) for kind, _, _ in PARTS.get(str(name), ()) if kind != "lead"
+    )
     left_out = {"conversions": name not in ("account", "contact", "opportunity"), "moves": not flows}
     return [kind for kind in KINDS if not left_out.get(kind, False)]
 

@@ -1,8 +1,8 @@
 """Which entries a record's timeline has, newest first: one statement for all sources, each read by its own index.
 
 A record's timeline covers the records that belong to it: an account's its contacts, opportunities and contracts, an
-opportunity's its contracts. Every source has an order of its own and is continued where it stopped; the order of the
-change log is that in which it was written, which is its index, so that ten years of changes cost as little as one.
+opportunity's its contracts; and what was done with the leads that became it. Every source is read in its own
+order, which an index has, and continued where it stopped, so that ten years cost as little as one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,13 @@ PARTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("contact", "accounts_contact", "account_id"),
         ("opportunity", "contracts_opportunity", "account_id"),
         ("contract", "contracts_contract", "account_id"),
+        ("lead", "leads_lead", "converted_account_id"),
     ),
-    "opportunity": (("contract", "contracts_contract", "opportunity_id"),),
+    "contact": (("lead", "leads_lead", "converted_contact_id"),),
+    "opportunity": (
+        ("contract", "contracts_contract", "opportunity_id"),
+        ("lead", "leads_lead", "converted_opportunity_id"),
+    ),
 }
 # What people may narrow a timeline to, and the sources it then has.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -51,19 +56,17 @@ OWN = """
     ) t
 """
 CHANGE = """
-    SELECT c.id, x.recorded_at AS at, x.recorded_at AS written FROM (
-        SELECT t.id, t.transaction_id FROM scope s CROSS JOIN LATERAL (
-            SELECT r.id, r.transaction_id FROM history_change r
-            WHERE r.object = s.object AND r.record_id = s.id {older}
-              AND (r.what - {of_moves} <> '{{}}' OR r.op = 'I' AND NOT EXISTS (
-                  SELECT FROM history_move m
-                  WHERE m.object = r.object AND m.record_id = r.record_id AND m.version = r.version))
-            ORDER BY r.id DESC LIMIT %(most)s
-        ) t ORDER BY t.id DESC LIMIT %(most)s
-    ) c JOIN history_transaction x ON x.id = c.transaction_id
+    SELECT t.id, t.at, t.at AS written FROM own s CROSS JOIN LATERAL (
+        SELECT r.id, r.at FROM history_change r
+        WHERE r.object = s.object AND r.record_id = s.id {older}
+          AND (r.what - {of_moves} <> '{{}}' OR r.op = 'I' AND NOT EXISTS (
+              SELECT FROM history_move m
+              WHERE m.object = r.object AND m.record_id = r.record_id AND m.version = r.version))
+        ORDER BY r.at DESC, r.id DESC LIMIT %(most)s
+    ) t
 """
 PRIOR = """
-    SELECT t.id, t.at, t.at AS written FROM scope s CROSS JOIN LATERAL (
+    SELECT t.id, t.at, t.at AS written FROM own s CROSS JOIN LATERAL (
         SELECT r.id, r.at FROM history_priorchange r
         WHERE r.object = s.object AND r.record_id = s.id {older}
           AND NOT EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
@@ -72,7 +75,7 @@ PRIOR = """
     ) t
 """
 MOVE = """
-    SELECT r.id, r.at, r.at AS written FROM scope s
+    SELECT r.id, r.at, r.at AS written FROM own s
     JOIN history_move r ON r.object = s.object AND r.record_id = s.id {older}
 """
 CONVERSION = """
@@ -95,7 +98,7 @@ class Row:
         return self.at.replace(second=0, microsecond=0), self.written, self.source, self.id
 
 
-# Where each source stopped: the time (empty for the change log) and the id of the last row shown.
+# Where each source stopped: the time and the id of the last row shown.
 Place = Mapping[str, tuple[str, int]]
 
 
@@ -104,28 +107,39 @@ def rows_of(
 ) -> list[Row]:
     """The newest `most` entries after where each source stopped, over the record and its parts of these `kinds`."""
     name = str(record._meta.model_name)
-    parts = [part for part in PARTS.get(name, ()) if part[0] in kinds]
-    scope = [f"SELECT '{name}' AS object, %(pk)s::bigint AS id"]
-    scope += [f"SELECT '{kind}', p.id FROM {table} p WHERE p.{column} = %(pk)s" for kind, table, column in parts]
+    scope, objects = scope_of(record, kinds)
     values: dict[str, Any] = {"pk": record.pk, "most": most}
     statements = []
     for source in sources:
         if source == "conversion" and name not in CONVERTED:
             continue
-        statement = _statement(source, (name, *(kind for kind, _, _ in parts)), after, values)
+        statement = _statement(source, objects, after, values)
         # Grouped, since one touch may be with several of the records.
         statements.append(
             f"(SELECT '{source}', q.id, q.at, q.written FROM ({statement}) q GROUP BY q.id, q.at, q.written"
-            f" ORDER BY {'q.id DESC' if source == 'change' else 'q.at DESC, q.id DESC'} LIMIT %(most)s)"
+            " ORDER BY q.at DESC, q.id DESC LIMIT %(most)s)"
         )
     if not statements:
         return []
+    # The statuses and fields of a lead are told on its own page: here the conversion says what became of it.
+    own = "" if name == "lead" else "WHERE object <> 'lead'"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH scope AS MATERIALIZED ({' UNION ALL '.join(scope)}) {' UNION ALL '.join(statements)}", values
+            f"WITH scope AS MATERIALIZED ({scope}), own AS MATERIALIZED (SELECT * FROM scope {own})"
+            f" {' UNION ALL '.join(statements)}",
+            values,
         )
         found = [Row(*row) for row in cursor.fetchall()]
     return _merged(found, most)
+
+
+def scope_of(record: models.Model, kinds: Collection[str]) -> tuple[str, list[str]]:
+    """The record and its parts of these `kinds`, as a statement over `pk`; and the kinds there are in it."""
+    name = str(record._meta.model_name)
+    parts = [part for part in PARTS.get(name, ()) if part[0] in kinds]
+    scope = [f"SELECT '{name}' AS object, %(pk)s::bigint AS id"]
+    scope += [f"SELECT '{kind}', p.id FROM {table} p WHERE p.{column} = %(pk)s" for kind, table, column in parts]
+    return " UNION ALL ".join(scope), [name, *(kind for kind, _, _ in parts)]
 
 
 def open_tasks_of(record: models.Model, *, kinds: Collection[str]) -> RawSQL:
@@ -148,7 +162,6 @@ def _statement(source: str, kinds: Iterable[str], after: Place, values: dict[str
     if source in after:
         values[f"{source}_at"], values[f"{source}_id"] = after[source]
         older = f"AND (r.{at}, r.id) < (%({source}_at)s::timestamptz, %({source}_id)s)"
-        older = f"AND r.id < %({source}_id)s" if source == "change" else older
     if source in ("touch", "task"):
         table, column, written = TOUCH if source == "touch" else TASK
         each = [OWN.format(kind=kind, table=table, at=column, written=written, older=older) for kind in kinds]
@@ -165,10 +178,7 @@ def _merged(found: list[Row], most: int) -> list[Row]:
     for row in reversed(found):
         waiting.setdefault(row.source, []).append(row)
     for rows in waiting.values():
-        if rows[0].source == "change":
-            rows.sort(key=lambda row: row.id)
-        else:
-            rows.sort(key=lambda row: (row.at, row.id))
+        rows.sort(key=lambda row: (row.at, row.id))
     heads = [_Head(rows) for rows in waiting.values()]
     heapq.heapify(heads)
     merged: list[Row] = []
@@ -194,7 +204,7 @@ def stopped_at(shown: Iterable[Row], before: Place) -> Place:
     """Where each source stopped once these rows were shown."""
     place = dict(before)
     for row in shown:
-        place[row.source] = ("" if row.source == "change" else row.at.astimezone(UTC).isoformat(), row.id)
+        place[row.source] = (row.at.astimezone(UTC).isoformat(), row.id)
     return place
 
 
@@ -212,9 +222,8 @@ def read_place(text: str) -> Place | None:
         known = {one for sources in KINDS.values() for one in sources}
         if not place.keys() <= known or any(not 0 <= pk < 2**63 for _, pk in place.values()):
             return None
-        for source, (at, _) in place.items():
-            if source != "change":
-                datetime.fromisoformat(at)
+        for at, _ in place.values():
+            datetime.fromisoformat(at).astimezone(UTC)
     except (ValueError, TypeError, AttributeError, binascii.Error, OverflowError):
         return None
     return place

@@ -83,6 +83,7 @@ class Change(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["object", "record_id", "id"], name="history_change_of_record"),
+            models.Index(fields=["object", "record_id", "at", "id"], name="history_change_by_time"),
             models.Index(fields=["transaction", "id"], name="history_change_of_txn"),
         ]
         triggers = append_only()
