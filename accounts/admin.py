@@ -10,7 +10,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts import views  # noqa: F401 - registers the address of the codename's button
+from accounts import panels, public, views  # noqa: F401 - register what pages show of people, and codenames
 from accounts.domains import shared_domains
 from accounts.models import Account, Contact, industry_choices, source_choices
 from crm.activities.gate import bars_of
@@ -38,7 +38,7 @@ class AccountAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ign
     page_related = ("owner", "parent")
     filters = (by_field(Account, "type"), OwnerFilter, pick("industry", "industry", industry_choices))
     autocomplete_fields = ("parent",)
-    bulk = ("reassign", "export", "delete")
+    bulk = ("reassign", "export", "public_export", "delete")
     needed = ("name", "type", "owner")
     search_help_text = "Account name or domain"
     empty_title = "No accounts yet"

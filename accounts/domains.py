@@ -60,6 +60,9 @@ class Domains(Paragraphs):
 
     default_validators = [validate_domains]
 
+    def __init__(self, verbose_name: Any = None, *, max_length: int = 4000, **kwargs: Any) -> None:
+        super().__init__(verbose_name, max_length=max_length, **kwargs)
+
 
 def write_domains(account: Account, text: str) -> None:
     """Give an account these domains and no others.

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from accounts.api import ContactViewSet
+from accounts.public import PublicAccounts
 from contracts import api_moves as opportunity_moves
 from contracts.api import OpportunityViewSet
 from contracts.api_accounts import AccountViewSet
@@ -118,6 +119,7 @@ class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
 
 v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
+    re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *duplicates.addresses,

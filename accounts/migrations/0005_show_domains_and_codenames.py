@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='account',
             name='domains',
-            field=accounts.domains.Domains(blank=True, default='', help_text="Beside the website's: those that their people write from, between commas."),
+            field=accounts.domains.Domains(blank=True, default='', help_text="Beside the website's: those that their people write from, between commas.", max_length=4000),
         ),
         migrations.AlterField(
             model_name='account',

@@ -46,6 +46,7 @@ class Group:
     icon: str
     hits: Sequence[Hit]
     more: str
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,12 @@ SOURCES = (
 
 
 def find_everywhere(term: str, *, user: User, shown: int = SHOWN) -> list[Group]:
-    """What a term finds, by kind; kinds without a hit are left out. An empty term finds nothing."""
+    """What a term finds, by kind, the kind with the nearest name first. An empty term finds nothing."""
     wanted = tidy(term)[:LONGEST].lower()
     if not wanted:
         return []
-    groups = (_group(source, wanted, user, shown) for source in SOURCES if may(user, "view", source.kind))
-    return [group for group in groups if group.hits]
+    groups = [_group(source, wanted, user, shown) for source in SOURCES if may(user, "view", source.kind)]
+    return sorted((group for group in groups if group.hits), key=lambda group: group.rank)
 
 
 def _group(source: Source, term: str, user: User, shown: int) -> Group:
@@ -132,7 +133,8 @@ def _group(source: Source, term: str, user: User, shown: int) -> Group:
         if len(seen) > shown
         else ""
     )
-    return Group(str(meta.model_name), source.label, source.icon, hits, more)
+    rank = _rank(str(ranked[0]).lower(), term) if ranked else 0
+    return Group(str(meta.model_name), source.label, source.icon, hits, more, rank)
 
 
 def _rank(name: str, term: str) -> int:
