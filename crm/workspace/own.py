@@ -109,6 +109,10 @@ class PageForm(RecordForm):
         return [*super().changed_columns, *(["kept"] if typed else [])]
 
     def _post_clean(self) -> None:
+        for name in self.own:
+            # What an import kept in another form may stand while nobody types another.
+            if name not in self.changed_data:
+                self.errors.pop(name, None)
         super()._post_clean()
         typed = [name for name in self.own if name in self.changed_data and name in self.cleaned_data]
         if not typed:

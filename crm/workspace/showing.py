@@ -16,6 +16,7 @@ from crm import handbook
 from crm.core.dialogs import url_of
 from crm.core.display import plain_text
 from crm.workspace.fields import Field
+from crm.workspace.own import own_value
 
 SCHEMES = ("https://", "http://")
 
@@ -35,7 +36,7 @@ def read_values(records: Sequence[Any], fields: Iterable[Field], at: datetime) -
 def _stored(record: Any, field: Field) -> Any:
     if field.kept_as:
         kept = record.kept if isinstance(record.kept, dict) else {}
-        return kept.get(field.kept_as)
+        return own_value(field, kept.get(field.kept_as))
     if field.column:
         return getattr(record, field.column)
     parts = [plain_text(value) for part in field.parts if (value := getattr(record, part)) not in (None, "")]
