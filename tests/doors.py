@@ -1,4 +1,4 @@
-"""Every door through which a lead can be moved, for the matrix that compares them.
+"""Every door through which a record with a flow can be moved, for the matrices that compare them.
 
 A door that is added later joins by registering here: `attempt` asks for one move as that door's users do, and returns
 the codes of the refusal, or nothing when the move was made.
@@ -22,12 +22,12 @@ from django.urls import resolve, reverse
 from crm.core.dialogs import REFUSED_HEADER
 from crm.core.door import move, move_many
 from crm.core.errors import Refused
+from crm.core.flow import Stateful
 from crm.jobs.models import Job, JobSlice
 from crm.people.models import User
-from leads.models import Lead
 from tests.keys import program
 
-Attempt = Callable[[Lead, str, User, Mapping[str, Any], datetime], tuple[str, ...]]
+Attempt = Callable[[Any, str, User, Mapping[str, Any], datetime], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -52,27 +52,37 @@ def door(name: str, *, people_only: bool = False) -> Callable[[Attempt], Attempt
     return register
 
 
+def page_of(record: models.Model) -> str:
+    """How the admin names the pages of such records."""
+    return f"{record._meta.app_label}_{record._meta.model_name}"
+
+
+def resource_of(record: models.Model) -> str:
+    """What the API calls such records."""
+    return str(record._meta.verbose_name_plural)
+
+
 def reason_in(facts: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The reason, which is no fact of the verb, and the facts."""
     return str(facts.get("reason", "")), {name: value for name, value in facts.items() if name != "reason"}
 
 
 @door("shell")
-def shell(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+def shell(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
     """`move()`, as tasks, commands and a Python shell call it."""
     reason, rest = reason_in(facts)
     try:
-        move(lead, verb, actor=actor, at=at, via="shell", reason=reason, **rest)
+        move(record, verb, actor=actor, at=at, via="shell", reason=reason, **rest)
     except Refused as refused:
         return refused.codes
     return ()
 
 
 @door("many at once")
-def many(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+def many(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
     """`move_many()`, as bulk actions call it."""
     reason, rest = reason_in(facts)
-    (outcome,) = move_many(Lead, [lead.pk], verb, actor=actor, at=at, via="bulk", reason=reason, facts=rest)
+    (outcome,) = move_many(type(record), [record.pk], verb, actor=actor, at=at, via="bulk", reason=reason, facts=rest)
     return outcome.refusal.codes if outcome.refusal else ()
 
 
@@ -100,10 +110,10 @@ def turned_away(request_for_login: HttpResponseBase) -> bool:
     return getattr(request_for_login, "url", "").startswith(reverse("admin:login"))
 
 
-def ask_dialog(lead: Lead, verb: str, actor: User, sent: dict[str, Any]) -> tuple[str, ...]:
+def ask_dialog(record: Stateful, verb: str, actor: User, sent: dict[str, Any]) -> tuple[str, ...]:
     """Post to the dialog of a move; the codes that it refuses with stand in a header."""
     try:
-        answer = post(reverse("admin:leads_lead_move", args=[lead.pk, verb]), actor, sent)
+        answer = post(reverse(f"admin:{page_of(record)}_move", args=[record.pk, verb]), actor, sent)
     except PermissionDenied:
         return ("forbidden",)
     if turned_away(answer):
@@ -112,27 +122,27 @@ def ask_dialog(lead: Lead, verb: str, actor: User, sent: dict[str, Any]) -> tupl
 
 
 @door("dialog", people_only=True)
-def dialog(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
-    """The dialog of a move on the lead's page."""
-    return ask_dialog(lead, verb, actor, {name: as_entered(value) for name, value in facts.items()})
+def dialog(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """The dialog of a move on the record's page."""
+    return ask_dialog(record, verb, actor, {name: as_entered(value) for name, value in facts.items()})
 
 
 @door("forged post", people_only=True)
-def forged(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+def forged(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
     """The same address, posted to without its page: with the version that is stored and fields that no dialog has."""
-    extra = {"version": str(lead.version), "actor": "1", "via": "import", "is_superuser": "1", "at": "2020-01-01"}
+    extra = {"version": str(record.version), "actor": "1", "via": "import", "is_superuser": "1", "at": "2020-01-01"}
     if verb != "place":
         extra["status"] = "sao_converted"
-    return ask_dialog(lead, verb, actor, extra | {name: as_entered(value) for name, value in facts.items()})
+    return ask_dialog(record, verb, actor, extra | {name: as_entered(value) for name, value in facts.items()})
 
 
 @door("bulk action", people_only=True)
-def bulk(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+def bulk(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
     """The move chosen for a selection of the list."""
     sent = {name: as_entered(value) for name, value in facts.items()}
-    address = reverse("admin:leads_lead_bulk", args=["move"])
+    address = reverse(f"admin:{page_of(record)}_bulk", args=["move"])
     try:
-        answer: Any = post(f"{address}?ids={lead.pk}&verb={verb}", actor, sent)
+        answer: Any = post(f"{address}?ids={record.pk}&verb={verb}", actor, sent)
     except PermissionDenied:
         return ("forbidden",)
     if turned_away(answer):
@@ -140,7 +150,7 @@ def bulk(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datet
     if answer.status_code == 403:
         refusal: Refused = answer.context_data["refusal"]
         return refusal.codes
-    job = Job.objects.get(by=actor, slices__input__ids=[lead.pk], state=Job.State.READY)
+    job = Job.objects.get(by=actor, slices__input__ids=[record.pk], state=Job.State.READY)
     post(reverse("admin:job_answer", args=[job.pk]), actor, {"answer": "confirm"})
     (row,) = JobSlice.objects.get(job=job).output or []
     return tuple(filter(None, row["code"].split(",")))
@@ -166,20 +176,20 @@ def told(status: int, body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @door("API, one")
-def api_one(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
-    """`POST /api/v1/leads/{id}/moves/{verb}/` with a key of this user, person or service."""
+def api_one(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """`POST /api/v1/{resource}/{id}/moves/{verb}/` with a key of this user, person or service."""
     reason, rest = reason_in(facts)
     body = {"reason": reason, "facts": as_json(rest)}
-    answer = program(actor)("POST", f"leads/{lead.pk}/moves/{verb}/", body)
+    answer = program(actor)("POST", f"{resource_of(record)}/{record.pk}/moves/{verb}/", body)
     return told(answer.status_code, json.loads(answer.content))
 
 
 @door("API, many")
-def api_many(lead: Lead, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
-    """`POST /api/v1/leads/moves/` with a list of one."""
+def api_many(record: Stateful, verb: str, actor: User, facts: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """`POST /api/v1/{resource}/moves/` with a list of one."""
     reason, rest = reason_in(facts)
-    body = {"verb": verb, "ids": [lead.pk], "reason": reason, "facts": as_json(rest)}
-    answer = program(actor)("POST", "leads/moves/", body)
+    body = {"verb": verb, "ids": [record.pk], "reason": reason, "facts": as_json(rest)}
+    answer = program(actor)("POST", f"{resource_of(record)}/moves/", body)
     found = json.loads(answer.content)
     if answer.status_code != 200:
         return told(answer.status_code, found)
