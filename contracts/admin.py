@@ -10,20 +10,20 @@ from django.db import models
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from accounts.admin import show_with_accounts
 from accounts.models import Account
-from contracts.admin_roles import roles_of
+from contracts import admin_roles  # noqa: F401 - registers contact roles
 from contracts.admin_signing import SigningMixin
+from contracts.entering import check_entered
 from contracts.flow import stage_choices
 from contracts.models import Contract, Opportunity
+from contracts.opportunity_views import KeepStep, OpportunityMove
 from contracts.signing import ContractStatus
 from crm import handbook
 from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
-from crm.core.admin_list import OwnerFilter, TooShort, pick
-from crm.core.dialogs import MoveDialog
+from crm.core.admin_list import OwnerFilter, pick
 from crm.core.display import plain_text
-from crm.core.offers import moves_of, state_label
+from crm.core.offers import moves_of
 from crm.core.related import of_record
 from crm.site import site
 from crm.workspace.lists import ListsMixin
@@ -45,16 +45,9 @@ def money(record: Any) -> str:
 
 
 def by_name(queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
-    """By name, anywhere in it."""
-    if len(term) < 3:
-        raise TooShort("Type at least three letters")
-    return queryset.filter(name_key__contains=term)
-
-
-class OpportunityMove(MoveDialog):
-    """The dialog of each move of an opportunity."""
-
-    kind = Opportunity
+    """By name, anywhere in it; one or two letters, at its beginning."""
+    found: models.QuerySet[Any] = queryset.search(term)  # type: ignore[attr-defined]
+    return found
 
 
 @admin.register(Opportunity, site=site)
@@ -65,7 +58,7 @@ class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type:
     sortable = {"close_on": ("close_on", "id")}
     page_related = ("owner", "account", "contact")
     filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))
-    autocomplete_fields = ("account", "contact")
+    autocomplete_fields = ("account", "contact", "reseller", "renews", "amends")
     bulk = ("move", "reassign", "export", "delete")
     head_template = "contracts/head.html"
     path_template = "contracts/stage_path.html"
@@ -91,19 +84,36 @@ class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type:
     def create_record(self, request: HttpRequest, obj: Any) -> None:
         """A new one begins in the first open stage."""
         obj.__dict__["stage"] = next(iter(Opportunity.entry_states()))
+        entered = [field.name for field in Opportunity._meta.concrete_fields]
+        check_entered(obj, entered, stored=None, actor=user_of(request), at=moment(request))
         super().create_record(request, obj)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What was typed in is judged as it is over the API."""
+        filled: list[str] = []
+        if change and form.changed_columns:
+            stored = Opportunity.objects.get(pk=obj.pk)
+            filled = check_entered(obj, form.changed_columns, stored=stored, actor=user_of(request), at=moment(request))
+        if filled:
+            obj.save(update_fields=[*form.changed_columns, *filled])
+        else:
+            super().save_model(request, obj, form, change)
+
     def get_urls(self) -> list[URLPattern]:
-        """The dialogs of the moves, before the admin's catch-all."""
+        """The dialogs of the moves and of the next step, before the admin's catch-all."""
         move = self.admin_site.admin_view(OpportunityMove.as_view(site=self.admin_site))
-        return [path("<int:pk>/move/<slug:verb>/", move, name="contracts_opportunity_move"), *super().get_urls()]
+        keep = self.admin_site.admin_view(KeepStep.as_view(site=self.admin_site))
+        return [
+            path("<int:pk>/move/<slug:verb>/", move, name="contracts_opportunity_move"),
+            path("<int:pk>/next-step/done/", keep, name="contracts_opportunity_keep_step"),
+            *super().get_urls(),
+        ]
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Where it stands, and what may be done with it."""
         moves = moves_of(obj, actor=user_of(request), at=moment(request))
         return {
             **super().page_context(request, obj),
-            "related": [roles_of(request, obj)],
             "moves": moves,
             "moves_url": "admin:contracts_opportunity_move",
             "quiet_verbs": ("step_back", "lose"),
@@ -135,15 +145,3 @@ class ContractAdmin(SigningMixin, PagesMixin, ListsMixin, BulkMixin, RecordAdmin
     def search(self, queryset: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
         """By name, anywhere in it."""
         return by_name(queryset, term)
-
-
-show_with_accounts(
-    "opportunities",
-    Opportunity,
-    [
-        ("Name", str),
-        ("Stage", lambda o: state_label(Opportunity, o.stage)),
-        ("Amount", money),
-        ("Close date", lambda o: plain_text(o.close_on)),
-    ],
-)

@@ -1,4 +1,4 @@
-"""What contacts are to opportunities, in the admin and on the pages of both."""
+"""What contacts are to opportunities, in the admin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.http import HttpRequest
 
 from accounts.models import Contact
 from contracts.models import ContactRole, Opportunity
-from crm.core.admin import RecordAdmin, user_of
-from crm.core.permissions import may
-from crm.core.related import Column, Related, of_record, related
+from contracts.people import add_contact_role
+from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.offers import VIA
+from crm.core.related import of_record
 from crm.site import site
 
 
@@ -29,6 +30,10 @@ class ContactRoleAdmin(RecordAdmin):
     empty_title = "No contact roles yet"
     empty_hint = "Add one from an opportunity's page: who champions it, who pays, who signs."
 
+    def create_record(self, request: HttpRequest, obj: Any) -> None:
+        """Of an opportunity that they may change."""
+        add_contact_role(obj, actor=user_of(request), at=moment(request), via=VIA)
+
     @admin.display(description="role", empty_value="")
     def shown_role(self, role: Any) -> str:
         """In the handbook's words; one that left the handbook stands as it is."""
@@ -38,14 +43,3 @@ class ContactRoleAdmin(RecordAdmin):
     def shown_primary(self, role: Any) -> str:
         """Whether they are the one to speak with first."""
         return "Primary" if role.is_primary else ""
-
-
-ROLE: Column = ("Role", lambda role: role.get_role_display())
-PRIMARY: Column = ("", lambda role: "Primary" if role.is_primary else "")
-
-
-def roles_of(request: HttpRequest, opportunity: Any) -> Related:
-    """The people of an opportunity, the primary one first."""
-    rows = opportunity.contact_roles.select_related("contact").order_by("-is_primary", "-pk")
-    columns = [("Contact", lambda role: str(role.contact)), ROLE, PRIMARY]
-    return related(rows, columns, by={"opportunity": opportunity.pk}, may_add=may(user_of(request), "add", ContactRole))

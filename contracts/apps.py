@@ -9,6 +9,7 @@ class ContractsConfig(AppConfig):
 
     def ready(self) -> None:
         from contracts import (
+            opportunity_panels,  # noqa: F401 - registers what pages show of opportunities
             panels,  # noqa: F401 - registers what pages show of contracts
             policies,  # noqa: F401 - registers who may do what
         )

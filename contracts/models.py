@@ -10,19 +10,22 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from accounts.models import Account, Contact, payment_terms_choices, source_choices
 from contracts.flow import OpportunityFlow
+from contracts.searching import ByName
 from contracts.signing import AGREED, ContractFlow, ContractStatus
 from contracts.signing_facts import SIGNINGS
 from contracts.terms import Dates, Sent, completed
+from contracts.triggers import CLOSE_DATES, PROMISES
 from crm import handbook
 from crm.activities.gate import CODE, bar_of, hold_for
 from crm.core.errors import Refused
 from crm.core.keys import generated_key
 from crm.core.records import Record
+from crm.core.searching import first_letters
 from crm.core.text import Line, Paragraphs
 from crm.core.triggers import guarded, tracked
 
@@ -59,7 +62,7 @@ def months() -> models.PositiveSmallIntegerField[Any, Any]:
     )
 
 
-class OpportunityQuerySet(models.QuerySet["Opportunity"]):
+class OpportunityQuerySet(ByName["Opportunity"]):
     """Reads of opportunities."""
 
     def open(self) -> Self:
@@ -168,8 +171,9 @@ class Opportunity(OpportunityFlow):
             models.Index(fields=["lead_source", "-id"], name="contracts_opp_by_source"),
             models.Index(fields=["updated_at", "id"], name="contracts_opp_by_change"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_opp_like_name"),
+            first_letters("name_key", "contracts_opp_name_begins"),
         ]
-        triggers = [*tracked(), *guarded("stage")]
+        triggers = [*tracked(), *guarded("stage"), *PROMISES]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a next step with people who are not to be contacted is not planned.
@@ -184,6 +188,10 @@ class Opportunity(OpportunityFlow):
             hold_for(kind, [pk])
             if bar := bar_of(kind, pk):
                 raise Refused(CODE, bar.sentence, [replace(bar.missing(), field="next_step")])
+        renewing = self._state.adding if written is None else "renews" in written
+        if self.renews_id and renewing and connection.in_atomic_block:
+            # Until this is committed, so that no task opens the same renewal meanwhile (contracts.renewing).
+            Contract.objects.select_for_update(of=("self",)).filter(pk=self.renews_id).first()
         super().save(*args, **kwargs)
 
     def _plans_anew(self) -> bool:
@@ -198,8 +206,8 @@ class Opportunity(OpportunityFlow):
 
     @classmethod
     def prepare_moves(cls, records: Sequence[Self]) -> None:
-        """Fetch for the whole batch what `may` looks at beside the rows themselves."""
-        models.prefetch_related_objects(records, "owner")
+        """Fetch for the whole batch what `may` and the guards look at beside the rows themselves."""
+        models.prefetch_related_objects(records, "owner", "contracts")
 
 
 class ContactRole(Record):
@@ -220,6 +228,15 @@ class ContactRole(Record):
             )
         ]
         triggers = tracked()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; whoever becomes the primary one takes that from who was. The opportunity's lock decides who is last."""
+        with transaction.atomic():
+            if self.is_primary and (kwargs.get("update_fields") is None or "is_primary" in kwargs["update_fields"]):
+                Opportunity.objects.select_for_update(of=("self",)).filter(pk=self.opportunity_id).first()
+                others = ContactRole.objects.filter(opportunity=self.opportunity_id, is_primary=True)
+                others.exclude(pk=self.pk).update(is_primary=False)
+            super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         role = dict(contact_role_choices()).get(self.role, self.role)
@@ -278,7 +295,7 @@ class NextStep(models.Model):
         return self.text
 
 
-class ContractQuerySet(models.QuerySet["Contract"]):
+class ContractQuerySet(ByName["Contract"]):
     """Reads of contracts. Whether one is in force is read off its dates, never off `active` alone."""
 
     def signed(self) -> Self:
@@ -369,8 +386,9 @@ class Contract(ContractFlow):
             models.Index(fields=["account", "status", "end_date"], name="contracts_contract_of_account"),
             models.Index(fields=["status", "end_date", "id"], name="contracts_contract_by_end"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_contract_like_name"),
+            first_letters("name_key", "contracts_contract_name_begins"),
         ]
-        triggers = [*tracked(), *guarded("status", initial="draft")]
+        triggers = [*tracked(), *guarded("status", initial="draft"), *CLOSE_DATES]
 
     def __str__(self) -> str:
         return self.name

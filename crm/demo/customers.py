@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from accounts.models import Account, Contact
 from contracts.models import ContactRole, Contract, Invoice, Opportunity
+from contracts.stages import criteria_of
 from contracts.terms import end_of_term
 from crm.core.acting import acting
 from crm.core.door import create, move
@@ -25,6 +26,9 @@ STEPS = (
     "Review the redlines with legal",
     "Call the economic buyer",
 )
+
+FIRST_STEP = "Prepare the first meeting"
+POC_CRITERIA = "All 200 test hosts report within an hour.\nThe security team signs the data flow off."
 
 
 class Sale(NamedTuple):
@@ -128,7 +132,8 @@ def sell(accounts: Sequence[Account], cast: Cast, calendar: Calendar) -> None:
 def _open_opportunity(sale: Sale, number: int, account: Account, owner: User, calendar: Calendar) -> Opportunity:
     at = calendar.ago(sale.opened, 10, 5)
     closes = calendar.today + timedelta(days=sale.close_in)
-    is_open = isinstance(sale.far, int)
+    is_poc = sale.what == "proof_of_concept"
+    first_due = calendar.day(sale.step_due) if sale.far == 0 else at.date() + timedelta(days=5)
     return create(
         Opportunity(
             stage=next(iter(Opportunity.entry_states())),
@@ -139,8 +144,14 @@ def _open_opportunity(sale: Sale, number: int, account: Account, owner: User, ca
             type=sale.what,
             amount=sale.amount,
             close_on=closes,
-            next_step=STEPS[number % len(STEPS)] if is_open else "",
-            next_step_due=calendar.day(sale.step_due) if is_open else None,
+            next_step=FIRST_STEP,
+            next_step_due=first_due,
+            hosts=(250, 1_200, 4_000)[number % 3] if sale.amount else None,
+            payment_terms=("net_30", "net_45")[number % 2],
+            term_months=12 if sale.amount else None,
+            poc_start=calendar.day(-10) if is_poc else None,
+            poc_end=calendar.day(11) if is_poc else None,
+            poc_criteria=POC_CRITERIA if is_poc else "",
             lead_source=("outbound_research", "customer_event", "partner", "website")[number % 4],
             created_at=at,
             updated_at=at,
@@ -162,18 +173,46 @@ def _name_people(opportunity: Opportunity, sale: Sale, owner: User, calendar: Ca
 
 
 def _pursue(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar) -> None:
-    """Advance it through the stages, evenly over the time since it was opened."""
+    """Advance it through the stages, evenly over the time since it was opened, from promise to promise."""
     stages = sale.far if isinstance(sale.far, int) else {"won": 6, "lost": 2}[sale.far]
     end = sale.opened // 4 if isinstance(sale.far, int) else max(1, -sale.close_in * 5 // 7)
     for step in range(1, stages + 1):
         days = sale.opened - (sale.opened - end) * step // (stages + 1)
-        move(opportunity, "advance", actor=owner, at=calendar.ago(days, 11 + step % 4, 15), via=VIA)
+        last = step == stages and isinstance(sale.far, int)
+        _advance(opportunity, step, sale.step_due if last else None, owner, calendar, days)
     if sale.far == "won":
         _sign(opportunity, sale, owner, calendar)
-        move(opportunity, "win", actor=owner, at=calendar.ago(end, 16, 10), via=VIA)
+        move(opportunity, "win", actor=owner, at=calendar.ago(end, 16, 10), via=VIA, next_step_kept=True)
     elif sale.far == "lost":
         reason = ("price", "no_decision")[sale.account % 2]
         move(opportunity, "lose", actor=owner, at=calendar.ago(end, 16, 10), via=VIA, lost_reason=reason)
+    elif opportunity.amount is not None and sale.account % 3 == 0:
+        _postpone(opportunity, owner, calendar)
+
+
+def _advance(opportunity: Opportunity, step: int, due: int | None, owner: User, calendar: Calendar, days: int) -> None:
+    """One stage on: its exit criteria are met, the step that stood is done or rewritten, the next one is promised."""
+    at = calendar.ago(days, 11 + step % 4, 15)
+    day = calendar.day(due) if due is not None else at.date() + timedelta(days=4 + step % 5)
+    move(
+        opportunity,
+        "advance",
+        actor=owner,
+        at=at,
+        via=VIA,
+        criteria=[one.key for one in criteria_of(opportunity.stage)],
+        next_step_kept=step % 3 != 0,
+        next_step=STEPS[(opportunity.pk + step) % len(STEPS)],
+        next_step_due=max(at.date(), day),
+    )
+
+
+def _postpone(opportunity: Opportunity, owner: User, calendar: Calendar) -> None:
+    """The same step, promised again for later."""
+    due = opportunity.next_step_due
+    with acting(actor=owner, via=VIA, at=calendar.ago(1, 17, 30)):
+        opportunity.next_step_due = max(calendar.day(2), due + timedelta(days=7) if due else calendar.day(2))
+        opportunity.save(update_fields=["next_step_due"])
 
 
 def _sign(opportunity: Opportunity, sale: Sale, owner: User, calendar: Calendar) -> None:
