@@ -31,6 +31,7 @@ WORDS = {
 # More than so many that share a key are compared with each other no further, and a phone number is a switchboard's.
 MOST_SHARING = 10
 ERASED = "%@erased.invalid"
+AT_ONCE = 10_000
 
 
 def spoken(by: str) -> str:
@@ -104,12 +105,15 @@ def _collect(cursor: Any, search: Search, side: int, kind: Mergeable) -> None:
 def _collect_stems(cursor: Any, side: int, kind: Mergeable) -> None:
     """The stems of names, which are a rule in Python."""
     records: Any = kind.model._base_manager.order_by("pk")
-    names = records.values_list("pk", "name").iterator(chunk_size=10_000)
-    with cursor.copy("COPY pair_terms (side, id, key) FROM STDIN") as copy:
-        for pk, name in names:
-            stem = kind.stem(name) if kind.stem else ""
-            if stem:
-                copy.write_row((side, pk, stem))
+    last = 0
+    while batch := list(records.filter(pk__gt=last).values_list("pk", "name")[:AT_ONCE]):
+        stems = [(pk, kind.stem(name)) for pk, name in batch] if kind.stem else []
+        cursor.execute(
+            f"INSERT INTO pair_terms SELECT {side}, s.id, s.key FROM unnest(%s::bigint[], %s::text[]) AS s (id, key)"
+            " WHERE s.key <> ''",
+            [[pk for pk, _ in stems], [stem for _, stem in stems]],
+        )
+        last = batch[-1][0]
 
 
 def _pair_up(cursor: Any, search: Search) -> None:
