@@ -10,6 +10,7 @@ class WorkspaceConfig(AppConfig):
 
     def ready(self) -> None:
         from crm.workspace import (
+            checks,  # noqa: F401 - looks at what a handbook names of fields and panels
             leaving,  # noqa: F401 - registers what becomes of the views of who leaves
             own_api,  # noqa: F401 - tells programs which fields are the company's own
             policies,  # noqa: F401 - registers who may do what
