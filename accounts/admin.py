@@ -18,8 +18,7 @@ from crm.activities.marks import marked
 from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, user_of
 from crm.core.admin_list import OwnerFilter, pick
-from crm.core.permissions import may
-from crm.core.related import of_record, related
+from crm.core.related import of_record
 from crm.site import site
 from crm.workspace.lists import ListsMixin
 from crm.workspace.lists_filters import by_field
@@ -59,24 +58,6 @@ class AccountAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ign
         if {"website", "domains"}.intersection(form.changed_data):
             for sentence in shared_domains(obj):
                 messages.warning(request, sentence)
-
-    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """What it may buy or has bought."""
-        user, by = user_of(request), {"account": obj.pk}
-        lists = [
-            related(getattr(obj, name).order_by("-pk"), columns, by=by, may_add=may(user, "add", kind))
-            for name, kind, columns in _company_lists
-        ]
-        return {**super().page_context(request, obj), "related": lists}
-
-
-# Lists on a company's page of records that are above this app: their own admin adds them.
-_company_lists: list[tuple[str, type[models.Model], Any]] = []
-
-
-def show_with_accounts(name: str, kind: type[models.Model], columns: Any) -> None:
-    """Show the records that `Account.<name>` leads to on every account's page."""
-    _company_lists.append((name, kind, columns))
 
 
 @admin.register(Contact, site=site)

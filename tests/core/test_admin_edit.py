@@ -196,7 +196,7 @@ def test_a_constraint_is_said_at_its_field(alice: User, browser: Client) -> None
     posted = as_shown(browser, page(contract)) | {"effective_date": "2026-05-01", "end_date": "2026-04-01"}
     shown = browser.post(page(contract), posted)
     errors = shown.context["adminform"].form.errors
-    assert "The subscription ends after its effective date." in str(errors)
+    assert "The subscription end date lies after the effective date." in str(errors)
     assert "__all__" not in errors
 
 
@@ -208,7 +208,7 @@ def test_a_constraint_only_the_database_knows_is_said_too(
     posted = as_shown(browser, page(contract)) | {"effective_date": "2026-05-01", "end_date": "2026-04-01"}
     shown = browser.post(page(contract), posted)
     assert shown.status_code == 200
-    assert "The subscription ends after its effective date." in str(shown.context["adminform"].form.errors)
+    assert "The subscription end date lies after the effective date." in str(shown.context["adminform"].form.errors)
 
 
 def test_a_refusal_of_the_domain_is_said_at_its_field(
