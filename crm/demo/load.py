@@ -8,12 +8,14 @@ from django.db import transaction
 
 from crm import handbook
 from crm.core.locks import hold
+from crm.demo.agreements import sign_agreements
 from crm.demo.cast import hire, is_hired
 from crm.demo.clock import Calendar
-from crm.demo.customers import open_accounts, sell
+from crm.demo.customers import open_accounts, owner_of, sell
 from crm.demo.leads import tell_all
 from crm.demo.rules import note_rules
 from crm.demo.stories import Teller
+from crm.demo.work import work_with
 
 
 def load_demo(*, at: datetime) -> bool:
@@ -26,7 +28,10 @@ def load_demo(*, at: datetime) -> bool:
             return False
         calendar = Calendar(at, handbook.current().zone)
         cast = hire(at=calendar.ago(400, 9))
-        sell(open_accounts(cast, calendar), cast, calendar)
+        accounts = open_accounts(cast, calendar)
+        sell(accounts, cast, calendar)
+        sign_agreements(accounts, [owner_of(number, cast) for number in range(len(accounts))], cast, calendar)
         tell_all(Teller(cast, calendar))
+        work_with(accounts, cast, calendar)
         note_rules(cast, calendar)
     return True
