@@ -13,7 +13,7 @@ from contracts.models import Contract, Opportunity
 from crm.core.admin_rights import user_of
 from crm.core.permissions import may
 from crm.core.text import tidy
-from crm.imports.models import ImportRun
+from crm.imports.models import ImportTemplate
 from crm.site import site
 from leads.models import Lead
 
@@ -38,8 +38,8 @@ def places_of(request: HttpRequest) -> list[Place]:
             meta = kind._meta
             address = reverse(f"admin:{meta.app_label}_{meta.model_name}_add")
             found.append(Place(f"Add {meta.verbose_name}", "add", address))
-    if may(user, "add", ImportRun):
-        found.append(Place("Import", "upload_file", reverse("admin:imports_importrun_changelist")))
+    if may(user, "add", ImportTemplate):
+        found.append(Place("Import", "upload_file", reverse("admin:imports_importrun_csv")))
     navigation: Any = site
     groups = navigation.get_sidebar_list(request)
     found += [

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from crm import handbook
-from crm.handbook.reader import read
+from crm.handbook import SHIPPED, read
 from crm.people.models import User
 from tests.factories import make_account, make_contact, make_lead, make_opportunity
 from tests.keys import program
-from tests.workspace.test_lists import SHIPPED
 
 pytestmark = pytest.mark.django_db
 KINDS = ("lead", "account", "contact", "opportunity", "contract")
