@@ -9,7 +9,9 @@ import pytest
 
 from accounts.models import Account, Contact
 from contracts.models import ContactRole, Contract, Opportunity
+from crm import handbook
 from crm.core.acting import acting
+from crm.history.models import Move
 from crm.imports.models import HeldRow
 from crm.people.models import User
 from tests.imports.activities import contact_role, contract
@@ -61,6 +63,49 @@ def test_what_is_not_written_down_is_worked_out_or_told(
     found = Contract.objects.get()
     assert (found.close_date, found.end_date) == (closed, ends)
     assert [p.code for p in report.problems if p.file == "Contract.csv"] == told
+
+
+@pytest.mark.parametrize(
+    ("columns", "status", "since"),
+    [
+        ({}, "active", date(2025, 7, 1)),
+        ({"Status": "Draft"}, "draft", None),
+        ({"Status": "Sent"}, "sent", None),
+        ({"Status": "Terminated"}, "terminated", None),
+        ({"Status": "Activated", "StartDate": "2026-12-01", "EndDate": "2027-11-30"}, "signed", None),
+        ({"Status": "Expired", "StartDate": "2024-01-01", "EndDate": "2024-12-31"}, "expired", date(2025, 1, 1)),
+        ({"Status": "Activated", "StartDate": "2024-01-01", "EndDate": "2024-12-31"}, "expired", date(2025, 1, 1)),
+        ({"Status": "Activated", "StartDate": ""}, "signed", None),
+        ({"Status": "Frozen"}, "active", date(2025, 7, 1)),
+        ({"Status": "Frozen", "CustomerSignedDate": "", "ActivatedDate": ""}, "draft", None),
+        ({"Status": "", "CustomerSignedDate": "", "ActivatedDate": ""}, "draft", None),
+    ],
+)
+def test_it_is_placed_in_the_status_that_it_has(
+    folder: Path, columns: dict[str, str], status: str, since: date | None
+) -> None:
+    """An unsigned one stays a draft; a signed one is in force or over by its dates, since the day that made it so."""
+    write(folder, "Contract", contract(1, **columns))
+    bring_in(folder)
+    found = Contract.objects.get()
+    assert found.status == status
+    steps = [(step.verb, step.to_state, step.via) for step in Move.objects.of(found)]
+    assert steps == ([("place", status, "import")] if status != "draft" else [])
+    if since is not None:
+        assert found.status_since.astimezone(handbook.current().zone).date() == since
+    assert counts(bring_in(folder), "Contract")["unchanged"] == 1
+
+
+def test_a_status_that_changes_there_is_a_move_here_or_told(folder: Path) -> None:
+    unsigned = {"CustomerSignedDate": "", "CompanySignedDate": "", "ActivatedDate": ""}
+    for status in ("Draft", "Sent"):
+        write(folder, "Contract", contract(1, Status=status, **unsigned))
+        bring_in(folder)
+    assert Contract.objects.get().status == "sent"
+    write(folder, "Contract", contract(1, Status="Terminated"))
+    report = bring_in(folder)
+    assert Contract.objects.get().status == "sent"
+    assert "no move leads there" in only(report, "status_not_moved").message
 
 
 def test_without_its_account_it_is_held(folder: Path) -> None:
