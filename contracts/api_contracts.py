@@ -49,8 +49,9 @@ class ContractSerializer(RecordSerializer):
         "status": "status",
         **{name: name.removesuffix("_id") for name in (*PLACED, *CONTRACT)},
         "subscription_end_date": "end_date",
+        "own": "kept",
     }
-    writable = CONTRACT
+    writable = (*CONTRACT, "own")
     needed = ("name", "account_id")
     state = "status"
     placed = PLACED
