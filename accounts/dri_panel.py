@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import dri_change
 from accounts.models import Account, Contact, DriChange
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA

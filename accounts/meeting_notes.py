@@ -17,7 +17,7 @@ from crm.activities.meetings import Passed, meetings_with_notes, meetings_withou
 from crm.activities.models import Activity
 from crm.activities.touch_forms import NotesForm
 from crm.activities.touching import add_notes, handle, title_of
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA

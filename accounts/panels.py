@@ -15,7 +15,7 @@ from django.urls import reverse
 from accounts.models import Account, Contact
 from crm.activities.gate import Bar, bars_of
 from crm.activities.marks import marked
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.dialogs import url_of
 from crm.core.paging import capped_count, count_words
 from crm.core.panels import panel

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.codenames import give_codename
 from accounts.models import Account
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.errors import Refused
 from crm.site import site
 

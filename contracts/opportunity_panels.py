@@ -12,7 +12,7 @@ from contracts.models import ContactRole, Contract, Opportunity
 from contracts.next_steps import promises_of
 from contracts.stages import find_stage, stage_keys
 from crm import handbook
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import url_of
 from crm.core.offers import state_label
 from crm.core.paging import capped_count, count_words

@@ -22,7 +22,7 @@ from crm.activities.timeline import kinds_of
 from crm.activities.timeline_rows import read_place
 from crm.activities.touch_forms import TaskForm, TouchForm
 from crm.activities.touching import log_touch
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA

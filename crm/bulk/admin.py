@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from crm.bulk.operations import Operation, operation_named
 from crm.bulk.selection import ALL, IDS
 from crm.bulk.views import BulkPage
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 
 
 class BulkMixin:

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from crm.core import acting
-from crm.core.admin_rights import refusal_words
+from crm.core.asking import refusal_words
 from crm.core.errors import Refused
 from crm.core.flow import Stateful
 from crm.core.permissions import may

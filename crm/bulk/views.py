@@ -18,7 +18,7 @@ from django.views import View
 from crm.bulk.moving import MoveRows, offers
 from crm.bulk.operations import FormRequest, Operation, operation_named
 from crm.bulk.selection import Selection, read_selection
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import Asked
 from crm.core.door import find_verb
 from crm.core.errors import Missing, Refused

@@ -39,8 +39,8 @@ from django.utils.text import capfirst
 from crm.core.admin_edit import RecordForm
 from crm.core.admin_fields import PersonChoice, RecordSelect, possible_values
 from crm.core.admin_list import PickFilter, RecordChangeList, TooShort
-from crm.core.admin_rights import moment, refusal_words, user_of, writing
 from crm.core.admin_write import WritingAdmin
+from crm.core.asking import moment, refusal_words, user_of, writing
 from crm.core.edit import edit_of
 from crm.core.forwarding import where_went
 from crm.core.labels import page_label

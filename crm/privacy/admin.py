@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 
 from crm.core.admin_list import OwnerFilter
 from crm.core.admin_read import ReadAdmin
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.display import plain_text
 from crm.core.permissions import may
 from crm.history.words import address_of, kind_of

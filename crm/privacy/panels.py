@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Contact
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.panels import panel
 from crm.core.permissions import may
 from crm.privacy.models import Erasure

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Contact
-from crm.core.admin_rights import moment, refusal_words, user_of
+from crm.core.asking import moment, refusal_words, user_of
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.core.text import tidy

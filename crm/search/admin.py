@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET
 
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.text import tidy
 from crm.search.finding import LONGEST, find_everywhere
 from crm.search.places import find_places

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Account, Contact
 from contracts.models import Contract, Opportunity
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.permissions import may
 from crm.core.text import tidy
 from crm.imports.models import ImportTemplate

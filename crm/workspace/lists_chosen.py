@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from crm import handbook
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.errors import Refused
 from crm.handbook.rules import RECORD_TABS
 from crm.people.models import User

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from crm import handbook
 from crm.core.admin_list import PickFilter
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.workspace.conditions import read_condition
 from crm.workspace.fields import Field, find
 

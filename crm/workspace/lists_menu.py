@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 
-from crm.core.admin_rights import user_of
+from crm.core.asking import user_of
 from crm.core.permissions import may
 from crm.people.models import User
 from crm.workspace.lists_chosen import VIEW, Chosen, handle

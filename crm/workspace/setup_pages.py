@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 
 from crm import handbook
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.dialogs import url_of
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.panels import panels_for
