@@ -24,7 +24,7 @@ from leads.models import rating_choices
 from leads.statuses import CLOSED, Status
 
 # Colour says only this much: untouched, being worked, won, put aside, never again.
-TONES = dict.fromkeys(Status, "none") | {
+TONES: dict[str, str] = {str(status): "none" for status in Status} | {
     Status.WORKING_TO_ENGAGE: "info",
     Status.ENGAGED: "info",
     Status.MEETING_SCHEDULED: "info",

@@ -17,7 +17,9 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.test import TransactionTestCase
 
+from crm import handbook
 from crm.people.models import SYSTEM_EMAIL, Team, User
+from crm.workspace.seeds import seed_workspace
 from tests.factories import make_user
 
 # A Wednesday morning in Los Angeles, when everybody is at work.
@@ -111,6 +113,8 @@ def _delete_what_was_written(self: TransactionTestCase) -> None:
             elif table not in keep:
                 cursor.execute(f'DELETE FROM "{table}"')
         cursor.execute("SET session_replication_role = origin")
+    # Tabs, list views and layouts as a fresh installation has them.
+    seed_workspace(handbook.current(), at=NOW)
 
 
 TransactionTestCase._fixture_teardown = _delete_what_was_written  # type: ignore[attr-defined]

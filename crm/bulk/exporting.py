@@ -28,7 +28,7 @@ from crm.jobs.files import KEPT_DAYS, PLAIN, part_name
 from crm.jobs.kinds import Row
 from crm.people.models import User
 from crm.workspace.fields import Field, find
-from crm.workspace.showing import read_values
+from crm.workspace.lists_columns import values_of
 
 log = structlog.get_logger(__name__)
 # What nobody reads: matching keys, and what an import keeps for itself.
@@ -132,7 +132,7 @@ def _of_view(task: Task) -> tuple[list[str], dict[int, Any], Any]:
     along = [field.column for field in fields if field.kind in ("person", "record") and field.column]
     rows = task.kind._base_manager.filter(pk__in=task.ids).order_by("pk")
     records = list(rows.select_related(*along) if along else rows)
-    values = read_values(records, fields, task.at)
+    values = values_of(records, fields, task.at)
     met: set[str] = set()
 
     def cells(record: Any) -> list[Any]:

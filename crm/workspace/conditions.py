@@ -276,7 +276,10 @@ def _begin(day: date) -> datetime:
 
 def _empty(kind: type[models.Model], name: str) -> Q:
     column: Any = kind._meta.get_field(name)
-    return Q(**{f"{name}__isnull": True}) if column.null else Q(**{name: ""})
+    if column.null:
+        return Q(**{f"{name}__isnull": True})
+    # What is neither text nor optional is never empty.
+    return Q(**{name: ""}) if isinstance(column, models.CharField | models.TextField) else Q(pk__in=[])
 
 
 def _equal(kind: type[models.Model], field: Field, name: str, values: list[Any]) -> Q:
@@ -306,10 +309,10 @@ def _contains(kind: type[models.Model], name: str, term: str) -> Q:
 
 def _likely(kind: type[models.Model], name: str, term: str) -> Q:
     """What the trigram index of the searched columns narrows it down to, where this column is one of them."""
-    column = next((one for one in kind._meta.concrete_fields if one.name == "search"), None)
-    if not isinstance(column, models.GeneratedField) or len(term) < 3:
+    column: Any = next((one for one in kind._meta.concrete_fields if one.name == "search"), None)
+    if column is None or len(term) < 3:
         return Q()
-    sources = {one.name for one in column.expression.get_source_expressions() if isinstance(one, models.F)}
+    sources = {getattr(one, "name", "") for one in column.expression.get_source_expressions()}
     return Q(search__contains=_plain(term, spaces=False)) if name in sources else Q()
 
 

@@ -23,16 +23,15 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from crm.core.admin_list import Chip, PickFilter, RecordChangeList
-from crm.core.admin_rights import moment, user_of
+from crm.core.asking import moment, user_of
 from crm.core.paging import COUNT_LIMIT, capped_count
 from crm.people.models import User
 from crm.workspace.fields import Field, find
 from crm.workspace.lists_chosen import VIEW, WITHOUT, Chosen, choose, kind_named, read_view
-from crm.workspace.lists_columns import Column, Tones, columns_for
+from crm.workspace.lists_columns import Column, Tones, columns_for, values_of
 from crm.workspace.lists_filters import own_filters
 from crm.workspace.lists_menu import Menu, menu_of
 from crm.workspace.models import ListView
-from crm.workspace.showing import read_values
 
 if TYPE_CHECKING:
     from crm.core.admin import RecordAdmin as Base
@@ -122,7 +121,7 @@ class ViewChangeList(RecordChangeList):
             empty_last = [nothing.asc()] if text else []
             turned = by.desc(nulls_last=True) if down else by.asc(nulls_last=True)
             rows = rows.order_by(*empty_last, turned, "-pk")
-            rows.known_count = count
+            rows.known_count = count  # type: ignore[attr-defined]
             return rows
         return SortedRows(rows, field, down=down, at=moment(request))
 
@@ -135,7 +134,7 @@ class ViewChangeList(RecordChangeList):
     def get_ordering_field(self, field_name: Any) -> Any:
         return getattr(field_name, "admin_order_field", None)
 
-    def get_ordering_field_columns(self) -> dict[int, str]:
+    def get_ordering_field_columns(self) -> Any:
         """The column it is sorted by, as headers mark it."""
         name, down = self.sorted_by
         for place, column in enumerate(self.list_display):
@@ -158,7 +157,7 @@ class ViewChangeList(RecordChangeList):
     @property
     def clear_all(self) -> str:
         """The address of the list without any filter, the view's included."""
-        own = {spec.parameter_name for spec in self.filter_specs}
+        own = {spec.parameter_name for spec in self.filter_specs if isinstance(spec, PickFilter)}
         kept = [name for name in self.filter_params if name not in (*own, SEARCH_VAR)]
         tokens = ",".join(sorted(one.token for one in self.view.conditions))
         changed: dict[str, Any] = dict.fromkeys(name for name in self.filter_params if name not in kept)
@@ -182,7 +181,7 @@ class SortedRows(list[int]):
     def __init__(self, rows: models.QuerySet[Any], field: Field, *, down: bool, at: datetime) -> None:
         along = [field.column] if field.column and field.kind in ("person", "record") else []
         records = list(rows.select_related(None).select_related(*along) if along else rows.select_related(None))
-        values = read_values(records, [field], at)[field.name]
+        values = values_of(records, [field], at)[field.name]
         labels = [key for key, _ in field.choices()] if field.choices is not None else []
         known = [pk for pk, value in values.items() if value not in (None, "")]
         known.sort(key=lambda pk: _rank(values[pk], labels), reverse=down)
@@ -274,7 +273,7 @@ class ListsMixin(Base):
         """The values of every column for the rows of this page, each in one query at most."""
         super().prepare_rows(request, rows)
         fields = [field for field in self.chosen(request).fields if field.name not in self.rich]
-        values = read_values(rows, fields, moment(request))
+        values = values_of(rows, fields, moment(request))
         for row in rows:
             row.listed = {name: found.get(row.pk) for name, found in values.items()}
 

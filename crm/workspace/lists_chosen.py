@@ -132,18 +132,20 @@ def read_view(view: ListView, *, reader: User, at: datetime) -> Read:
         found.fields = [one for name in fallback(kind).columns if (one := find(kind, name)) is not None]
     stored = [one for one in view.filters if isinstance(one, dict)] if isinstance(view.filters, list) else []
     names = [str(one.get("field", "")) for one in stored]
-    for one in stored:
+    for given in stored:
         try:
-            condition = read_condition(kind, one, reader=reader, at=at)
+            condition = read_condition(kind, given, reader=reader, at=at)
         except Refused as refusal:
             found.notes.append(refusal.message)
             continue
         if condition.note:
             found.notes.append(condition.note)
         token = (
-            condition.field if names.count(condition.field) == 1 else f"{condition.field}.{one.get('operator') or 'is'}"
+            condition.field
+            if names.count(condition.field) == 1
+            else f"{condition.field}.{given.get('operator') or 'is'}"
         )
-        found.conditions.append(Asked(condition, token, one))
+        found.conditions.append(Asked(condition, token, given))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from crm import handbook
 from crm.core.display import short_day
 from crm.core.labels import page_label
 from crm.workspace.fields import Field
-from crm.workspace.showing import shown
+from crm.workspace.own import own_value
+from crm.workspace.showing import read_values, shown
 
 # Of a long text so many letters: a list is for finding, the page for reading.
 LONGEST = 80
@@ -51,6 +52,16 @@ def _column(admin: Any, field: Field, met: set[str], *, first: bool, sortable: b
     return column
 
 
+def values_of(records: Sequence[Any], fields: Iterable[Field], at: datetime) -> dict[str, dict[int, Any]]:
+    """As `read_values`; a value of the company's own fields as what it means by its type."""
+    fields = list(fields)
+    found = read_values(records, fields, at)
+    for field in fields:
+        if field.kept_as:
+            found[field.name] = {pk: own_value(field, raw) for pk, raw in found[field.name].items()}
+    return found
+
+
 def cell(
     record: Any, field: Field, value: Any, *, tones: Tones | None = None, plain: bool = False, at: datetime
 ) -> Any:
@@ -61,6 +72,8 @@ def cell(
         return short_day(timezone.localtime(value).date(), handbook.current().today(at))
     if isinstance(value, date):
         return short_day(value, handbook.current().today(at))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     if tones is not None:
         return toned(str(value), _label(field, value), tones)
     if plain:

@@ -50,6 +50,8 @@ HISTORY = {
     "privacy.Export.by",
     "sync.ApiKey.made_by",
     "sync.ApiKey.user",
+    "workspace.ListView.user",
+    "workspace.Pin.user",
 }
 # What must not be left with somebody inactive: the rows of a key above that are still active work.
 STILL_ACTIVE: dict[str, dict[str, Any]] = {
@@ -57,6 +59,7 @@ STILL_ACTIVE: dict[str, dict[str, Any]] = {
     "jobs.Job.by": {"state__in": ["previewing", "ready", "waiting", "running"]},
     "notifications.Notification.to": {"read_at": None},
     "activities.Task.owner": {"done_at": None},
+    "workspace.ListView.user": {"shared": True},
 }
 # Work that changes hands.
 WORK = {
