@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ from crm.imports.csv.pages import addresses as csv_addresses
 from crm.imports.csv.pages import context_of as csv_context
 from crm.imports.folders import place_of
 from crm.imports.models import HeldRow, ImportRun
+from crm.imports.problems import problem_of
 from crm.imports.uploads import most_bytes
 from crm.jobs.models import Job, JobSlice
 from crm.people.models import User
@@ -35,6 +37,7 @@ Stage = ImportRun.Stage
 SHOWN_WORDS = 300
 SHOWN_PROBLEMS = 500
 SHOWN_LEFT = 200
+KINDS_SHOWN = 12
 Step = Callable[..., ImportRun]
 STEPS: dict[str, tuple[Step, str]] = {
     "try": (runs.try_run, "The dry run has begun."),
@@ -213,6 +216,12 @@ def report_of(run: ImportRun, report: dict[str, Any]) -> dict[str, Any]:
     return {
         "files": in_order(report.get("files", {})),
         "problems": list(zip(shown, where, strict=True)),
+        "kinds": [
+            (rows, problem_of(code, "", rows).title)
+            for code, rows in Counter(one.get("code", "") for one in problems).most_common(KINDS_SHOWN)
+        ]
+        if run.is_csv
+        else [],
         "more": len(problems) - len(shown) + report.get("problems_left_out", 0),
         "waiting": waiting,
         "held_address": f"{reverse('admin:imports_heldrow_changelist')}?state=held&run={run.pk}",

@@ -132,7 +132,9 @@ def _values(plan: Plan, found: Mapping[str, Any], user: User) -> dict[str, Any]:
     account = Account.objects.filter(pk=plan.account).first() if plan.account else None
     words = _words(plan, found)
     return {
-        "formats": [one for name, target in targets.items() if (one := _format(plan, name, target, found))],
+        "formats": [
+            one for name in found["header"] if name in targets and (one := _format(plan, name, targets[name], found))
+        ],
         "words": words[:SHOWN_WORDS],
         "words_left_out": max(0, len(words) - SHOWN_WORDS),
         "nobody": nobody,

@@ -12,7 +12,9 @@ ADDRESS = {
     "postal_code": "zip, zip code, postcode, mailing postal code",
     "country": "country region, mailing country",
 }
-OWNER = "owner, owner email, owner name, account owner, record owner, sales agent, sales rep, rep, assigned to, agent"
+OWNER = (
+    "owner, owner id, owner email, owner name, account owner, record owner, sales agent, sales rep, assigned to, agent"
+)
 CREATED = "created date, create date, created at, date created, created on"
 PERSON = {
     "first_name": "given name, forename, firstname",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,7 +111,8 @@ class Table:
         if not any(self.header):
             raise Unreadable(1, "not_csv", "The file is empty: it has no header.")
         named = [name for name in self.header if name]
-        twice = sorted({name for name in named if named.count(name) > 1})
+        # Counted once over: a file may have a million names.
+        twice = sorted(name for name, times in Counter(named).items() if times > 1)[:20]
         if twice:
             raise Unreadable(1, "duplicate_column", f"The header names a column twice: {', '.join(twice)}.")
         self.header = [name or f"Column {place}" for place, name in enumerate(self.header, 1)]
