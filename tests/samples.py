@@ -10,7 +10,8 @@ from typing import Any
 from django.db import models
 
 from contracts.models import ContactRole, Contract, Invoice
-from crm.activities.models import Activity, Suppression
+from crm.activities.models import Activity, Suppression, Task
+from crm.activities.planning import plan_task
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.handbook.models import HandbookVersion
@@ -55,6 +56,12 @@ def make_touch(owner: User, **fields: Any) -> Activity:
         values["lead"] = make_lead(owner=owner)
     with acting(actor=owner, via="test", at=START):
         return Activity.objects.create(by=owner, **values)
+
+
+def make_task(owner: User) -> Task:
+    """Something this person is to do about an account."""
+    about = {"account": make_account(owner=owner)}
+    return plan_task(about, text="Send the order form", due_on=START.date(), actor=owner, at=START, via="test")
 
 
 def make_suppression(owner: User) -> Suppression:
@@ -137,6 +144,7 @@ SAMPLES: dict[str, Maker] = {
     ),
     "history.Transaction": _transaction,
     "activities.Activity": make_touch,
+    "activities.Task": make_task,
     "privacy.Erasure": make_erasure,
     "privacy.Export": make_export,
     "accounts.Account": lambda owner: make_account(owner=owner),

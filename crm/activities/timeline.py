@@ -224,11 +224,11 @@ def _changes(ids: list[int], reading: Reading) -> dict[int, Event]:
         for change in changes:
             # What was given with a move is told by the move.
             move = moves.get((name, change.record_id, change.version))
-            known = {f"{fact}_id" for fact in move.facts} | set(move.facts) if move else set()
+            given = tuple(move.facts) if move else ()
             lines = [
                 words.line(column, *pair)
                 for column, pair in ((change.what or {}) if change.op == "U" else {}).items()
-                if column not in known and column not in words.of_moves
+                if column not in words.of_moves and not any(column == f or column.startswith(f"{f}_") for f in given)
             ]
             if change.op == "U" and not lines:
                 continue

@@ -165,8 +165,15 @@ class Words:
         asked = self.forms[verb.name].fields.get(name) if verb else None
         label = page_label(str(asked.label).rstrip("?") if asked and asked.label else name.replace("_", " "), self.met)
         if isinstance(asked, forms.ChoiceField) and not isinstance(asked, forms.ModelChoiceField):
-            value = dict(asked.choices).get(value, value)  # type: ignore[arg-type]
+            labels: dict[Any, Any] = dict(asked.choices)  # type: ignore[arg-type]
+            chosen = value if isinstance(value, list) else [value]
+            value = ", ".join(str(labels.get(one) or _readable(one)) for one in chosen if isinstance(one, str | int))
         return Line(label, "", plain_text(_moment(asked, value)))
+
+
+def _readable(key: str | int) -> str:
+    """A key that the form offers no longer, as "criteria_agreed", in words."""
+    return str(key).replace("_", " ").strip()
 
 
 def _moment(asked: forms.Field | None, value: Any) -> Any:

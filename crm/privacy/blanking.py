@@ -9,12 +9,12 @@ from django.db import connection
 from django.db.models import Q
 from psycopg.types.json import Jsonb
 
-from accounts.models import Contact
-from crm.activities.models import Activity, NextTouch
+from accounts.models import Contact, DriChangeStep
+from crm.activities.models import Activity, NextTouch, Task
 from crm.core.keys import compute_keys
 from crm.history.models import Change, Move
 from crm.imports.models import HeldRow
-from crm.privacy.everywhere import Table, Values, replace_in, tables, take_out
+from crm.privacy.everywhere import ERASED, Table, Values, replace_in, tables, take_out
 from crm.privacy.persons import ERASED_DOMAIN, FIRST_NAME, LAST_NAME, Person
 from crm.sync.models import ExternalId
 from leads.models import Conversion, Lead
@@ -31,9 +31,12 @@ PERSONAL: dict[str, tuple[str, ...]] = {
     "contact": (
         *SHARED.split(),
         "personal_email",
+        *("department", "twitter_url", "github_url", "orbit_feed_url"),
         *(f"mailing_{part}" for part in ("street", "city", "state", "postal_code")),
     ),
-    "activity": ("text", "kept"),
+    "activity": ("text", "title", "notes_url", "kept"),
+    "task": ("text", "kept"),
+    "drichangestep": ("note",),
     "nexttouch": ("text",),
     "conversion": ("note", "answer"),
     "heldrow": ("row", "message"),
@@ -75,20 +78,32 @@ def blank_parts(person: Person) -> tuple[dict[str, int], dict[str, list[int]]]:
     own: dict[str, list[int]] = {}
     counts = {}
     near = person.near().pattern()
-    for touch in Activity._base_manager.filter(with_them).order_by("pk"):
-        Activity._base_manager.filter(pk=touch.pk).update(text=_empty(touch.text), kept={})
+    blank = {"text": "", "title": "", "notes_url": "", "kept": {}}
+    for pk in Activity._base_manager.filter(with_them).order_by("pk").values_list("pk", flat=True):
+        Activity._base_manager.filter(pk=pk).update(**blank)
+    # A task says what is to be done: an empty one would be none.
+    for pk in Task._base_manager.filter(with_them).order_by("pk").values_list("pk", flat=True):
+        Task._base_manager.filter(pk=pk).update(text=ERASED, kept={})
+    steps = DriChangeStep._base_manager.filter(change__contact__in=contacts)
+    counts[DriChangeStep._meta.db_table] = steps.exclude(note="").update(note="")
+    own["drichangestep"] = sorted(steps.values_list("pk", flat=True))
     planned = NextTouch._base_manager.filter(lead__in=leads)
     counts[NextTouch._meta.db_table] = planned.exclude(text="").update(text="")
     for receipt in Conversion._base_manager.filter(with_them).order_by("pk"):
         cleaned = _without_copies(replace_in(receipt.receipt, near))
         Conversion._base_manager.filter(pk=receipt.pk).update(note="", answer="", receipt=cleaned)
-    for kind, among in ((Activity, with_them), (NextTouch, Q(lead__in=leads)), (Conversion, with_them)):
+    for kind, among in (
+        (Activity, with_them),
+        (Task, with_them),
+        (NextTouch, Q(lead__in=leads)),
+        (Conversion, with_them),
+    ):
         name = str(kind._meta.model_name)
         here = set(kind._base_manager.filter(among).values_list("pk", flat=True))
         counts.setdefault(kind._meta.db_table, len(here))
         own[name] = sorted(here | _deleted_parts(name, leads, contacts))
     counts[ExternalId._meta.db_table] = 0
-    for name in ("lead", "contact", "activity"):
+    for name in ("lead", "contact", "activity", "task"):
         ids = person.ids.get(name) or own.get(name, [])
         rows = ExternalId.objects.filter(object__endswith=name, record_id__in=ids).exclude(seen=MARK)
         counts[ExternalId._meta.db_table] += rows.update(seen=MARK)
@@ -185,6 +200,15 @@ def blank_near(person: Person, own: dict[str, list[int]]) -> dict[str, int]:
             skip=("stage", "type", "currency", "lead_source", "lost_reason"),
         )
     }
+    # What was promised of these opportunities, as far as it is not their next step now (contracts.triggers).
+    counts["contracts_nextstep"] = take_out(
+        by_name["contracts_nextstep"],
+        near,
+        where="t.opportunity_id IN (SELECT o.id FROM contracts_opportunity o WHERE o.contact_id = ANY(%s))"
+        " OR t.opportunity_id = ANY(%s)",
+        parameters=[person.ids["contact"], sorted(opportunities)],
+        skip=("made_by_name", "outcome"),
+    )
     if own:
         counts["history_transaction"] = take_out(
             by_name["history_transaction"],

@@ -158,7 +158,7 @@ def test_who_may_not_see_a_thing_does_not_see_it(alice: User, now: datetime, mon
     call(alice, now, "About the sale", opportunity=sale)
     call(alice, now, "About the contract", contract=contract)
     call(alice, now, "About both", account=account, opportunity=sale)
-    kind = type(sale)
+    kind: Any = type(sale)
     asked = permissions._policies[kind]
     monkeypatch.setitem(
         permissions._policies, kind, lambda user, verb, record: verb != "view" and asked(user, verb, record)

@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 
 from accounts.models import Account, Contact
 from crm.activities.gate import bar_of
-from crm.activities.models import Activity, NextTouch, SuppressedKey, Suppression
+from crm.activities.models import Activity, NextTouch, SuppressedKey, Suppression, Task
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.core.door import move
@@ -85,6 +85,16 @@ def zdenka(alice: User, mona: User) -> Lead:
         Activity.objects.create(
             kind="call", happened_at=START, by=alice, lead=lead, text=f"{FIRST} likes sailing boats"
         )
+        Activity.objects.create(
+            kind="meeting",
+            outcome="held",
+            happened_at=START,
+            by=alice,
+            lead=lead,
+            title=f"{FIRST} (Quill)",
+            notes_url="https://notes.example/7-Heron-Lane?q=7 Heron Lane",
+        )
+        Task.objects.create(text=f"Ask {FIRST}: she likes sailing boats", owner=alice, lead=lead)
         NextTouch.objects.create(lead=lead, due_on=START.date(), kind="call", text=f"Call {FIRST}")
     said: dict[str, Any] = {"evidence": "email.replied", "said": f"{FIRST} asked for a blue invoice"}
     move(lead, "work", actor=alice, at=MOVED, via="test")
@@ -119,8 +129,8 @@ def test_the_search_of_the_whole_database_finds_them_before(zdenka: Lead) -> Non
     places = found()
     assert {value for _, value in places} == set(VALUES)
     assert {table for table, _ in places} >= {
-        "leads_lead", "activities_activity", "activities_nexttouch", "history_change", "history_move",
-        "history_transaction", "jobs_job", "jobs_jobslice", "notifications_notification",
+        "leads_lead", "activities_activity", "activities_task", "activities_nexttouch", "history_change",
+        "history_move", "history_transaction", "jobs_job", "jobs_jobslice", "notifications_notification",
     }  # fmt: skip
 
 
