@@ -30,7 +30,6 @@ class LeadAdmin(PagesMixin, LeadListMixin, BulkMixin, RecordAdmin):  # type: ign
 
     head_template = "leads/head.html"
     path_template = "leads/path.html"
-    notes_template = "leads/duplicates.html"
     work_template = "leads/work.html"
     panels_above = ("receipts",)
     needed = ("first_name", "last_name", "email", "linkedin_url")
@@ -104,7 +103,6 @@ class LeadAdmin(PagesMixin, LeadListMixin, BulkMixin, RecordAdmin):  # type: ign
             "bant": BantForm(instance=obj),
             **page.lead_feed(request, obj, at=at),
             "done": "done" in request.GET,
-            "duplicates": list(Lead.objects.like(obj).select_related("owner").order_by("pk")[:5]),
             "can_change": may(user_of(request), "change", obj),
             **page.queue_panel(request, obj),
         }

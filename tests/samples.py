@@ -14,6 +14,7 @@ from crm.activities.models import Activity, Suppression, Task
 from crm.activities.planning import plan_task
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
+from crm.duplicates.models import Pair
 from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
 from crm.imports.models import HeldRow, ImportRun
@@ -124,6 +125,20 @@ def make_export(owner: User) -> Job:
     )
 
 
+def make_pair(owner: User) -> Pair:
+    """Two leads of this person that may be one."""
+    one, other = make_lead(owner=owner), make_lead(owner=owner)
+    with acting(actor=owner, via="test", at=START):
+        return Pair.objects.create(
+            object="lead",
+            lower_id=one.pk,
+            higher_id=other.pk,
+            why={"email": ["lea@globex.example"]},
+            exact=True,
+            found_at=START,
+        )
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -154,6 +169,7 @@ SAMPLES: dict[str, Maker] = {
     "contracts.ContactRole": make_contact_role,
     "contracts.Invoice": make_invoice,
     "sync.ApiKey": make_key,
+    "duplicates.Pair": make_pair,
     "leads.Lead": lambda owner: make_lead(owner=owner),
     "imports.ImportRun": make_run,
     "imports.HeldRow": make_held_row,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -11,14 +12,23 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from crm import handbook
 from crm.core.admin_list import pick
 from crm.core.admin_read import ReadAdmin
-from crm.core.display import plain_text
-from crm.duplicates.evidence import NAME, spoken
+from crm.core.asking import moment
+from crm.core.display import short_day
+from crm.duplicates.evidence import NAME, WORDS, spoken
 from crm.duplicates.kinds import kind_of, kinds
 from crm.duplicates.models import Pair
-from crm.duplicates.views import compare_address, dismiss_pair
+from crm.duplicates.values import compare_address
+from crm.duplicates.views import dismiss_pair
 from crm.site import site
+
+
+def in_order(item: tuple[str, Any]) -> int:
+    """What is exact comes first."""
+    return list(WORDS).index(item[0]) if item[0] in WORDS else len(WORDS)
+
 
 EXACT = (("True", "The same"), ("False", "Only alike"))
 
@@ -37,11 +47,13 @@ class PairAdmin(ReadAdmin):
         pick("what became of it", "state", lambda: Pair.State.choices),
         pick("evidence", "exact", lambda: EXACT),
     )
+    named_filters: ClassVar[Mapping[str, Mapping[str, str]]] = {"To be looked at": {"state": "open"}}
     empty_title = "No duplicates"
     empty_hint = "They are looked for every night, and when somebody enters a record."
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """The names of both records of each pair: one query for each kind."""
+        today = handbook.current().today(moment(request))
         ids: dict[str, set[int]] = {name: set() for name in kinds()}
         for pair in rows:
             for one in pair.refs:
@@ -54,6 +66,7 @@ class PairAdmin(ReadAdmin):
                 found |= {f"{name}:{pk}": record for pk, record in records.items()}
         for pair in rows:
             pair.both = [(one, found.get(one)) for one in pair.refs]
+            pair.today = today
 
     def get_urls(self) -> list[URLPattern]:
         """Dismissing one, before the admin's catch-all."""
@@ -82,7 +95,9 @@ class PairAdmin(ReadAdmin):
     @admin.display(description="why")
     def shown_why(self, pair: Any) -> SafeString:
         """What both have."""
-        said = [(spoken(by), "" if by == NAME else ", ".join(keys)) for by, keys in pair.why.items()]
+        said = [
+            (spoken(by), "" if by == NAME else ", ".join(keys)) for by, keys in sorted(pair.why.items(), key=in_order)
+        ]
         tone = "plumb-label-warning" if pair.exact else ""
         return format_html_join(
             " ", '<span class="plumb-label {}" title="{}">{}</span>', [(tone, keys, words) for words, keys in said]
@@ -94,7 +109,8 @@ class PairAdmin(ReadAdmin):
         label = str(pair.get_state_display())
         return f"{label} ({pair.answered_by})" if pair.answered_by_id else label
 
-    @admin.display(description="found", ordering="found_at")
+    @admin.display(description="found")
     def shown_found(self, pair: Any) -> str:
-        """When it was found."""
-        return plain_text(pair.found_at)
+        """The day it was found."""
+        book = handbook.current()
+        return short_day(pair.found_at.astimezone(book.zone).date(), getattr(pair, "today", pair.found_at.date()))

@@ -45,7 +45,7 @@ class Pair(Record):
         LEAD = "lead", "Leads"
         CONTACT = "contact", "Contacts"
         ACCOUNT = "account", "Accounts"
-        LEAD_CONTACT = ACROSS, "A lead and a contact"
+        LEAD_CONTACT = ACROSS, "Lead and contact"
 
     class State(models.TextChoices):
         """What became of it."""

@@ -1,4 +1,4 @@
-"""On the page of a record: who may be the same, and which records were merged into it."""
+"""On the page of a record: which records were merged into it, and how that is undone."""
 
 from __future__ import annotations
 
@@ -8,39 +8,20 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from crm.core.admin_rights import moment
+from crm.core.asking import moment
 from crm.core.panels import panel
-from crm.core.permissions import may
-from crm.duplicates.finding import likely
 from crm.duplicates.kinds import kinds
 from crm.duplicates.models import Tombstone
 from crm.duplicates.undoing import DAYS
-from crm.duplicates.values import ref
-from crm.duplicates.views import compare_address
 from crm.history.words import kind_name
 
 SHOWN = 5
 
 
 def offer() -> None:
-    """Offer both to the pages of every kind that can be merged; once all of them are known."""
+    """Offer it to the pages of every kind that can be merged; once all of them are known."""
     models = [kind.model for kind in kinds().values()]
-    panel("duplicates", "Likely duplicates", *models, always=True)(duplicates)
     panel("merged", "Merged into this", *models, always=True)(merged)
-
-
-def duplicates(request: HttpRequest, record: Any) -> str:
-    """Who may be the same, with what speaks for it, and where they are compared."""
-    found = likely([record])[record.pk]
-    if not found:
-        return ""
-    user: Any = request.user
-    context = {
-        "likely": [(one, compare_address([ref(record), one.ref])) for one in found],
-        "all": compare_address([ref(record), *(one.ref for one in found[:4])]) if len(found) > 1 else "",
-        "may_merge": may(user, "merge", record),
-    }
-    return render_to_string("duplicates/panel.html", context, request)
 
 
 def merged(request: HttpRequest, record: Any) -> str:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db import models
+from django.urls import reverse
 
 from crm.core.display import names_of, shown
 from crm.core.errors import Missing, Refused
@@ -25,6 +27,11 @@ DIFFER, ONE, SAME, NONE = "differ", "one", "same", "none"
 def ref(record: models.Model) -> str:
     """A record as pages and programs name it: `lead:7`."""
     return f"{record._meta.model_name}:{record.pk}"
+
+
+def compare_address(refs: Sequence[str]) -> str:
+    """Where these are compared; the first one stays unless somebody chooses otherwise."""
+    return f"{reverse('admin:duplicates_compare')}?{urlencode([('record', one) for one in refs])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -16,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from crm.core.admin_rights import moment, refusal_words, user_of
+from crm.core.asking import moment, refusal_words, user_of
 from crm.core.errors import Refused, Stale
 from crm.core.forwarding import where_went
 from crm.core.permissions import may
@@ -63,11 +62,6 @@ class Line:
 
     row: Row
     cells: tuple[Cell, ...]
-
-
-def compare_address(refs: Sequence[str]) -> str:
-    """Where these are compared; the first one stays unless somebody chooses otherwise."""
-    return f"{reverse('admin:duplicates_compare')}?{urlencode([('record', one) for one in refs])}"
 
 
 @site.page("duplicates/compare/", "duplicates_compare")

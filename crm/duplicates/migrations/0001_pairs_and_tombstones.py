@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('version', models.IntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='last changed')),
-                ('object', crm.core.text.Line(blank=True, choices=[('lead', 'Leads'), ('contact', 'Contacts'), ('account', 'Accounts'), ('lead_contact', 'A lead and a contact')], default='', max_length=20, verbose_name='records')),
+                ('object', crm.core.text.Line(blank=True, choices=[('lead', 'Leads'), ('contact', 'Contacts'), ('account', 'Accounts'), ('lead_contact', 'Lead and contact')], default='', max_length=20, verbose_name='records')),
                 ('lower_id', models.BigIntegerField()),
                 ('higher_id', models.BigIntegerField()),
                 ('why', models.JSONField(default=dict)),
