@@ -33,6 +33,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin:leads_lead_move": {"verb": "qualify"},
     **{f"admin:{kind}_bulk": {"operation": "reassign"} for kind in BULK},
     **{f"admin:{page}": {"pk": 1} for page in ("job", "job_answer", "job_results", "job_file")},
+    "admin:workspace_layout": {"kind": "account"},
+    "admin:workspace_tabs": {"role": "sdr"},
     "admin:set_password": {"uidb64": "MQ", "token": "x-y"},
     "admin:app_list": {"app_label": "leads"},
     "admin:view_on_site": {"content_type_id": 1, "object_id": 1},

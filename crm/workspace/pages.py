@@ -60,6 +60,9 @@ class Fact:
     composite: bool = False
     wide: bool = False
     link: SafeString | None = None
+    help: str = ""
+    # What everybody is shown, where that is not what is typed here.
+    worked_out: SafeString | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -209,7 +212,9 @@ class PagesMixin(Base):
     def _shown_fields(self, layout: Layout, groups: Sequence[Group]) -> list[Field]:
         known = layout.known_fields(self.model)
         cells = [cell for group in groups for cell in group.cells]
-        texts = [cell.field for cell in cells if not cell.inputs or cell.field.kind == "link"]
+        texts = [
+            c.field for c in cells if not c.inputs or c.field.kind == "link" or (c.field.values and c.field.column)
+        ]
         found = {one.name: one for one in [*(known[name] for name in layout.top if name in known), *texts]}
         return list(found.values())
 
@@ -225,13 +230,24 @@ class PagesMixin(Base):
     def _fact(self, cell: Cell, form: Any, text: Any, met: set[str]) -> Fact:
         label = page_label(cell.field.label, met)
         if not cell.inputs:
-            return Fact(cell.field.name, label, text(cell.field))
+            return Fact(cell.field.name, label, text(cell.field), help=cell.field.help)
         composite = len(cell.inputs) > 1
         inputs = [form[name] for name in cell.inputs]
         wide = composite or isinstance(inputs[0].field.widget, forms.Textarea)
         # What is stored leads where it says, beside the field that it is changed in.
         link = text(cell.field) if cell.field.kind == "link" else None
-        return Fact(cell.field.name, label, inputs=inputs, composite=composite, wide=wide, link=link)
+        # A field that is worked out and yet entered: what is entered holds only where nothing is worked out.
+        worked_out = text(cell.field) if cell.field.values is not None and cell.field.column else None
+        return Fact(
+            cell.field.name,
+            label,
+            inputs=inputs,
+            composite=composite,
+            wide=wide,
+            link=link,
+            help=cell.field.help if not inputs[0].help_text else "",
+            worked_out=worked_out,
+        )
 
     def _told(self, request: HttpRequest, layout: Layout) -> dict[str, Any]:
         """What only administrators are told: names that nothing bears, and where the layout is changed."""

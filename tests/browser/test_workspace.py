@@ -113,10 +113,10 @@ def test_a_standard_user_finds_every_field_in_its_place_and_order(login: Login) 
         "Signed Non-Disclosure Agreement",
     ]
     reminder = page.locator("[data-panel=meeting_notes_reminder]").bounding_box()
-    section = page.locator("[data-section=additional-information]").bounding_box()
+    beside = page.locator("[data-section=additional-information]").bounding_box()
     assert reminder
-    assert section
-    assert reminder["x"] > section["x"] + section["width"]
+    assert beside
+    assert reminder["x"] > beside["x"] + beside["width"]
 
 
 def test_on_a_phone_the_right_column_lies_below_the_sections(login: Login) -> None:

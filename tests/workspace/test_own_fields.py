@@ -81,10 +81,10 @@ def account(alice: User) -> Account:
     return make_account(owner=alice, kept={"Other__c": "stays", "License_Type__c": "term"})
 
 
-def post(client: Client, account: Account, version: int | None = None, **typed: Any) -> Any:
+def post(client: Client, account: Account, typed: dict[str, str], version: int | None = None) -> Any:
     """Send the page's form back with this typed into it."""
     form = client.get(page_url(account)).context["adminform"].form
-    posted = {name: form[name].value() for name in form.fields} | typed
+    posted: dict[str, Any] = {name: form[name].value() for name in form.fields} | typed
     posted["version"] = account.version if version is None else version
     return client.post(page_url(account), {k: "" if v is None else v for k, v in posted.items()})
 
@@ -98,7 +98,7 @@ def test_values_of_each_type_are_kept_as_an_import_keeps_them(account: Account, 
         "own_wiki": "example.com/wiki",
         "own_motto": "Per aspera",
     }
-    assert post(client_of(alice), account, **typed).status_code == 302
+    assert post(client_of(alice), account, typed).status_code == 302
     account.refresh_from_db()
     assert account.kept == {
         "Other__c": "stays",
@@ -116,7 +116,7 @@ def test_values_of_each_type_are_kept_as_an_import_keeps_them(account: Account, 
 
 
 def test_an_emptied_field_takes_its_value_away_and_no_other(account: Account, alice: User) -> None:
-    assert post(client_of(alice), account, own_license_type="").status_code == 302
+    assert post(client_of(alice), account, {"own_license_type": ""}).status_code == 302
     account.refresh_from_db()
     assert account.kept == {"Other__c": "stays"}
 
@@ -133,7 +133,7 @@ def test_an_emptied_field_takes_its_value_away_and_no_other(account: Account, al
 def test_what_has_the_wrong_form_is_said_at_its_field_and_nothing_is_lost(
     account: Account, alice: User, name: str, value: str
 ) -> None:
-    shown = post(client_of(alice), account, **{name: value, "own_motto": "Typed"})
+    shown = post(client_of(alice), account, {name: value, "own_motto": "Typed"})
     assert shown.status_code == 200
     form = shown.context["adminform"].form
     assert name in form.errors
@@ -148,7 +148,7 @@ def test_a_kept_value_of_another_form_stays_until_somebody_types_another(account
     page = text_of(client_of(alice).get(page_url(account)))
     assert "about ten" in page
     assert "floating (not in the handbook any more)" in page
-    assert post(client_of(alice), account, name="Renamed").status_code == 302
+    assert post(client_of(alice), account, {"name": "Renamed"}).status_code == 302
     account.refresh_from_db()
     assert (account.name, account.kept) == ("Renamed", {"License_Type__c": "floating", "seats": "about ten"})
 
@@ -159,7 +159,7 @@ def test_two_people_changing_different_own_fields_keep_both(
     opened = account.version
     with acting(actor=mona, via="admin", at=now):
         Account.objects.filter(pk=account.pk).update(kept={**account.kept, "seats": "7", "Other__c": "newer"})
-    shown = post(client_of(alice), account, version=opened, own_motto="Mine", own_seats="")
+    shown = post(client_of(alice), account, {"own_motto": "Mine", "own_seats": ""}, version=opened)
     # The form was opened before: what only the other one changed is taken over, and shown before it is saved.
     assert [(item.label, item.theirs, item.collides) for item in shown.context["edit"].meanwhile] == [
         ("Seats", "7", False)
@@ -167,7 +167,7 @@ def test_two_people_changing_different_own_fields_keep_both(
     form = shown.context["adminform"].form
     assert form["own_seats"].value() == "7"
     account.refresh_from_db()
-    again = post(client_of(alice), account, own_motto="Mine")
+    again = post(client_of(alice), account, {"own_motto": "Mine"})
     assert again.status_code == 302
     account.refresh_from_db()
     assert (account.kept["seats"], account.kept["motto"], account.kept["Other__c"]) == ("7", "Mine", "newer")
@@ -179,7 +179,7 @@ def test_two_people_changing_the_same_own_field_are_asked(
     opened = account.version
     with acting(actor=mona, via="admin", at=now):
         Account.objects.filter(pk=account.pk).update(kept={**account.kept, "motto": "Theirs"})
-    shown = post(client_of(alice), account, version=opened, own_motto="Mine")
+    shown = post(client_of(alice), account, {"own_motto": "Mine"}, version=opened)
     [item] = shown.context["edit"].meanwhile
     assert (item.label, item.before, item.theirs, item.yours, item.collides) == (
         "Motto",
@@ -190,9 +190,9 @@ def test_two_people_changing_the_same_own_field_are_asked(
     )
     account.refresh_from_db()
     assert account.kept["motto"] == "Theirs"
-    undecided = post(client_of(alice), account, own_motto="Mine", collided="own_motto")
+    undecided = post(client_of(alice), account, {"own_motto": "Mine", "collided": "own_motto"})
     assert "Somebody else changed this too" in text_of(undecided)
-    kept = post(client_of(alice), account, own_motto="Mine", collided="own_motto", keep_own_motto="mine")
+    kept = post(client_of(alice), account, {"own_motto": "Mine", "collided": "own_motto", "keep_own_motto": "mine"})
     assert kept.status_code == 302
     account.refresh_from_db()
     assert account.kept["motto"] == "Mine"
@@ -204,7 +204,7 @@ def test_what_only_an_import_keeps_is_nobodys_collision(
     opened = account.version
     with acting(actor=mona, via="import", at=now):
         Account.objects.filter(pk=account.pk).update(kept={**account.kept, "Other__c": "newer"})
-    assert post(client_of(alice), account, version=opened, own_motto="Mine").status_code == 302
+    assert post(client_of(alice), account, {"own_motto": "Mine"}, version=opened).status_code == 302
     account.refresh_from_db()
     assert (account.kept["Other__c"], account.kept["motto"]) == ("newer", "Mine")
 
