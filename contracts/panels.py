@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.models import Account
 from contracts.models import Contract, Opportunity
 from contracts.signing import ContractStatus
-from contracts.summary import summary_of
+from contracts.summary import money_of, summary_of
 from contracts.terms import odd, sentences
 from crm import handbook
 from crm.core.asking import moment, user_of
@@ -31,7 +31,9 @@ def _rows(request: HttpRequest, rows: QuerySet[Contract], **by: int) -> str:
     count = capped_count(rows) if len(found) > SHOWN else len(found)
     query = "&".join(f"{name}={value}" for name, value in by.items())
     context = {
-        "rows": [(one, url_of(one, "change"), state_label(Contract, one.status)) for one in found[:SHOWN]],
+        "rows": [
+            (one, url_of(one, "change"), state_label(Contract, one.status), money_of(one)) for one in found[:SHOWN]
+        ],
         "count": count_words(count),
         "more": f"{reverse('admin:contracts_contract_changelist')}?{query}" if count > SHOWN else "",
         "add": f"{reverse('admin:contracts_contract_add')}?{query}" if may(user_of(request), "add", Contract) else "",
@@ -87,7 +89,7 @@ def invoices(request: HttpRequest, contract: Contract) -> str:
     """Its invoices: added, changed and removed here."""
     context = {
         "contract": contract,
-        "invoices": list(contract.invoices.all()),
+        "invoices": [(one, money_of(one)) for one in contract.invoices.all()],
         "may_change": may(user_of(request), "change", contract),
     }
     return render_to_string("contracts/panel_invoices.html", context, request)

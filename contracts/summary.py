@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.formats import date_format, number_format
 
 from contracts.models import Contract
+from crm.core.display import plain_text
+
+
+def money_of(record: Any) -> str:
+    """An amount with its currency; nothing where there is none, which is not zero."""
+    return f"{plain_text(record.amount)} {record.currency}" if record.amount is not None else ""
 
 
 def summary_of(contract: Contract) -> list[tuple[str, str]]:
@@ -19,18 +27,13 @@ def summary_of(contract: Contract) -> list[tuple[str, str]]:
         months = f"{contract.term_months} months" if contract.term_months else ""
         return ", ".join(part for part in (months, " ".join(days)) if part)
 
-    def money() -> str:
-        if contract.amount is None:
-            return ""
-        return f"{number_format(contract.amount, force_grouping=True)} {contract.currency}"
-
     def renewal() -> str:
         said = "Renews by itself" if contract.auto_renew else "Ends by itself"
         return f"{said}; {contract.notice_days} days of notice" if contract.notice_days else said
 
     lines = [
         ("Term", span()),
-        ("Amount", money()),
+        ("Amount", money_of(contract)),
         ("Up to # of hosts", number_format(contract.hosts, force_grouping=True) if contract.hosts else ""),
         ("Payment terms", contract.get_payment_terms_display() if contract.payment_terms else ""),
         ("Billing process", contract.get_billing_process_display() if contract.billing_process else ""),
