@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,10 @@ def every_kind() -> list[Any]:
 
 def about(record: models.Model) -> dict[str, models.Model]:
     return {str(record._meta.model_name): record}
+
+
+def read(answer: Any) -> Any:
+    return json.loads(answer.content)
 
 
 def codes(call: Any) -> tuple[str, ...]:
@@ -234,15 +239,15 @@ def test_over_the_api_a_task_is_made_done_and_found(alice: User, robot: User, no
     api, account = program(alice, "tasks:read", "tasks:write", "tasks:delete"), make_account()
     answer = api("POST", "tasks/", {"text": "Send it", "account_id": account.pk, "due_on": "2026-03-05"})
     assert answer.status_code == 201, answer.content
-    made = answer.json()
+    made = read(answer)
     assert (made["owner_id"], made["made_by_id"], made["done_at"]) == (alice.pk, alice.pk, None)
     address = f"tasks/{made['id']}/"
-    done = api("PATCH", address, {"done_at": "2026-03-04T10:00:00Z"}).json()
+    done = read(api("PATCH", address, {"done_at": "2026-03-04T10:00:00Z"}))
     assert (done["done_by_id"], done["done_at"]) == (alice.pk, "2026-03-04T10:00:00Z")
-    found = api("GET", f"tasks/?open=false&due_by=2026-03-05&account_id={account.pk}").json()
+    found = read(api("GET", f"tasks/?open=false&due_by=2026-03-05&account_id={account.pk}"))
     assert [one["id"] for one in found["results"]] == [made["id"]]
-    assert api("GET", "tasks/?open=true").json()["results"] == []
-    again = api("PATCH", address, {"done_at": None}).json()
+    assert read(api("GET", "tasks/?open=true"))["results"] == []
+    again = read(api("PATCH", address, {"done_at": None}))
     assert (again["done_at"], again["done_by_id"]) == (None, None)
     for wrong, field in (
         ({"text": "x"}, ""),
@@ -252,7 +257,7 @@ def test_over_the_api_a_task_is_made_done_and_found(alice: User, robot: User, no
     ):
         answer = api("POST", "tasks/", wrong)
         assert answer.status_code == 400, wrong
-        assert field in {error.get("field", error.get("pointer", "")).lstrip("/") for error in answer.json()["errors"]}
+        assert field in {error.get("field", error.get("pointer", "")).lstrip("/") for error in read(answer)["errors"]}
     assert api("DELETE", address).status_code == 204
     machine = program(robot, "tasks:read", "tasks:write")
     assert machine("POST", "tasks/", {"text": "x", "account_id": account.pk}).status_code == 400
@@ -270,11 +275,11 @@ def test_over_the_api_a_touch_has_its_contract_title_and_notes(alice: User) -> N
         "title": "Charlie (Fleet)",
         "notes_url": "https://notes.example/1",
     }
-    made = api("POST", "activities/", sent).json()
+    made = read(api("POST", "activities/", sent))
     assert {name: made[name] for name in ("contract_id", "title", "notes_url")} == {
         name: sent[name] for name in ("contract_id", "title", "notes_url")
     }
-    found = api("GET", f"activities/?contract_id={contract.pk}").json()["results"]
+    found = read(api("GET", f"activities/?contract_id={contract.pk}"))["results"]
     assert [one["id"] for one in found] == [made["id"]]
 
 

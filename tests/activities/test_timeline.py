@@ -159,14 +159,13 @@ def test_who_may_not_see_a_thing_does_not_see_it(alice: User, now: datetime, mon
     call(alice, now, "About the contract", contract=contract)
     call(alice, now, "About both", account=account, opportunity=sale)
     kind: Any = type(sale)
-    asked = permissions._policies[kind]
-    monkeypatch.setitem(
-        permissions._policies, kind, lambda user, verb, record: verb != "view" and asked(user, verb, record)
-    )
+    policies: Any = permissions._policies
+    asked = policies[kind]
+    monkeypatch.setitem(policies, kind, lambda user, verb, record: verb != "view" and asked(user, verb, record))
     shown = everything(account, alice)
     assert "Secret 2026" not in " ".join(f"{event.on} {event.title}" for event in shown)
     assert sorted(event.text for event in shown if event.kind == "touch") == ["About both", "About the contract"]
-    monkeypatch.setitem(permissions._policies, Activity, lambda user, verb, record: False)
+    monkeypatch.setitem(policies, Activity, lambda user, verb, record: False)
     assert [event for event in everything(account, alice) if event.kind == "touch"] == []
     assert client_of(alice).get(f"/admin/activities/activity/on/opportunity/{sale.pk}/").status_code == 403
 
