@@ -1,23 +1,34 @@
-"""Opportunities over the API: `/api/v1/opportunities/`."""
+"""Opportunities and their contact roles over the API: `/api/v1/opportunities/`, `/api/v1/contact_roles/`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from accounts.models import source_choices
+from contracts.entering import candidate, fill_in, missing_of, wrong_with
 from contracts.flow import stage_choices, stage_keys
-from contracts.models import Opportunity
-from crm.core.api.queries import KeyOf, Piece, RecordFilters, RecordId, Words
+from contracts.models import ContactRole, Opportunity, contact_role_choices, type_choices
+from contracts.people import add_contact_role
+from crm.core.api.problems import Flaw
+from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import RecordViewSet
+from crm.core.api.writes import VIA
 
 declare_scopes(
     "opportunities",
     read="See opportunities",
     write="Create opportunities and change them; without “read” only id and version come back",
     delete="Delete opportunities",
+)
+declare_scopes(
+    "contact_roles",
+    read="See who is what to an opportunity",
+    write="Say who is what to an opportunity; without “read” only id and version come back",
+    delete="Remove contact roles",
 )
 declare_scopes(
     "opportunities",
@@ -27,8 +38,27 @@ declare_scopes(
 
 READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 OPPORTUNITY = """name account_id contact_id owner_id type amount currency close_date next_step next_step_due_date
-    lead_source description""".split()
+    exit_criteria_met hosts payment_terms billing_process term_months reseller_id effective_date subscription_end_date
+    renews_id amends_id poc_start poc_end poc_criteria lead_source description""".split()
 PLACED = ("stage_since", "lost_reason")
+ROLE = "opportunity_id contact_id role is_primary".split()
+# What our fields are called in the API where that is not their own name.
+COLUMNS = {
+    "close_date": "close_on",
+    "next_step_due_date": "next_step_due",
+    "exit_criteria_met": "criteria_met",
+    "effective_date": "effective_on",
+    "subscription_end_date": "ends_on",
+}
+MISSING = {
+    "type": "array",
+    "description": "What is missing where it stands: what its moves would ask. Nothing of it refuses a change.",
+    "items": {
+        "type": "object",
+        "required": ["code", "message", "field"],
+        "properties": {name: {"type": "string"} for name in ("code", "message", "field")},
+    },
+}
 
 
 class OpportunitySerializer(RecordSerializer):
@@ -39,10 +69,11 @@ class OpportunitySerializer(RecordSerializer):
         **READ,
         "stage": "stage",
         **{name: name.removesuffix("_id") for name in (*PLACED, *OPPORTUNITY)},
-        "close_date": "close_on",
-        "next_step_due_date": "next_step_due",
+        **COLUMNS,
+        "last_expected_close_date": "expected_close_on",
+        "own": "kept",
     }
-    writable = OPPORTUNITY
+    writable = (*OPPORTUNITY, "own")
     needed = ("name", "account_id")
     state = "stage"
     placed = PLACED
@@ -50,6 +81,20 @@ class OpportunitySerializer(RecordSerializer):
         name: ("moves_only", f"“{name}” changes by moves: POST /api/v1/opportunities/{{id}}/moves/VERB/.")
         for name in ("stage", *PLACED)
     }
+
+    def judge(self, values: dict[str, Any]) -> Iterable[Flaw]:
+        """As it is judged on the page; one that is placed keeps what the other system has."""
+        if "stage" in values or "stage_since" in values:
+            return
+        attributes = {str(one.attname): one.name for one in Opportunity._meta.concrete_fields}
+        stored: Any = self.instance
+        before = stored or Opportunity(stage=stage_keys("open")[0])
+        changed = [attributes[name] for name, value in values.items() if getattr(before, name) != value or not stored]
+        entered = candidate(before, values)
+        for name in fill_in(entered, changed):
+            values[name] = getattr(entered, name)
+        for item in wrong_with(entered, changed, stored=stored, at=self.context["at"]):
+            yield Flaw(self.name_of(item.field), item.code, item.message)
 
 
 class OpportunityFilters(RecordFilters):
@@ -59,9 +104,13 @@ class OpportunityFilters(RecordFilters):
     owner_id = RecordId("owner_id", help_text="Whose they are; null: nobody's.")
     account_id = RecordId("account_id", help_text="Of this account.")
     contact_id = RecordId("contact_id", help_text="Of this contact; null: of none.")
+    type = Words("type", type_choices, help_text="One or more types, between commas.")
+    renews_id = RecordId("renews_id", help_text="That renew this contract; null: that renew none.")
+    amends_id = RecordId("amends_id", help_text="That amend this contract; null: that amend none.")
+    reseller_id = RecordId("reseller_id", help_text="Through this reseller; null: through none.")
     lead_source = Words("lead_source", source_choices, help_text="One or more sources, between commas.")
     name = KeyOf("name_key", function="name_key", help_text="Of this name, whatever its case.")
-    q = Piece("name_key", help_text="The name has these characters, three at least.")
+    q = Search("name_key", help_text="The name has these characters; one or two: begins with them.")
 
 
 class OpportunityViewSet(RecordViewSet):
@@ -71,7 +120,65 @@ class OpportunityViewSet(RecordViewSet):
     model = Opportunity
     serializer_class = OpportunitySerializer
     filterset_class = OpportunityFilters
+    computed: ClassVar[Mapping[str, Any]] = {
+        "probability": {
+            "type": ["integer", "null"],
+            "description": "In percent: the handbook's for the stage.",
+        },
+        "forecast_category": {"type": ["string", "null"], "description": "The handbook's for the stage."},
+        "days_in_stage": {"type": "integer", "description": "Whole days since it came into its stage."},
+        "missing": MISSING,
+    }
+
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """What follows from the stage, and what is missing for it."""
+        found = Opportunity.objects.prefetch_related("contracts").in_bulk([row["id"] for row in rows])
+        for row in rows:
+            if (one := found.get(row["id"])) is None:
+                row |= {"probability": None, "forecast_category": None, "days_in_stage": 0, "missing": []}
+                continue
+            row["probability"], row["forecast_category"] = one.probability, one.forecast or None
+            row["days_in_stage"] = max(0, (self.at - one.stage_since).days)
+            missing = missing_of(one, self.at)
+            row["missing"] = [{"code": item.code, "message": item.message, "field": item.field} for item in missing]
 
     def make(self, values: dict[str, Any]) -> Any:
         """A new one begins in the first stage."""
         return Opportunity(stage=stage_keys("open")[0], **values)
+
+
+class ContactRoleSerializer(RecordSerializer):
+    """What a contact is to an opportunity."""
+
+    model = ContactRole
+    names: ClassVar[Mapping[str, str]] = {**READ, **{name: name.removesuffix("_id") for name in ROLE}}
+    writable = ROLE
+    needed = ("opportunity_id", "contact_id")
+
+    def judge(self, values: dict[str, Any]) -> Iterable[Flaw]:
+        """A role stays with its opportunity."""
+        stored = getattr(self.instance, "opportunity_id", None)
+        if stored is not None and values.get("opportunity_id", stored) != stored:
+            said = "A role stays with its opportunity: delete it and make another."
+            yield Flaw("opportunity_id", "read_only", said)
+
+
+class ContactRoleFilters(RecordFilters):
+    """What contact roles are found by."""
+
+    opportunity_id = RecordId("opportunity_id", help_text="Of this opportunity.")
+    contact_id = RecordId("contact_id", help_text="Of this contact.")
+    role = Words("role", contact_role_choices, help_text="One or more roles, between commas.")
+
+
+class ContactRoleViewSet(RecordViewSet):
+    """Contact roles. Whoever becomes the primary one of an opportunity takes that from who was."""
+
+    resource = "contact_roles"
+    model = ContactRole
+    serializer_class = ContactRoleSerializer
+    filterset_class = ContactRoleFilters
+
+    def keep(self, record: Any, *, at: datetime, state: str | None) -> Any:
+        """Of an opportunity that the key's user may change."""
+        return add_contact_role(record, actor=self.actor, at=at, via=VIA)

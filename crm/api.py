@@ -20,7 +20,8 @@ from rest_framework.routers import SimpleRouter
 from accounts.api import ContactViewSet
 from accounts.public import PublicAccounts
 from contracts import api_moves as opportunity_moves
-from contracts.api import OpportunityViewSet
+from contracts import api_steps as opportunity_steps
+from contracts.api import ContactRoleViewSet, OpportunityViewSet
 from contracts.api_accounts import AccountViewSet
 from contracts.api_contracts import ContractViewSet, InvoiceViewSet
 from crm.activities.api import ActivityViewSet
@@ -41,6 +42,7 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     AccountViewSet,
     ContactViewSet,
     OpportunityViewSet,
+    ContactRoleViewSet,
     ContractViewSet,
     InvoiceViewSet,
     ActivityViewSet,
@@ -122,6 +124,7 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
+    *opportunity_steps.addresses,
     *duplicates.addresses,
     *merging.addresses,
     path("", include(router.urls)),

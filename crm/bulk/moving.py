@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db import models
+from django.http import QueryDict
 
 from crm.bulk.operations import FormRequest, Kind, Operation, Task, done, gone, judged, read_owners, refused, serve
 from crm.core.dialogs import NoteForm
@@ -75,7 +76,12 @@ class MoveRows(Operation):
 
     def facts(self, form: forms.Form, data: Mapping[str, Any]) -> dict[str, Any]:
         """As they were sent, but for what cannot be stored: each row's own form reads them."""
-        sent = {name: str(data[name]).replace("\x00", UNSTORABLE) for name in form.fields if name in data}
+        sent = {
+            name: (",".join(many(data, name)) if isinstance(field, forms.MultipleChoiceField) else str(data[name]))
+            for name, field in form.fields.items()
+            if name in data
+        }
+        sent = {name: value.replace("\x00", UNSTORABLE) for name, value in sent.items()}
         return sent | ({"reason": tidy(str(data["reason"]))} if "reason" in sent else {})
 
     def title(self, plural: str, count: int, facts: Mapping[str, Any]) -> str:
@@ -119,6 +125,12 @@ class MoveRows(Operation):
                 elif outcome.refusal is not None:
                     rows[pk] = refused(found[pk], outcome.refusal) if pk in found else gone(task.kind, pk)
         return [rows[pk] for pk in task.ids]
+
+
+def many(data: Mapping[str, Any], name: str) -> list[str]:
+    """Every value that was sent under one name."""
+    found = data.getlist(name) if isinstance(data, QueryDict) else data[name]
+    return [found] if isinstance(found, str) else [str(one) for one in found]
 
 
 def flow_of(kind: Kind) -> type[Stateful]:

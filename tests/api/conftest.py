@@ -20,6 +20,7 @@ ALL = {
     "accounts": "read write delete",
     "contacts": "read write delete",
     "opportunities": "read write delete place",
+    "contact_roles": "read write delete",
     "contracts": "read write delete move place",
     "invoices": "read write delete",
     "activities": "read write delete",

@@ -20,7 +20,7 @@ from crm.people.models import User
 from leads.models import Lead
 from tests.api.conftest import ALL, Keyed, send
 from tests.contracts.making import make_contract
-from tests.factories import make_account, make_contact, make_lead, make_opportunity
+from tests.factories import make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.samples import SAMPLES
 
 LABELS = {
@@ -31,16 +31,19 @@ LABELS = {
     "contracts": "contracts.Contract",
     "invoices": "contracts.Invoice",
     "activities": "activities.Activity",
+    "tasks": "activities.Task",
     "users": "people.User",
 }
 CHANGES = {
     "leads": {"first_name": "New"},
     "accounts": {"name": "New"},
     "contacts": {"first_name": "New"},
-    "opportunities": {"name": "New"},
+    "opportunities": {"name": "New 2026"},
+    "contact_roles": {"role": "legal"},
     "contracts": {"name": "New"},
     "invoices": {"number": "New"},
     "activities": {"text": "New"},
+    "tasks": {"text": "New"},
     "users": {"first_name": "New"},
 }
 RESOURCES = sorted(LABELS)
@@ -54,8 +57,18 @@ def new(resource: str) -> dict[str, Any]:
         "accounts": lambda: {"name": "Globex"},
         "contacts": lambda: {"last_name": "New"},
         "opportunities": lambda: {"name": "Globex 2026", "account_id": make_account().pk},
+        "contact_roles": lambda: {
+            "opportunity_id": make_opportunity().pk,
+            "contact_id": make_contact().pk,
+            "role": "champion",
+        },
         "contracts": lambda: {"name": "Agreement", "account_id": make_account().pk},
         "invoices": lambda: {"contract_id": make_contract().pk, "number": "INV-1"},
+        "tasks": lambda: {
+            "text": "New",
+            "account_id": make_account().pk,
+            "owner_id": make_user("tasked", role="ae").pk,
+        },
         "activities": lambda: {
             "kind": "call",
             "outcome": "connected",

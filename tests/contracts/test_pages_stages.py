@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from crm.people.models import User
 from tests.factories import make_opportunity
@@ -18,14 +20,20 @@ def test_the_page_shows_the_path_and_the_moves_that_can_be_made(ann: User) -> No
     page = text_of(browse(ann).get(page_url(opportunity)))
     [now] = re.findall(r'aria-current="step".*?</li>', page, re.S)
     assert "Meeting set" in now
-    assert set(re.findall(r'data-verb="(\w+)"', page)) == {"advance", "win", "lose"}
+    assert set(re.findall(r'data-verb="(\w+)"', page)) == {"advance", "lose"}
+    assert "Winning takes a contract that is signed or accepted online." in page
     assert "It is in the first stage, or closed." in page
 
 
 def test_it_is_advanced_and_lost_by_the_same_dialogs(ann: User) -> None:
     opportunity, client = make_opportunity(owner=ann), browse(ann)
     assert "Discovery" in text_of(client.get(move_url(opportunity, "advance")))
-    client.post(move_url(opportunity, "advance"), {"version": opportunity.version})
+    page = text_of(client.get(move_url(opportunity, "advance")))
+    assert "The first meeting was held" in page
+    asked = codes(client.post(move_url(opportunity, "advance"), {"version": opportunity.version}))
+    assert asked == ["unmet_meeting_held", "needs_next_step", "needs_next_step_due"]
+    step = {"next_step": "Call them", "next_step_due": (timezone.now() + timedelta(days=3)).date().isoformat()}
+    client.post(move_url(opportunity, "advance"), {"version": opportunity.version, "criteria": "meeting_held", **step})
     opportunity.refresh_from_db()
     assert opportunity.stage == "discovery"
     assert codes(client.post(move_url(opportunity, "lose"), {})) == ["needs_lost_reason"]
@@ -37,8 +45,10 @@ def test_it_is_advanced_and_lost_by_the_same_dialogs(ann: User) -> None:
 def test_reopening_is_a_managers_and_needs_a_reason(ann: User, mona: User) -> None:
     opportunity = make_opportunity(owner=ann, stage="closed_lost")
     assert browse(ann).post(move_url(opportunity, "reopen"), {"reason": "Please"}).status_code == 403
-    assert codes(browse(mona).post(move_url(opportunity, "reopen"), {})) == ["needs_reason"]
-    browse(mona).post(move_url(opportunity, "reopen"), {"reason": "They came back"})
+    asked = codes(browse(mona).post(move_url(opportunity, "reopen"), {}))
+    assert asked == ["needs_reason", "needs_next_step", "needs_next_step_due"]
+    step = {"next_step": "Call them", "next_step_due": (timezone.now() + timedelta(days=3)).date().isoformat()}
+    browse(mona).post(move_url(opportunity, "reopen"), {"reason": "They came back", **step})
     opportunity.refresh_from_db()
     assert opportunity.stage == "meeting_set"
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from contracts.flow import stage_keys
 from contracts.models import Opportunity
+from contracts.stages import every_criterion
 from crm import handbook
 from crm.core.door import create, move, move_many, verdicts
 from crm.core.errors import Refused
 from crm.history.models import Move
 from crm.people.models import User
+from tests.contracts.deals import facts_for, signed_contract
 from tests.factories import make_account, make_opportunity
 
 pytestmark = pytest.mark.django_db
 OPEN = [stage.key for stage in handbook.current().opportunity.stages if stage.kind == "open"]
 FIRST, LAST = OPEN[0], OPEN[-1]
-FACTS: dict[str, dict[str, Any]] = {"lose": {"lost_reason": "price"}}
 ALL = [stage.key for stage in handbook.current().opportunity.stages]
 # What each verb answers where it cannot lead on.
 CODES = {"advance": "no_further_stage", "step_back": "no_earlier_stage", "win": "not_open", "lose": "not_open"}
@@ -41,7 +41,7 @@ def target(verb: str, stage: str) -> str:
 
 def step(opportunity: Opportunity, verb: str, actor: User, at: datetime) -> Move:
     """Make the move with all that it asks for."""
-    return move(opportunity, verb, actor=actor, at=at, via="test", reason="Because", **FACTS.get(verb, {}))
+    return move(opportunity, verb, actor=actor, at=at, via="test", reason="Because", **facts_for(opportunity, verb, at))
 
 
 @pytest.mark.parametrize("stage", ALL)
@@ -69,8 +69,16 @@ def test_losing_asks_why_and_reopening_forgets_it(mona: User, now: datetime) -> 
     assert opportunity.lost_reason == "competitor"
     with pytest.raises(Refused) as unsaid:
         move(opportunity, "reopen", actor=mona, at=now, via="test")
-    assert unsaid.value.codes == ("needs_reason",)
-    move(opportunity, "reopen", actor=mona, at=now, via="test", reason="They called")
+    assert unsaid.value.codes == ("needs_reason", "needs_next_step", "needs_next_step_due")
+    move(
+        opportunity,
+        "reopen",
+        actor=mona,
+        at=now,
+        via="test",
+        reason="They called",
+        **facts_for(opportunity, "reopen", now),
+    )
     assert opportunity.lost_reason == ""
 
 
@@ -142,6 +150,7 @@ def test_only_who_may_place_makes_one_in_a_later_stage(stage: str, mona: User, r
 
 def test_the_next_stages_are_offered_with_their_reasons(alice: User, charlie: User, now: datetime) -> None:
     opportunity = make_opportunity(owner=alice, stage=LAST)
+    signed_contract(opportunity)
     answers = {v.verb.name: v for v in verdicts(opportunity, actor=alice, at=now, via="test")}
     assert {name for name, verdict in answers.items() if verdict.allowed} == {"step_back", "win", "lose"}
     assert [item.code for item in answers["advance"].missing] == ["no_further_stage"]
@@ -169,10 +178,12 @@ def test_open_means_the_open_stages_of_the_handbook() -> None:
 
 def test_many_are_moved_each_to_its_own_next_stage(mona: User, now: datetime) -> None:
     made = [make_opportunity(stage=stage) for stage in (OPEN[0], OPEN[2], "closed_won")]
-    outcomes = move_many(Opportunity, [one.pk for one in made], "advance", actor=mona, at=now, via="test")
+    facts = facts_for(made[0], "advance", now) | {"criteria": [key for key, _ in every_criterion()]}
+    ids = [one.pk for one in made]
+    outcomes = move_many(Opportunity, ids, "advance", actor=mona, at=now, via="test", facts=facts)
     assert [outcome.refusal.codes if outcome.refusal else () for outcome in outcomes] == [
         (),
         (),
-        ("no_further_stage",),
+        ("unknown_fact", "no_further_stage"),
     ]
     assert [Opportunity.objects.get(pk=one.pk).stage for one in made] == [OPEN[1], OPEN[3], "closed_won"]

@@ -24,6 +24,8 @@ DAY = Unreadable("Send a day, as 2026-03-04.")
 INSTANT = Unreadable("Send a time with its offset, as 2026-03-04T18:00:00Z.")
 TEXT = Unreadable("Send a text.")
 TOO_LONG = Unreadable(f"{LONGEST_TEXT:,} characters at most.")
+KEYS = Unreadable("Send a list of keys, each a text.")
+YES_NO = Unreadable("Send true or false.")
 LARGEST = 2**63 - 1
 
 
@@ -41,6 +43,10 @@ def fact_from(field: forms.Field, value: Any) -> Any:
         return value if _is_whole(value) and 0 < value <= LARGEST else RECORD
     if hasattr(field, "kind"):
         return str(value) if value in ("", "new") or (_is_whole(value) and 0 < value <= LARGEST) else RECORD_OR_NEW
+    if isinstance(field, forms.MultipleChoiceField):
+        return value if isinstance(value, list) and all(isinstance(one, str) for one in value) else KEYS
+    if isinstance(field, forms.BooleanField):
+        return value if isinstance(value, bool) else YES_NO
     if isinstance(field, forms.DecimalField):
         return _amount(value)
     if isinstance(field, forms.IntegerField):
@@ -101,6 +107,10 @@ def fact_schema(field: forms.Field) -> dict[str, Any]:
         name = field.kind._meta.verbose_name
         text = f"The id of an {name} to use, or “new”; without it an exact match is used, else a new one is made."
         return said | {"type": ["integer", "string"], "description": text}
+    if isinstance(field, forms.MultipleChoiceField):
+        return said | {"type": "array", "items": {"type": "string", "enum": [str(key) for key, _ in field.choices]}}  # type: ignore[misc, union-attr]
+    if isinstance(field, forms.BooleanField):
+        return said | {"type": "boolean"}
     if isinstance(field, forms.ChoiceField):
         return said | {"type": "string", "enum": [str(key) for key, _ in field.choices if key]}  # type: ignore[union-attr, misc]
     if isinstance(field, forms.DecimalField):

@@ -182,6 +182,22 @@ class RecordId(Column):
         return NO_SUCH
 
 
+class Keys(Column):
+    """A list of keys; which there are, the resource says."""
+
+    wanted = "a list of keys, each a text"
+
+    def plain(self, data: Any) -> list[str]:
+        if not isinstance(data, list) or not all(isinstance(one, str) for one in data):
+            self.wrong()
+        return list(dict.fromkeys(data))
+
+    def judged(self, value: Any) -> Any:
+        for one in value:
+            ProhibitNullCharactersValidator()(one)
+        return value
+
+
 def _within_reason(value: date) -> None:
     try:
         check_day(value)
@@ -199,6 +215,7 @@ KINDS: list[tuple[type[ModelField], type[Column]]] = [
     (models.DateField, Day),
     (models.CharField, Text),
     (models.TextField, Text),
+    (models.JSONField, Keys),
 ]
 
 

@@ -193,6 +193,8 @@ def column_schema(column: Any, direction: str) -> dict[str, Any]:
     found: dict[str, Any]
     if isinstance(column, models.ForeignKey):
         found = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    elif isinstance(column, models.JSONField):
+        found = {"type": "array", "items": {"type": "string"}}
     elif isinstance(column, models.BooleanField):
         found = {"type": "boolean"}
     elif isinstance(column, models.DecimalField):
