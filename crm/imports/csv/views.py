@@ -93,10 +93,10 @@ def _ticket(request: HttpRequest) -> UUID:
 @require_POST
 def act(request: HttpRequest, pk: int) -> HttpResponse:
     """One step of one import: read anew, keep columns or values, keep the matching, try, start, cancel, undo."""
-    run = get_object_or_404(ImportRun, pk=pk, system="csv")
     user = user_of(request)
     if not user.is_manager:
         raise PermissionDenied
+    run = get_object_or_404(ImportRun, pk=pk, system="csv")
     do = request.POST.get("do", "")
     try:
         return HttpResponseRedirect(_carry_out(request, run, do))
@@ -210,9 +210,9 @@ def _account(text: str) -> int | None:
 @require_POST
 def forget(request: HttpRequest, pk: int) -> HttpResponse:
     """Forget a matching that was kept."""
-    template = get_object_or_404(ImportTemplate, pk=pk)
-    if not may(user_of(request), "delete", template):
+    if not may(user_of(request), "delete", ImportTemplate):
         raise PermissionDenied
+    template = get_object_or_404(ImportTemplate, pk=pk)
     drop_template(template, actor=user_of(request))
     messages.success(request, f"The matching “{template.name}” is forgotten.")
     return HttpResponseRedirect(reverse("admin:imports_importrun_csv"))
@@ -221,9 +221,9 @@ def forget(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def results(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """What became of each row, as a file for a spreadsheet."""
-    run = get_object_or_404(ImportRun.objects.select_related("import_job", "job"), pk=pk, system="csv")
-    if not may(user_of(request), "view", run):
+    if not may(user_of(request), "view", ImportRun):
         raise PermissionDenied
+    run = get_object_or_404(ImportRun.objects.select_related("import_job", "job"), pk=pk, system="csv")
     if run.import_job is None and not run.trial:
         raise Http404("Nothing became of the rows yet.")
     response = StreamingHttpResponse(result_file(run), content_type="text/csv; charset=utf-8")

@@ -37,10 +37,11 @@ def packed() -> bytes:
     return out.getvalue()
 
 
-class Huge(SimpleUploadedFile):
+def huge() -> SimpleUploadedFile:
     """An upload that says it has a gigabyte."""
-
-    size = 1024**3
+    made = sent(b"Email\n", "list.csv")
+    made.size = 1024**3
+    return made
 
 
 NOT_STORED = {
@@ -54,14 +55,14 @@ NOT_STORED = {
     "a_pdf": (sent(b"%PDF-1.7", "list.pdf"), "not_csv"),
     "gzip": (sent(b"\x1f\x8b\x08", "list.csv"), "not_csv"),
     "zeros": (sent(b"a,b\n\x00\x00\x00c,d\n", "list.csv"), "not_csv"),
-    "a_gigabyte": (Huge("list.csv", b"Email\n"), "too_large"),
+    "a_gigabyte": (huge(), "too_large"),
 }
 NOT_READ = {
     "a_header_only": (b"Email,Name\r\n", "no_rows"),
     "no_header": (b"lea@globex.example,10/20/2016\nmax@globex.example,10/21/2016\n", "no_header"),
     "a_header_twice": (b"Email,Email\na,b\n", "duplicate_column"),
     "a_million_columns": (b",".join(b"c%d" % n for n in range(1_000_000)) + b"\n", "too_many_columns"),
-    "a_name_of_a_megabyte": (b"Email," + b"x" * 1_000_000 + b"\na,b\n", "long_header"),
+    "a_very_long_name": (b"Email," + b"x" * 100_000 + b"\na,b\n", "long_header"),
     "bytes_of_no_encoding": (b"Email\n" + b"a@b.example\n" * 30_000 + b"\xff\xfe\xfa\n", "wrong_encoding"),
     "a_line_without_end": (b'Email,Note\na,"' + b"x" * 9_000_000, "not_csv"),
     "half_a_utf_16": (b"\xff\xfeE\x00m\x00\n\x00a", "wrong_encoding"),
@@ -152,7 +153,7 @@ def test_a_wrong_guess_is_changed_by_reading_the_file_again(root: User) -> None:
 
 
 @how(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=300))
+@given(content=st.binary(max_size=300))
 def test_no_bytes_break_the_upload_or_the_look(content: bytes, root: User) -> None:
     try:
         run = upload(b"Email,Name\n" + content, "lead", root)
