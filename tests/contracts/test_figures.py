@@ -140,7 +140,8 @@ def test_a_terminated_contract_counts_for_the_days_it_was_served(alice: User, no
 @pytest.mark.parametrize("field", ["terminated_on", "effective_date", "end_date"])
 def test_one_whose_dates_do_not_say_counts_for_nothing(now: datetime, field: str) -> None:
     account = make_account()
-    make_contract(status="terminated", account=account, amount=Decimal(100), **{field: None})
+    unknown: dict[str, Any] = {field: None}
+    make_contract(status="terminated", account=account, amount=Decimal(100), **unknown)
     assert figures(account, now).revenue == 0
 
 
@@ -156,7 +157,7 @@ def test_the_database_counts_money_as_the_rule_does(
 ) -> None:
     account, end = make_account(), start + timedelta(days=length)
     stopped = min(start + timedelta(days=stop), end + DAY)
-    dates = {"effective_date": start, "end_date": end, "terminated_on": stopped, "close_date": start}
+    dates: dict[str, Any] = {"effective_date": start, "end_date": end, "terminated_on": stopped, "close_date": start}
     make_contract(status="terminated", account=account, amount=amount, **dates)
     assert figures(account, now).revenue == amount_served(amount, start, end, stopped)
 
@@ -164,8 +165,10 @@ def test_the_database_counts_money_as_the_rule_does(
 def test_a_page_of_accounts_takes_one_query(now: datetime, django_assert_num_queries: Any) -> None:
     accounts = [make_account() for _ in range(5)]
     make_contract(status="active", account=accounts[0], hosts=5, amount=Decimal(10))
-    names = ("invoice_sent", "payment_received", "subscription_end", "total_opportunities", "deals_won")
-    names += ("first_close", "cumulative_revenue", "contracted_hosts")
+    names = [
+        *("invoice_sent", "payment_received", "subscription_end", "total_opportunities", "deals_won"),
+        *("first_close", "cumulative_revenue", "contracted_hosts"),
+    ]
     with django_assert_num_queries(1):
         found = {}
         for name in names:

@@ -30,7 +30,7 @@ SOON = TODAY + timedelta(days=60)
 
 
 def status_of(contract: Contract) -> str:
-    return Contract.objects.get(pk=contract.pk).status
+    return str(Contract.objects.get(pk=contract.pk).status)
 
 
 def test_contracts_become_active_and_end_by_the_calendar(now: datetime) -> None:
@@ -82,7 +82,7 @@ def test_one_that_renews_by_itself_is_followed_by_another_term(now: datetime) ->
 
 
 def test_one_behind_by_several_terms_catches_up(now: datetime) -> None:
-    dates = {"effective_date": date(2022, 1, 1), "end_date": date(2022, 12, 31)}
+    dates: dict[str, Any] = {"effective_date": date(2022, 1, 1), "end_date": date(2022, 12, 31)}
     make_contract(status="active", auto_renew=True, **dates)
     assert keep_contracts(at=now) == {"activate": 4, "renew": 4, "expire": 0}
     assert sorted(Contract.objects.values_list("status", flat=True)) == ["active"] + ["expired"] * 4
@@ -107,7 +107,7 @@ def test_its_open_renewal_gets_the_contract_that_follows(now: datetime) -> None:
 
 
 def test_without_a_term_it_ends(now: datetime) -> None:
-    odd = {"effective_date": date(2026, 1, 5), "end_date": TODAY - DAY}
+    odd: dict[str, Any] = {"effective_date": date(2026, 1, 5), "end_date": TODAY - DAY}
     contract = make_contract(status="active", auto_renew=True, **odd)
     assert contract.term_months is None
     assert keep_contracts(at=now)["expire"] == 1
@@ -199,7 +199,7 @@ def test_an_owner_who_left_owns_no_renewal(alice: User, now: datetime) -> None:
 def test_expansions_that_end_with_it_are_renewed_with_it(now: datetime) -> None:
     base = make_contract(status="active", end_date=SOON, amount=Decimal(100), hosts=10)
     more = make_opportunity(account=base.account, amends=base)
-    added = {"account": base.account, "opportunity": more}
+    added: dict[str, Any] = {"account": base.account, "opportunity": more}
     make_contract(status="active", end_date=SOON, amount=Decimal(30), hosts=3, **added)
     own = make_contract(status="active", end_date=SOON, amount=Decimal(7), currency="EUR", **added)
     assert open_renewals(at=now) == 2

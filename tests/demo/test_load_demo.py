@@ -92,7 +92,7 @@ def test_there_is_a_contract_in_every_status_and_a_customer_of_every_kind(loaded
     today = loaded.astimezone(ZoneInfo("America/Los_Angeles")).date()
     assert not Contract.objects.filter(status="signed", effective_date__lte=today).exists()
     assert not Contract.objects.filter(status="active", end_date__lt=today).exists()
-    types = types_of(Account.objects.values_list("pk", flat=True), loaded)
+    types = types_of(list(Account.objects.values_list("pk", flat=True)), loaded)
     by_name = {account.name: types[account.pk] for account in Account.objects.all()}
     assert by_name["Overstrand Media"] == "customer"  # in its days of grace
     assert by_name["Vellum Legal"] == "former_customer"
