@@ -13,8 +13,9 @@ from crm.core.door import move, move_many
 from crm.core.errors import Refused
 from crm.history.models import Move
 from crm.people.models import User
-from tests.contracts.making import DAY, TODAY, make_contract
+from tests.contracts.making import DAY, TODAY, make_contract, make_invoice
 from tests.factories import make_account, make_opportunity
+from tests.history.undo import said, undo
 
 pytestmark = pytest.mark.django_db
 
@@ -172,3 +173,13 @@ def test_a_missing_end_or_term_follows_from_the_other(alice: User) -> None:
     other.save(update_fields=["term_months", "end_date"])
     other.refresh_from_db()
     assert other.end_date == date(2028, 3, 31)
+
+
+def test_a_move_is_undone_exactly(alice: User, now: datetime) -> None:
+    contract = make_contract(status="active", owner=alice)
+    invoice = make_invoice(contract, sent_on=TODAY)
+    step = move(contract, "terminate", actor=alice, at=now, via="test", reason="A slip", terminated_on=TODAY)
+    assert [one[:2] for one in said(undo(step.transaction, by=alice, at=now))] == [("contract", "put_back")]
+    contract.refresh_from_db()
+    assert (contract.status, contract.terminated_on) == ("active", None)
+    assert list(contract.invoices.all()) == [invoice]
