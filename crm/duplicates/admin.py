@@ -17,6 +17,7 @@ from crm.core.admin_list import pick
 from crm.core.admin_read import ReadAdmin
 from crm.core.asking import moment
 from crm.core.display import short_day
+from crm.duplicates import undo_page  # noqa: F401 - registers its page
 from crm.duplicates.evidence import NAME, WORDS, spoken
 from crm.duplicates.kinds import kind_of, kinds
 from crm.duplicates.models import Pair

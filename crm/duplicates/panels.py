@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from crm.core.asking import moment
+from crm.core.asking import moment, user_of
 from crm.core.panels import panel
 from crm.duplicates.kinds import kinds
 from crm.duplicates.models import Tombstone
@@ -28,15 +28,15 @@ def merged(request: HttpRequest, record: Any) -> str:
     """Which records were merged into this one, by whom, and how that is undone."""
     name = str(record._meta.model_name)
     found = Tombstone.objects.filter(survivor_object=name, survivor_id=record.pk).select_related("by")[:SHOWN]
-    at = moment(request)
+    at, user = moment(request), user_of(request)
     rows = [
         (
             f"{kind_name(stone.object).capitalize()} {stone.merged_id}",
             stone,
-            reverse("admin:history_transaction_undo", args=[stone.transaction_id])
-            if (at - stone.at).days < DAYS
+            reverse("admin:duplicates_undo", args=[stone.transaction_id])
+            if (at - stone.at).days < DAYS and (user.is_manager or user.pk == stone.by_id)
             else "",
-            reverse("admin:history_transaction_change", args=[stone.transaction_id]),
+            reverse("admin:history_transaction_change", args=[stone.transaction_id]) if user.is_manager else "",
         )
         for stone in found
     ]

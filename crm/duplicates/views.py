@@ -137,7 +137,7 @@ def _choices(posted: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _tell(request: HttpRequest, done: Merged) -> None:
-    undo = reverse("admin:history_transaction_undo", args=[done.transaction_id])
+    undo = reverse("admin:duplicates_undo", args=[done.transaction_id])
     notes = " ".join(done.notes)
     messages.success(
         request,

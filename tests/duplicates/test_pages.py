@@ -65,10 +65,11 @@ def test_merging_goes_to_the_survivor_and_offers_the_undo(alice: User, now: Any)
     assert one.last_name == "Prospekt"
     page = answer.content.decode()
     stone = Tombstone.objects.get()
-    undo = reverse("admin:history_transaction_undo", args=[stone.transaction_id])
+    undo = reverse("admin:duplicates_undo", args=[stone.transaction_id])
     assert undo in page
     assert "Merged into this" in page
-    client.post(undo, {"go": "1"})
+    undone = client.post(undo, {"go": "1"})
+    assert undone.status_code == 200, undone.content.decode()[-3000:]
     assert [line for line in differences(before, dump()) if "people_user" not in line] == []
 
 
