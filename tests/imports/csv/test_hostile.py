@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import zipfile
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_what_cannot_be_read_says_why_and_nothing_runs(content: bytes, code: str
     client.force_login(root)
     page = client.get(reverse("admin:imports_importrun_change", args=[run.pk]))
     assert page.status_code == 200
-    assert run.found["error"][2][:40] in page.content.decode()
+    assert run.found["error"][2][:40] in html.unescape(page.content.decode())
 
 
 def test_rows_that_are_none_are_refused_by_line_and_the_others_stored(root: User) -> None:

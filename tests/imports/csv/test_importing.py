@@ -472,7 +472,8 @@ def test_a_killed_worker_leaves_no_row_twice_and_none_out(root: User, monkeypatc
         work(run)
     assert Lead.objects.count() == 4
     # Nobody renews the dead worker's lease.
-    Job.objects.filter(pk=run.job_id).update(leased_until=None)
+    assert run.job is not None
+    Job.objects.filter(pk=run.job.pk).update(leased_until=None)
     run = work(run)
     assert run.stage == ImportRun.Stage.DONE
     assert counts(run) == {"created": 7}
