@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     **{f"admin:{page}": {"pk": 1} for page in ("job", "job_answer", "job_results", "job_file")},
     "admin:workspace_layout": {"kind": "account"},
     "admin:workspace_tabs": {"role": "sdr"},
+    **{f"admin:view_{page}": {"pk": 0} for page in ("change", "delete", "share", "pin")},
     "admin:set_password": {"uidb64": "MQ", "token": "x-y"},
     "admin:app_list": {"app_label": "leads"},
     "admin:view_on_site": {"content_type_id": 1, "object_id": 1},

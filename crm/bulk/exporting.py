@@ -63,7 +63,7 @@ class ExportForm(forms.Form):
         field.required = False
 
     def clean_columns(self) -> str:
-        return str(self.cleaned_data["columns"] or self.fields["columns"].initial)
+        return str(self.cleaned_data["columns"] or EVERY)
 
 
 class Export(Operation):

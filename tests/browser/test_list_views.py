@@ -1,0 +1,110 @@
+"""List views in a browser: each tab of a standard user on its filter; a view saved, pinned, shared, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from crm.workspace.models import ListView, Pin
+from tests.browser.conftest import OpenPage, Watch, shot
+from tests.factories import PASSWORD, make_account, make_contact, make_lead, make_opportunity, make_user
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def page(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Page]:
+    """An SDR's page; whatever a browser complains about fails the test."""
+    sam = make_user("sam", role="sdr")
+    for number in range(3):
+        make_lead(owner=sam, last_name=f"Number {number}", status="engaged" if number else "new")
+    make_account(name="Buyer", type="customer"), make_account(name="Looker", type="prospect")
+    make_contact(account=make_account(type="prospect"))
+    make_opportunity(owner=sam)
+    page = open_page(base_url=live_server.url)
+    page.goto("/admin/login/")
+    page.fill("[name=username]", "sam@example.com")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/")
+    yield page
+    assert watch.errors == []
+    assert watch.elsewhere == []
+
+
+def test_each_tab_opens_on_its_filter_and_rows_open_the_full_page(page: Page) -> None:
+    wanted = {
+        "Contacts": ("All contacts", None),
+        "Opportunities": ("All opportunities", None),
+        "Accounts": ("Customers", "Type: Customer"),
+        "Leads": ("All leads", None),
+    }
+    for tab, (title, chip) in wanted.items():
+        page.goto("/admin/")
+        page.locator("#nav-sidebar, nav").get_by_role("link", name=tab, exact=True).first.click()
+        page.locator(".plumb-view-menu > summary h2").wait_for()
+        assert page.locator(".plumb-view-menu > summary h2").inner_text() == title
+        chips = [text.strip() for text in page.locator(".plumb-chip > span:first-child").all_inner_texts()]
+        assert chips == ([chip] if chip else [])
+        shot(page, f"list-{tab.lower()}")
+        page.locator("#result_list tbody th a").first.click()
+        page.wait_for_url("**/change/**")
+    page.goto("/admin/accounts/account/")
+    assert page.get_by_text("2 accounts hidden").is_visible()
+    page.get_by_role("link", name="Clear the filter type: Customer").click()
+    page.get_by_text("Looker").wait_for()
+
+
+def test_a_view_is_saved_pinned_shared_and_deleted(page: Page) -> None:
+    page.goto("/admin/leads/lead/?status=engaged")
+    page.get_by_role("link", name="Save as a view", exact=True).click()
+    page.get_by_label("Name").fill("Engaged ones")
+    page.get_by_label("Field of a new column").select_option("email")
+    page.get_by_role("button", name="Add column").click()
+    page.locator('[data-column="email"]').wait_for()
+    page.get_by_role("button", name="Move Email up").click()
+    page.locator('[data-column]:nth-child(9)[data-column="email"]').wait_for()
+    assert page.evaluate("document.activeElement.id") == "up-email", "the focus stays where it was"
+    page.get_by_role("button", name="Take the column Created away").click()
+    page.locator('[data-column="created"]').wait_for(state="detached")
+    assert page.get_by_label("Name").input_value() == "Engaged ones"
+    shot(page, "view-editor")
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_text("The view “Engaged ones” is saved.").wait_for()
+    assert page.locator("#result_list tbody tr").count() == 2
+    view = ListView.objects.get(title="Engaged ones")
+    assert view.columns[-1] == "email"
+
+    page.locator(".plumb-view-menu > summary").press("Enter")
+    page.get_by_role("button", name="Pin Engaged ones").click()
+    page.locator(".plumb-view-menu > summary").click()
+    page.get_by_role("heading", name="Pinned").wait_for()
+    shot(page, "view-menu")
+    assert Pin.objects.filter(view=view).count() == 1
+    page.get_by_role("button", name="Share this view with everybody").click()
+    page.get_by_text("is shared with everybody").wait_for()
+
+    page.goto("/admin/leads/lead/")
+    assert page.locator(".plumb-view-menu > summary h2").inner_text() == "All leads", "whatever was pinned"
+    page.locator(".plumb-view-menu > summary").click()
+    page.get_by_role("link", name="Engaged ones").click()
+    page.locator(".plumb-view-menu > summary").click()
+    page.get_by_role("link", name="Delete this view…").click()
+    page.get_by_role("button", name="Delete view").click()
+    page.get_by_text("The view “Engaged ones” is deleted.").wait_for()
+    assert not ListView.objects.filter(pk=view.pk).exists()
+
+
+def test_a_view_without_a_name_is_not_saved_and_nothing_is_lost(page: Page) -> None:
+    page.goto("/admin/views/add/?object=lead")
+    page.get_by_label("Field of a new condition").select_option("employees")
+    page.get_by_role("button", name="Add condition").click()
+    page.locator('[data-condition="employees"]').wait_for()
+    page.locator('[data-condition="employees"] input[type=text]').fill("many")
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_text("Give the view a name.").wait_for()
+    page.get_by_text("“many” is no number").wait_for()
+    assert page.locator('[data-condition="employees"] input[type=text]').input_value() == "many"
