@@ -142,6 +142,7 @@ def _sharing(kind: type[models.Model], keys: dict[str, set[str]]) -> Q:
 def _find_deleted(person: Person) -> None:
     """Records of theirs that were deleted: the change log has their last image, of which a key is made here."""
     emails, links = sorted(person.keys["email"]), sorted(person.keys["linkedin"])
+    person.gone = _merged(person)
     if not emails and not links:
         return
     same = " OR ".join(f"email_key(c.what->>'{name}') = ANY(%s)" for name in EMAILS)
@@ -152,8 +153,26 @@ def _find_deleted(person: Person) -> None:
             " ORDER BY 1, 2",
             [emails, emails, emails, links],
         )
-        here = {("lead", one.pk) for one in person.leads} | {("contact", one.pk) for one in person.contacts}
-        person.gone = [(name, pk) for name, pk in cursor.fetchall() if (name, pk) not in here]
+        known = {*_here(person), *person.gone}
+        person.gone += [(name, pk) for name, pk in cursor.fetchall() if (name, pk) not in known]
+
+
+def _here(person: Person) -> list[tuple[str, int]]:
+    return [("lead", one.pk) for one in person.leads] + [("contact", one.pk) for one in person.contacts]
+
+
+def _merged(person: Person) -> list[tuple[str, int]]:
+    """Records that were merged into theirs, under whatever address: they are this person's as well."""
+    here = _here(person)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH RECURSIVE way (object, id) AS (SELECT * FROM unnest(%s::text[], %s::bigint[])"
+            " UNION SELECT t.object, t.merged_id FROM way w JOIN duplicates_tombstone t"
+            " ON t.survivor_object = w.object AND t.survivor_id = w.id)"
+            " SELECT object, id FROM way WHERE object IN ('lead', 'contact') ORDER BY 1, 2",
+            [[name for name, _ in here], [pk for _, pk in here]],
+        )
+        return [(name, pk) for name, pk in cursor.fetchall() if (name, pk) not in set(here)]
 
 
 def _note_values(person: Person, values: dict[str, Any]) -> None:
