@@ -102,7 +102,7 @@ def _carry_out(request: HttpRequest, found: Any) -> list[Released]:
         return discard_held_rows(ids, reason=sent.get("reason", ""), actor=actor, at=at, via="admin")
     values: dict[int, str] = {}
     if text := _lines(request):
-        values |= read_values(text, found.only("pk", "external_id"))
+        values |= read_values(text, found.select_related(None).only("pk", "external_id"))
     typed = {whole_number(name[6:]): str(value).strip() for name, value in sent.items() if name.startswith("value:")}
     values |= {pk: value for pk, value in typed.items() if pk is not None and value}
     for_all = sent.get("for_all", "").strip()
