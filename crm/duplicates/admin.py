@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -21,8 +21,7 @@ from crm.duplicates import undo_page  # noqa: F401 - registers its page
 from crm.duplicates.evidence import NAME, WORDS, spoken
 from crm.duplicates.kinds import kind_of, kinds
 from crm.duplicates.models import Pair
-from crm.duplicates.values import compare_address
-from crm.duplicates.views import dismiss_pair
+from crm.duplicates.views import compare_these, dismiss_pair
 from crm.site import site
 
 
@@ -85,7 +84,7 @@ class PairAdmin(ReadAdmin):
             return missing
         if not self.has_view_permission(request, pair):
             raise PermissionDenied
-        return HttpResponseRedirect(compare_address(pair.refs))
+        return compare_these(request, pair.refs)
 
     @admin.display(description="these two")
     def shown_pair(self, pair: Any) -> str:

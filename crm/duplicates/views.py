@@ -72,12 +72,16 @@ def compare(request: HttpRequest) -> HttpResponse:
     refs = list(dict.fromkeys(given.getlist("record")))
     if not refs:
         return HttpResponseRedirect(reverse("admin:duplicates_pair_changelist"))
+    return compare_these(request, refs, given.get("survivor", ""))
+
+
+def compare_these(request: HttpRequest, refs: Sequence[str], asked: str = "") -> HttpResponse:
+    """The page of these records, the one that is asked for as the one that stays; or what its form asks."""
     records = {one: found for one in refs[:MOST] if (found := find(one)) is not None}
     if len(records) < 2 or len(refs) > MOST:
         return _nothing_to_compare(request, refs)
     if not all(may(user_of(request), "view", record) for record in records.values()):
         raise PermissionDenied
-    asked = given.get("survivor", "")
     survivor = records[asked] if asked in records else next(iter(records.values()))
     others = [record for record in records.values() if record is not survivor]
     crossed = {type(record) for record in records.values()}
