@@ -197,10 +197,9 @@ def page(request: HttpRequest, editor: Editor, *, stale: str = "", status: int =
         "may_own": view.user_id is not None or view.pk is None or user_of(request).rights == "administrator",
         "stale": stale,
     }
-    part = request.headers.get("HX-Request") == "true"
-    return TemplateResponse(
-        request, "workspace/view_form.html" if part else "workspace/view.html", context, status=status
-    )
+    if in_part(request):
+        return TemplateResponse(request, "workspace/view_form.html", context)
+    return TemplateResponse(request, "workspace/view.html", context, status=status)
 
 
 def frame(request: HttpRequest, title: str) -> dict[str, Any]:
