@@ -41,9 +41,21 @@ class Criteria(forms.MultipleChoiceField):
 
     widget = Ticks
 
+    def clean(self, value: Any) -> Any:
+        """Nothing ticked is no fact."""
+        return super().clean(value) or None
+
     def valid_value(self, value: Any) -> bool:
         """Any criterion of the handbook: a bulk move has records in several stages."""
         return any(str(value) == key for key, _ in every_criterion())
+
+
+class Said(forms.BooleanField):
+    """A box to tick: not ticked, nothing was said."""
+
+    def clean(self, value: Any) -> Any:
+        """True, or no fact."""
+        return super().clean(value) or None
 
 
 class StepFacts(Facts):
@@ -51,7 +63,7 @@ class StepFacts(Facts):
 
     next_step = forms.CharField(label="Next step", required=False, max_length=500)
     next_step_due = day("Next step's due date")
-    next_step_kept = forms.BooleanField(label="The last next step was done", required=False)
+    next_step_kept = Said(label="The last next step was done", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,7 +94,7 @@ class AdvanceFacts(StepFacts):
 class KeptFacts(Facts):
     """Whether the next step that stood was kept: closing drops it else."""
 
-    next_step_kept = forms.BooleanField(label="The last next step was done", required=False)
+    next_step_kept = Said(label="The last next step was done", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

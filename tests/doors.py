@@ -90,6 +90,8 @@ def as_entered(value: Any) -> Any:
     """A fact as a browser sends it."""
     if isinstance(value, models.Model):
         return str(value.pk)
+    if isinstance(value, list):
+        return ",".join(value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

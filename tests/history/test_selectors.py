@@ -15,6 +15,7 @@ from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
 from tests.access import client_of
+from tests.contracts.deals import facts_for
 from tests.factories import START, make_account, make_lead, make_opportunity
 
 HOUR = timedelta(hours=1)
@@ -105,7 +106,8 @@ def test_time_in_each_status_ends_now_and_starts_at_creation(mona: User) -> None
     Opportunity.objects.filter(pk=opportunity.pk).update(created_at=START)
     opportunity.refresh_from_db()
     for verb, after in (("advance", 2 * HOUR), ("step_back", 5 * HOUR), ("advance", 6 * HOUR)):
-        move(opportunity, verb, actor=mona, at=START + after, via="test")
+        facts = facts_for(opportunity, verb, START + after)
+        move(opportunity, verb, actor=mona, at=START + after, via="test", **facts)
     spent = time_in_states(opportunity, at=START + 10 * HOUR)
     assert [(one.state, one.seconds / 3600, one.current) for one in spent] == [
         ("meeting_set", 3.0, False),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from contracts.models import Opportunity
+from contracts.stages import criteria_of
 from crm.history.models import Move
 from leads.models import Lead
 from leads.statuses import Status
+from tests.contracts.deals import signed_contract
 from tests.imports.export import NOW, account, bring_in, codes, counts, id_of, lead, only, opportunity, user, write
 
 pytestmark = pytest.mark.django_db
@@ -79,14 +83,16 @@ def test_a_stage_moves_where_a_move_leads(word: str, verb: str, tmp_path: Path) 
     report = bring_in(tmp_path)
     found = Opportunity.objects.get()
     assert str(found.amount) == "2000.00"
-    if verb == "win":
-        assert (found.stage, Move.objects.of(found).order_by("-version")[0].verb) == ("closed_won", "win")
-        assert not report.problems
-    else:
-        assert found.stage == "discovery"
-        assert codes(report) == ["status_not_moved"]
+    assert found.stage == "discovery"
+    assert codes(report) == ["status_not_moved"]
     if verb == "lose":
         assert "Say why it was lost." in report.problems[0].message
+    if verb == "win":
+        assert "Winning takes a contract that is signed" in report.problems[0].message
+        signed_contract(found)
+        assert not bring_in(tmp_path).problems
+        found.refresh_from_db()
+        assert (found.stage, Move.objects.of(found).order_by("-version")[0].verb) == ("closed_won", "win")
 
 
 def test_a_stage_moves_to_its_neighbours(tmp_path: Path) -> None:
@@ -95,6 +101,10 @@ def test_a_stage_moves_to_its_neighbours(tmp_path: Path) -> None:
     write(tmp_path, "Account", account(1))
     write(tmp_path, "Opportunity", opportunity(1, StageName=labels[first]))
     bring_in(tmp_path)
+    # A file says of a stage neither what was met there nor what is done next: both are known here already.
+    due = timezone.now().date() + timedelta(days=9)
+    met = [one.key for one in criteria_of(first)]
+    Opportunity.objects.update(criteria_met=met, next_step="Call", next_step_due=due)
     for stage, verb in ((second, "advance"), (first, "step_back")):
         write(tmp_path, "Opportunity", opportunity(1, StageName=labels[stage]))
         assert not bring_in(tmp_path).problems

@@ -1,0 +1,121 @@
+"""Every stage x every verb x every role x every door of an opportunity: the same verdict and the same codes."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from contracts.models import Opportunity
+from crm import handbook
+from crm.people.models import User
+from tests.contracts.deals import facts_for, signed_contract
+from tests.doors import DOORS, Door
+from tests.factories import make_opportunity
+
+pytestmark = pytest.mark.django_db
+STAGES = [stage.key for stage in handbook.current().opportunity.stages]
+OPEN = [stage.key for stage in handbook.current().opportunity.stages if stage.kind == "open"]
+VERBS = ["advance", "step_back", "win", "lose", "reopen"]
+ROLES = ("owner", "colleague", "manager", "administrator", "service", "stranger", "gone")
+STEP = ("needs_next_step", "needs_next_step_due")
+# What each stage asks for to be left forwards, as the shipped handbook has it.
+CRITERIA = {
+    "meeting_set": ("unmet_meeting_held",),
+    "discovery": ("unmet_pain_known", "unmet_champion_known"),
+    "scope": ("unmet_hosts_known", "unmet_requirements_known"),
+    "economic_buyer": ("unmet_buyer_met", "unmet_criteria_agreed"),
+    "proof_of_value": ("unmet_success_confirmed",),
+    "justification": ("unmet_business_case",),
+    "negotiation": ("unmet_terms_agreed",),
+}
+AFTER = """
+    SELECT o.stage, o.version, (
+        SELECT count(*) FROM history_move m WHERE m.object = 'opportunity' AND m.record_id = o.id
+                                            AND m.version = o.version AND o.version > 1)
+    FROM contracts_opportunity o WHERE o.id = %s
+"""
+
+
+@pytest.fixture
+def roles(alice: User, bob: User, charlie: User, mona: User, root: User, robot: User) -> dict[str, User]:
+    """One user for each role."""
+    gone = User.objects.create(
+        email="gone@example.com", first_name="Gone", role="sdr", team=alice.team, is_active=False
+    )
+    return dict(zip(ROLES, (alice, bob, mona, root, robot, charlie, gone), strict=True))
+
+
+def expected(door: Door, stage: str, verb: str, role: str, *, with_facts: bool) -> tuple[str, ...]:
+    """The codes that every door answers with; none when the move is made."""
+    if role == "gone" or (door.people_only and role == "service"):
+        return ("forbidden",)
+    if role not in (("manager", "administrator") if verb == "reopen" else ROLES[:5]):
+        return ("forbidden",)
+    if verb == "reopen":
+        if stage in OPEN:
+            return ("not_closed",)
+        return () if with_facts else ("needs_reason", *STEP)
+    if verb == "advance":
+        if stage not in OPEN[:-1]:
+            return ("no_further_stage",)
+        return () if with_facts else (*CRITERIA[stage], *STEP)
+    if verb == "step_back":
+        if stage not in OPEN[1:]:
+            return ("no_earlier_stage",)
+        return () if with_facts else STEP
+    closed = () if stage in OPEN else ("not_open",)
+    if verb == "win":
+        return closed or (() if with_facts else ("needs_contract",))
+    return closed + (() if with_facts else ("needs_lost_reason",))
+
+
+def attempt(
+    door: Door, record: Opportunity, verb: str, actor: User, facts: Mapping[str, Any], at: datetime
+) -> tuple[tuple[str, ...], str, int]:
+    """Ask at the door, and undo it: the codes, the stage afterwards, and how many moves were written."""
+    with transaction.atomic():
+        codes = door.attempt(copy.copy(record), verb, actor, facts, at)
+        with connection.cursor() as cursor:
+            cursor.execute(AFTER, [record.pk])
+            stage, version, count = cursor.fetchone()
+        assert version == record.version + bool(count)
+        transaction.set_rollback(True)
+    return codes, stage, count
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
+def test_every_door_gives_the_same_verdict(door: Door, stage: str, roles: dict[str, User]) -> None:
+    at = timezone.now()
+    bare, signed = (make_opportunity(owner=roles["owner"], stage=stage) for _ in range(2))
+    signed_contract(signed)
+    wrong: list[str] = []
+    seen: Counter[str] = Counter()
+    for verb in VERBS:
+        full = facts_for(signed, verb, at)
+        if stage not in OPEN or verb not in ("advance", "step_back", "reopen"):
+            full.pop("criteria", None)
+        if verb == "reopen":
+            full["reason"] = "They came back"
+        for role, actor in roles.items():
+            for with_facts in (True, False) if role in ("owner", "manager") else (True,):
+                record, facts = (signed, full) if with_facts else (bare, {})
+                codes, after, moves = attempt(door, record, verb, actor, facts, at)
+                wanted = expected(door, stage, verb, role, with_facts=with_facts)
+                made = bool(moves) and not codes
+                seen["made" if made else codes[0] if codes else "nothing"] += 1
+                if not set(wanted) <= set(codes) or made is bool(wanted) or (codes and after != stage):
+                    wrong.append(f"{verb} by {role}, facts {with_facts}: {codes or made}, not {wanted or 'made'}")
+                if wanted and not with_facts and codes != wanted:
+                    wrong.append(f"{verb} by {role}: {codes}, not {wanted}")
+    assert not wrong, "\n".join(wrong)
+    assert seen["made"] >= 2, seen
+    assert seen["forbidden"] >= len(VERBS), seen
+    assert sum(seen.values()) == len(VERBS) * (len(ROLES) + 2)
