@@ -24,6 +24,7 @@ ALL = {
     "contracts": "read write delete move place",
     "invoices": "read write delete",
     "activities": "read write delete",
+    "tasks": "read write delete",
     "users": "read write",
 }
 
