@@ -203,3 +203,10 @@ def test_the_description_names_own_fields_with_their_types(root: User, own: None
     assert asked["seats"]["type"] == ["number", "null"]
     assert asked["plan"]["enum"] == ["basic", "big", "", None]
     assert said["AccountRequest"]["properties"]["domains"]["items"] == {"type": "string"}
+
+
+def test_a_list_says_of_each_field_what_the_record_says(root: User) -> None:
+    account = make_account(type="prospect", industry="energy", employees=5, owner=root)
+    ask = program(root)
+    (listed,) = ask("GET", "accounts/").json()["results"]
+    assert listed == ask("GET", f"accounts/{account.pk}/").json()

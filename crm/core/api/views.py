@@ -162,7 +162,9 @@ class RecordViewSet(ViewSetMixin, ApiView):
             found.pop()
             last = dict(zip(wanted, found[-1], strict=True))
             following = make_cursor(bound_to, [last[column] for column in ordered_by])
-        page = [dict(zip(fields, row, strict=False)) for row in found]
+        # Two names may be of one column.
+        places = [(name, wanted.index(column)) for name, column in zip(fields, columns, strict=True)]
+        page = [{name: row[place] for name, place in places} for row in found]
         self.tell_own(page, query.fields)
         self.decorate(page)
         if query.expand:
