@@ -150,6 +150,7 @@ def test_an_administrator_changes_a_layout_everybody_sees_it_and_it_is_put_back(
     admin.keyboard.press("Enter")
     expect(top.locator("li").nth(3)).to_contain_text("Industry")
     admin.get_by_role("button", name="Take Parent account away").first.click()
+    expect(top.locator("li")).to_have_count(5)
     admin.select_option("#add-top", "phone")
     admin.locator("#add-top + button").click()
     expect(top.locator("li").last).to_contain_text("Phone")
