@@ -112,7 +112,7 @@ def busy(alice: User, bob: User, now: datetime) -> None:
     make_contact(owner=alice)
     make_opportunity(owner=alice)
     make_opportunity(owner=alice, stage="closed_won")
-    done = plan_task({"lead": make_lead()}, text="Send the deck", actor=alice, at=now, via="test")
+    done = plan_task({"account": make_account()}, text="Send the deck", actor=alice, at=now, via="test")
     finish_task(done, actor=alice, at=now, via="test")
     plan_task({"account": make_account()}, text="Ask for the order", actor=alice, at=now, via="test")
     Team.objects.create(name="West", manager=alice)
