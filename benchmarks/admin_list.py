@@ -65,9 +65,9 @@ def seed(rows: int) -> None:
         copy_rows(
             cursor,
             f"{Activity._meta.db_table} (version, created_at, updated_at, kind, direction, outcome, happened_at, text,"
-            " notes_url, kept, by_id, lead_id)",
+            " title, notes_url, kept, by_id, lead_id)",
             (
-                (1, FIRST_DAY, FIRST_DAY, "call", "out", "voicemail", FIRST_DAY, "", "", "{}", owners[0].pk, pk)
+                (1, FIRST_DAY, FIRST_DAY, "call", "out", "voicemail", FIRST_DAY, "", "", "", "{}", owners[0].pk, pk)
                 for pk in range(first, first + rows, 4)
             ),
         )
