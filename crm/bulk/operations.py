@@ -128,7 +128,9 @@ class FormRequest:
 
 
 def spoken_value(field: forms.BoundField, value: Any) -> str:
-    """A value of a form in words: of a choice, its label."""
+    """A value of a form in words: of a choice, its label; of several, all of them."""
+    if isinstance(value, list):
+        return ", ".join(spoken_value(field, one) for one in value)
     choices = getattr(field.field, "choices", None)
     if choices is not None and not isinstance(value, models.Model):
         return str(dict(_flat(choices)).get(value, value))
