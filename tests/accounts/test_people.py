@@ -33,7 +33,7 @@ def test_making_another_the_main_dri_moves_it_at_every_door(alice: User) -> None
     first = make_contact(account=account, owner=alice, is_main_dri=True)
     second = make_contact(account=account, owner=alice)
     client = client_of(alice)
-    posted = {"first_name": second.first_name, "last_name": second.last_name, "email": second.email}
+    posted: dict[str, object] = {"first_name": second.first_name, "last_name": second.last_name, "email": second.email}
     posted |= {"account": account.pk, "owner": alice.pk, "is_main_dri": "on", "version": second.version}
     answer = client.post(f"/admin/accounts/contact/{second.pk}/change/", posted)
     assert (answer.status_code, main_of(account)) == (302, [second.pk])

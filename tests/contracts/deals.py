@@ -39,7 +39,7 @@ def facts_for(opportunity: Opportunity, verb: str, at: datetime) -> dict[str, An
     step = {"next_step": "Call them", "next_step_due": handbook.current().today(at) + timedelta(days=3)}
     if verb == "win" and opportunity.is_open and not opportunity.contracts.agreed().exists():
         signed_contract(opportunity, at=at)
-    return {
+    asked: dict[str, dict[str, Any]] = {
         "advance": {"criteria": [one.key for one in criteria_of(opportunity.stage)], **step}
         if criteria_of(opportunity.stage)
         else step,
@@ -47,4 +47,5 @@ def facts_for(opportunity: Opportunity, verb: str, at: datetime) -> dict[str, An
         "win": {},
         "lose": {"lost_reason": "price"},
         "reopen": step,
-    }[verb]
+    }
+    return asked[verb]

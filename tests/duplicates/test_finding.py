@@ -68,7 +68,7 @@ def test_leads_that_share_either_email_are_a_pair(now: datetime) -> None:
 
 
 def test_every_kind_of_key_is_named(now: datetime) -> None:
-    same = {"linkedin_url": "https://www.linkedin.com/in/lea/", "mobile": "(555) 214-7954"}
+    same: dict[str, Any] = {"linkedin_url": "https://www.linkedin.com/in/lea/", "mobile": "(555) 214-7954"}
     one = make_lead(**same, email="a@globex.example")
     other = make_lead(
         email="A@GLOBEX.example", linkedin_url="linkedin.com/in/lea", phone="+1 555 214 7954", last_name="B"

@@ -140,7 +140,7 @@ def test_what_took_a_merge_apart_is_not_undone(alice: User, now: datetime) -> No
     one, other = two_leads(alice)
     result = undo(merge(one, other, actor=alice, at=now), actor=alice, at=now)
     with pytest.raises(Refused) as refused:
-        revert(Transaction.objects.get(pk=result.transaction_id), actor=alice, at=now, via="test")
+        revert(Transaction.objects.get(pk=str(result.transaction_id)), actor=alice, at=now, via="test")
     assert refused.value.code == "merge_undone"
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from crm.handbook.reader import read
 from crm.handbook import SHIPPED
 from crm.handbook.reader import read
 from tests.handbook.conftest import Spoil

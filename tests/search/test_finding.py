@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Account
 from contracts.models import Contract
 from crm.core import permissions
 from crm.core.door import create
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 MOST_QUERIES = 8
 
 
-def make_contract(name: str, account: object) -> Contract:
+def make_contract(name: str, account: Account) -> Contract:
     """A draft."""
     return create(Contract(name=name, account=account), actor=User.objects.system(), at=START, via="test")
 
