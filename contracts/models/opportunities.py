@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -23,6 +23,7 @@ from contracts.models.choices import (
     type_choices,
 )
 from contracts.searching import ByName
+from contracts.stages import every_criterion
 from contracts.triggers import PROMISES
 from crm import handbook
 from crm.activities.gate import CODE, bar_of, hold_for
@@ -44,6 +45,8 @@ class OpportunityQuerySet(ByName["Opportunity"]):
 
 class Opportunity(OpportunityFlow):
     """A sale that may come about: an account, an amount, a stage, a next step."""
+
+    KEYS_IN: ClassVar[dict[str, Any]] = {"criteria_met": every_criterion}
 
     name = Line(blank=False, help_text="Carries the year: “Acme 2026”.")
     name_key = generated_key("name_key", "name")

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 
 from crm import handbook
 from crm.activities.models import ABOUT, Activity, Task
-from crm.activities.timeline import kinds_of, parts_seen, timeline
+from crm.activities.timeline import PAGE, kinds_of, parts_seen, timeline
 from crm.activities.timeline_rows import Place, open_tasks_of, write_place
 from crm.activities.touch_forms import TaskForm, TouchForm
 from crm.core.asking import moment, user_of
@@ -26,6 +26,8 @@ from crm.people.models import User
 
 # What a record shows of what is to do; the whole list is one click away.
 OPEN_TASKS = 10
+# And of what happened: beside other things on its page, it begins with less than on a page of its own.
+FIRST = 10
 RECORDS = {
     "lead": "leads.Lead",
     "contact": "accounts.Contact",
@@ -69,7 +71,7 @@ def feed(
         "may_plan": may(user, "add", Task),
         **addresses(record),
         **open_tasks(record, user, at=at),
-        **entries(record, user, only=only),
+        **entries(record, user, only=only, limit=FIRST),
     }
 
 
@@ -102,9 +104,11 @@ def open_tasks(record: models.Model, user: User, *, at: datetime) -> dict[str, A
     }
 
 
-def entries(record: models.Model, user: User, *, only: str = "", after: Place | None = None) -> dict[str, Any]:
+def entries(
+    record: models.Model, user: User, *, only: str = "", after: Place | None = None, limit: int = PAGE
+) -> dict[str, Any]:
     """One page of the timeline, with the address of the next one, and what it may be narrowed to."""
-    page = timeline(record, user=user, only=only, after=after)
+    page = timeline(record, user=user, only=only, after=after, limit=limit)
     base = reverse("admin:activities_timeline", args=[record._meta.model_name, record.pk])
     older: Mapping[str, str] = {"after": write_place(page.following)} if page.following else {}
     return {

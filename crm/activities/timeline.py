@@ -215,21 +215,13 @@ def _read_about(pairs: Iterable[tuple[str, int]], reading: Reading) -> None:
 def _changes(ids: list[int], reading: Reading) -> dict[int, Event]:
     found = list(Change.objects.filter(pk__in=ids).select_related("transaction"))
     _read_about(((change.object, change.record_id) for change in found), reading)
-    moves = _moves_with(found)
     told = {}
     for name, changes in _by_object(found).items():
         words = _words(name, changes, reading)
         if words is None:
             continue
         for change in changes:
-            # What was given with a move is told by the move.
-            move = moves.get((name, change.record_id, change.version))
-            given = tuple(move.facts) if move else ()
-            lines = [
-                words.line(column, *pair)
-                for column, pair in ((change.what or {}) if change.op == "U" else {}).items()
-                if column not in words.of_moves and not any(column == f or column.startswith(f"{f}_") for f in given)
-            ]
+            lines = words.lines(change, but=words.of_moves)
             if change.op == "U" and not lines:
                 continue
             entry = words.entry(change, None)
@@ -246,12 +238,12 @@ def _changes(ids: list[int], reading: Reading) -> dict[int, Event]:
     return told
 
 
-def _moves_with(changes: Iterable[Change]) -> dict[tuple[str, int, int], Move]:
+def _changes_with(moves: Iterable[Move]) -> dict[tuple[str, int, int], Change]:
+    """The changes that are the moves' own: what else became of the record by them."""
     same = Q(pk__in=[])
-    for change in changes:
-        if change.op == "U":
-            same |= Q(object=change.object, record_id=change.record_id, version=change.version)
-    return {(move.object, move.record_id, move.version): move for move in Move.objects.filter(same)}
+    for move in moves:
+        same |= Q(object=move.object, record_id=move.record_id, version=move.version, op="U")
+    return {(change.object, change.record_id, change.version): change for change in Change.objects.filter(same)}
 
 
 def _words(name: str, changes: list[Change], reading: Reading) -> Words | None:
@@ -288,13 +280,16 @@ def _prior(ids: list[int], reading: Reading) -> dict[int, Event]:
 def _moves(ids: list[int], reading: Reading) -> dict[int, Event]:
     found = list(Move.objects.filter(pk__in=ids))
     _read_about(((move.object, move.record_id) for move in found), reading)
+    own = _changes_with(found)
     told = {}
     for name, moves in _by_object(found).items():
-        words = _words(name, [], reading)
+        words = _words(name, [change for change in own.values() if change.object == name], reading)
         if words is None:
             continue
         verbs = type(words.record).verbs() if isinstance(words.record, Stateful) else {}
         for move in moves:
+            change = own.get((name, move.record_id, move.version))
+            given = {column for column in (change.what or {}) if _is_given(column, move)} if change else set()
             told[move.pk] = Event(
                 move.at,
                 "move",
@@ -302,10 +297,18 @@ def _moves(ids: list[int], reading: Reading) -> dict[int, Event]:
                 _move_title(move, words, verbs),
                 move.actor_name,
                 move.reason,
-                tuple(words.fact(verbs.get(move.verb), fact, value) for fact, value in move.facts.items()),
+                (
+                    *(words.fact(verbs.get(move.verb), fact, value) for fact, value in move.facts.items()),
+                    *(words.lines(change, but=words.of_moves | given) if change else ()),
+                ),
                 **reading.on(name, move.record_id),
             )
     return told
+
+
+def _is_given(column: str, move: Move) -> bool:
+    """Whether a column took over what was given with the move, and is told as its fact."""
+    return any(column == fact or column.startswith(f"{fact}_") for fact in move.facts)
 
 
 def _move_title(move: Move, words: Words, verbs: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 # The records that a conversion leads to; on the lead's own page it is a move.
 CONVERTED = ("account", "contact", "opportunity")
-# What changes with every move: its move tells it.
+# What changes with every move. A change that is a move's own is told by the move, with everything in it.
 OF_MOVES = "'{status,status_since,stage,stage_since}'::text[]"
 
 # Kept in one place, since a source is continued by the very order it is read in.
@@ -59,9 +59,9 @@ CHANGE = """
     SELECT t.id, t.at, t.at AS written FROM own s CROSS JOIN LATERAL (
         SELECT r.id, r.at FROM history_change r
         WHERE r.object = s.object AND r.record_id = s.id {older}
-          AND (r.what - {of_moves} <> '{{}}' OR r.op = 'I' AND NOT EXISTS (
-              SELECT FROM history_move m
-              WHERE m.object = r.object AND m.record_id = r.record_id AND m.version = r.version))
+          AND (r.op = 'I' OR r.what - {of_moves} <> '{{}}')
+          AND NOT EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
+                          AND m.version = r.version)
         ORDER BY r.at DESC, r.id DESC LIMIT %(most)s
     ) t
 """

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.activities.feed import RECORDS, entries, feed
+from crm.activities.feed import FIRST, RECORDS, entries, feed
 from crm.activities.models import Task
 from crm.activities.planning import finish_task, plan_task, reopen_task
-from crm.activities.timeline import kinds_of
+from crm.activities.timeline import PAGE, kinds_of
 from crm.activities.timeline_rows import read_place
 from crm.activities.touch_forms import TaskForm, TouchForm
 from crm.activities.touching import log_touch
@@ -56,13 +56,14 @@ def show_timeline(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     place = read_place(request.GET["after"]) if "after" in request.GET else {}
     if place is None:
         raise Http404("This page of the timeline is none: begin with the newest entries.")
+    inside = request.htmx  # type: ignore[attr-defined]
     context = {
         "record": record,
         "timeline_url": request.path,
         "newest": not place,
-        **entries(record, user_of(request), only=only, after=place),
+        **entries(record, user_of(request), only=only, after=place, limit=FIRST if inside and not place else PAGE),
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if inside:
         template = "activities/events.html" if place else "activities/timeline.html"
         return render(request, template, context)
     whole = {**site.each_context(request), "title": f"Timeline of {record}", "back": address_of(record), **context}

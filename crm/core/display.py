@@ -24,7 +24,10 @@ EMPTY = "(empty)"
 
 
 def shown(field: Field | None, raw: Any, names: Names | None = None) -> str:
-    """One value of a field, as stored or as the change log keeps it (JSON), in words."""
+    """One value of a field, as stored or as the change log keeps it (JSON), in words.
+
+    A model whose column keeps a list of keys names their words in `KEYS_IN`: the column to what gives key and label.
+    """
     if raw is None or raw == "":
         return EMPTY
     if field is None:
@@ -38,6 +41,9 @@ def shown(field: Field | None, raw: Any, names: Names | None = None) -> str:
         value = raw
     if field.choices:
         return str(dict(field.flatchoices).get(value, value))
+    if isinstance(value, list) and (words := getattr(field.model, "KEYS_IN", {}).get(field.name)):
+        labels = dict(words())
+        return plain_text([labels.get(key, key) for key in value])
     return plain_text(value)
 
 
@@ -55,6 +61,8 @@ def plain_text(value: Any) -> str:
         return str(number_format(value, use_l10n=True, force_grouping=True))
     if isinstance(value, dict) and set(value) == {"id", "name"}:
         return str(value["name"])
+    if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
+        return ", ".join(map(plain_text, value)) or EMPTY
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     return str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django import forms
 from django.db import models
 
+from crm import handbook
 from crm.core.display import names_of, plain_text, shown
 from crm.core.flow import Stateful, Verb
 from crm.core.labels import page_label
@@ -26,6 +28,8 @@ HOW = {
     "": "outside Plumb",
 }
 REVERT = "revert"
+# The column of values that have no column of their own, by name.
+KEPT = "kept"
 ENTERED = {"place": "Placed", REVERT: "Brought back"}
 
 
@@ -102,6 +106,9 @@ class Words:
         flow = record.FLOW if isinstance(record, Stateful) else ""
         self.of_moves = {flow, f"{flow}_since"} if flow else set()
         self.states = dict(record._meta.get_field(flow).flatchoices) if flow else {}  # type: ignore[union-attr]
+        self.kept = {
+            own.kept_as or own.key: own.label for own in handbook.current().own_fields_of(str(record._meta.model_name))
+        }
         self.met: set[str] = set()
         self.forms: dict[str, forms.Form] = {}
         self.names = names_of(
@@ -125,15 +132,23 @@ class Words:
             change.at,
             log.recorded_at,
         )
-        if change.op == "U":
-            entry.lines = [
-                self.line(column, *pair)
-                for column, pair in (change.what or {}).items()
-                if not (move and column in self.of_moves)
-            ]
+        entry.lines = self.lines(change, but=self.of_moves if move else ())
         if move:
             self.tell_move(entry, move)
         return entry
+
+    def lines(self, change: Change, *, but: Collection[str] = ()) -> list[Line]:
+        """What an update changed, without the columns `but`; of values that are kept by name, those that changed."""
+        found = []
+        for column, (old, new) in (change.what or {}).items() if change.op == "U" else ():
+            if column in but:
+                continue
+            if column == KEPT and isinstance(old, dict) and isinstance(new, dict):
+                names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+                found += [Line(self.kept.get(name, name), *map(plain_text, _of(name, old, new))) for name in names]
+            else:
+                found.append(self.line(column, old, new))
+        return found
 
     def line(self, column: str, old: Any, new: Any) -> Line:
         """One changed field; a column that is gone from the model keeps its old name."""
@@ -161,7 +176,8 @@ class Words:
     def fact(self, verb: Verb | None, name: str, value: Any) -> Line:
         """One fact under the label its dialog has."""
         if verb and verb.name not in self.forms:
-            self.forms[verb.name] = verb.facts(record=self.record)
+            # Of no record in particular: what its form offers today is not what was offered then.
+            self.forms[verb.name] = verb.facts()
         asked = self.forms[verb.name].fields.get(name) if verb else None
         label = page_label(str(asked.label).rstrip("?") if asked and asked.label else name.replace("_", " "), self.met)
         if isinstance(asked, forms.ChoiceField) and not isinstance(asked, forms.ModelChoiceField):
@@ -169,6 +185,10 @@ class Words:
             chosen = value if isinstance(value, list) else [value]
             value = ", ".join(str(labels.get(one) or _readable(one)) for one in chosen if isinstance(one, str | int))
         return Line(label, "", plain_text(_moment(asked, value)))
+
+
+def _of(name: str, *kept: dict[str, Any]) -> list[Any]:
+    return [values.get(name) for values in kept]
 
 
 def _readable(key: str | int) -> str:

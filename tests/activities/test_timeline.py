@@ -12,6 +12,8 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from contracts.models import Contract
+from contracts.stages import criteria_of
+from crm import handbook
 from crm.activities.models import Activity
 from crm.activities.planning import finish_task, plan_task
 from crm.activities.timeline import Event, kinds_of, timeline
@@ -21,6 +23,7 @@ from crm.core import permissions
 from crm.core.acting import acting
 from crm.core.door import move
 from crm.core.panels import panels_for
+from crm.history.selectors import history_of
 from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
@@ -280,3 +283,60 @@ def test_a_lead_told_in_the_same_minute_comes_in_the_order_it_was_written_down(a
     assert [event.text for event in everything(lead, alice, "touches")] == ["Second", "First"]
     assert first.pk < second.pk
     assert isinstance(lead, Lead)
+
+
+def test_a_step_is_told_once_with_everything_that_changed_by_it(alice: User, now: datetime) -> None:
+    contract = make_contract(account=make_account())
+    with acting(actor=alice, via="admin", at=now):
+        contract.refresh_from_db()
+        contract.hosts = 20
+        contract.save(update_fields=["hosts"])
+    sale = make_opportunity(owner=alice, next_step="Call them", next_step_due=now.date())
+    lose = {"lost_reason": handbook.current().opportunity.lost_reasons[0].key}
+    move(sale, "lose", actor=alice, at=now, via="test", **lose)
+    told = everything(sale, alice)
+    assert [event.kind for event in told if event.at == now] == ["move"]
+    lines = {line.label: line.after for line in told[0].details}
+    assert lines["Next step"] == "(empty)"
+    assert list(lines).count("Reason for losing") == 1
+    assert [event.kind for event in everything(contract, alice)][:1] == ["change"]
+
+
+def test_exit_criteria_are_told_in_words_wherever_they_are_told(alice: User, now: datetime) -> None:
+    sale = make_opportunity(owner=alice)
+    criteria = criteria_of(sale.stage)
+    words = ", ".join(one.label for one in criteria)
+    step = {"next_step": "Send the quote", "next_step_due": (now + timedelta(days=9)).date()}
+    move(sale, "advance", actor=alice, at=now, via="test", criteria=[one.key for one in criteria], **step)
+    with acting(actor=alice, via="admin", at=now + timedelta(hours=1)):
+        sale.refresh_from_db()
+        sale.criteria_met = []
+        sale.next_step = "Something else"
+        sale.save(update_fields=["criteria_met", "next_step"])
+    changed, moved = everything(sale, alice)[:2]
+    assert ("Exit criteria", words) in [(line.label, line.after) for line in moved.details]
+    assert ("Exit criteria met", words, "(empty)") in [(one.label, one.before, one.after) for one in changed.details]
+    # Closed since: its form offers nothing of that stage any longer, and another step stands.
+    lose = {"lost_reason": handbook.current().opportunity.lost_reasons[0].key, "next_step_kept": True}
+    move(sale, "lose", actor=alice, at=now + timedelta(hours=2), via="test", **lose)
+    texts = " ".join(
+        f"{one.label}: {one.before} {one.after}" for event in everything(sale, alice) for one in event.details
+    )
+    texts += " ".join(
+        f"{one.label}: {one.after}" for entry in history_of(sale, 20) for one in entry.lines + entry.facts
+    )
+    assert "[" not in texts
+    assert "The last next step was done: Yes" in texts
+    assert f"Exit criteria: {words}" in texts
+
+
+def test_the_feed_beside_a_record_begins_with_ten_and_goes_on(alice: User, now: datetime) -> None:
+    account = make_account()
+    for number in range(30):
+        call(alice, now + timedelta(minutes=number), f"Call number {number}.", account=account)
+    client, base = client_of(alice), f"/admin/activities/activity/on/account/{account.pk}/"
+    page = client.get(f"/admin/accounts/account/{account.pk}/change/").content.decode()
+    assert page.count('class="pl-event ') == 10
+    assert "Show older" in page
+    assert client.get(base, headers={"hx-request": "true"}).content.decode().count('class="pl-event ') == 10
+    assert client.get(base).content.decode().count('class="pl-event ') == 20
