@@ -86,20 +86,19 @@ def wrong_with(
 
 
 def _contracts(opportunity: Opportunity, changed: Collection[str]) -> Iterator[Missing]:
-    """A renewal names the contract it renews; what it renews or amends is the same account's."""
+    """A renewal names the contract it renews, an expansion the one it amends; both are of the same account."""
     entered = set(changed)
-    if opportunity.type == RENEWAL and opportunity.renews is None and {"type", "renews"} & entered:
-        yield Missing("needs_renews", "Say which contract it renews.", "renews")
-    for name, verb in (("renews", "renews"), ("amends", "amends")):
+    for name, wanted in (("renews", RENEWAL), ("amends", EXPANSION)):
         contract: Contract | None = getattr(opportunity, name)
+        if contract is None and opportunity.type == wanted and {"type", name} & entered:
+            yield Missing(f"needs_{name}", f"Say which contract it {name}.", name)
         if contract is None or not {name, "account", "type"} & entered:
             continue
         if contract.account_id != opportunity.account_id:
-            yield Missing(f"{name}_other_account", f"{contract} is another account's: it {verb} one of its own.", name)
-        wanted = RENEWAL if name == "renews" else EXPANSION
+            yield Missing(f"{name}_other_account", f"{contract} is another account's: it {name} one of its own.", name)
         if opportunity.type and opportunity.type != wanted:
             label = dict(handbook.current().choices("opportunity.types")).get(wanted, wanted)
-            yield Missing(f"{name}_other_type", f"Only one of type {label} {verb} a contract.", name)
+            yield Missing(f"{name}_other_type", f"Only one of type {label} {name} a contract.", name)
 
 
 def _step(

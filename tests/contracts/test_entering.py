@@ -64,8 +64,18 @@ def test_a_renewal_names_a_contract_of_its_own_account(now: datetime) -> None:
     assert codes_of(sale, now, type="renewal") == ["needs_renews"]
     assert codes_of(sale, now, type="renewal", renews_id=own.pk) == []
     assert codes_of(sale, now, type="renewal", renews_id=other.pk) == ["renews_other_account"]
-    assert codes_of(sale, now, type="expansion", renews_id=own.pk) == ["renews_other_type"]
+    assert codes_of(sale, now, type="new_business", renews_id=own.pk) == ["renews_other_type"]
     assert codes_of(sale, now, type="expansion", amends_id=other.pk) == ["amends_other_account"]
+
+
+def test_an_expansion_names_the_contract_it_amends_and_an_imported_one_keeps_what_it_has(now: datetime) -> None:
+    sale, imported = make_opportunity(), make_opportunity(type="expansion")
+    own = Contract.objects.create(account=sale.account, name="Ours")
+    assert codes_of(sale, now, type="expansion") == ["needs_amends"]
+    assert codes_of(sale, now, type="expansion", amends_id=own.pk) == []
+    assert codes_of(sale, now, type="renewal", amends_id=own.pk) == ["needs_renews", "amends_other_type"]
+    assert codes_of(imported, now, description="x") == []
+    assert codes_of(imported, now, amends_id=None) == ["needs_amends"]
 
 
 def test_an_expansion_ends_with_the_contract_it_amends(now: datetime) -> None:
