@@ -79,13 +79,13 @@ def open_accounts(cast: Cast, calendar: Calendar) -> list[Account]:
     for number, (company, kind) in enumerate(zip(CUSTOMERS, TYPES, strict=True)):
         owner, at = owner_of(number, cast), calendar.ago(340 - number, 9, 20)
         with acting(actor=owner, via=VIA, at=at):
-            accounts.append(_open_account(company, kind, owner, at))
+            accounts.append(_open_account(company, kind, number, owner, at))
             for place in range(2 + number % 2):
                 _add_contact(accounts[-1], company, number * 3 + place, owner, at)
     return accounts
 
 
-def _open_account(company: Company, kind: str, owner: User, at: datetime) -> Account:
+def _open_account(company: Company, kind: str, number: int, owner: User, at: datetime) -> Account:
     account = Account(
         name=company.name,
         type=kind,
@@ -97,7 +97,7 @@ def _open_account(company: Company, kind: str, owner: User, at: datetime) -> Acc
         billing_city=company.city,
         billing_state=company.state,
         billing_country="United States",
-        phone="(415) 555-0100",
+        phone=f"(628) 555-01{number:02}",
         created_at=at,
         updated_at=at,
     )

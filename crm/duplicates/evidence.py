@@ -28,8 +28,10 @@ WORDS = {
     "domain": "same domain",
     NAME: "similar name",
 }
-# More than so many that share a key are compared with each other no further, and a phone number is a switchboard's.
+# More than so many that share a key are compared with each other no further.
 MOST_SHARING = 10
+# A phone number that more than so many have is a switchboard's, and says nothing.
+MOST_PHONES = 5
 ERASED = "%@erased.invalid"
 AT_ONCE = 10_000
 
@@ -117,7 +119,7 @@ def _collect_stems(cursor: Any, side: int, kind: Mergeable) -> None:
 
 
 def _pair_up(cursor: Any, search: Search) -> None:
-    enough = f"count(*) BETWEEN 2 AND {MOST_SHARING}" if search.by == "phone" else "count(*) > 1"
+    enough = f"count(*) BETWEEN 2 AND {MOST_PHONES}" if search.by == "phone" else "count(*) > 1"
     if search.crossing is None:
         cursor.execute(
             f"""
@@ -131,12 +133,13 @@ def _pair_up(cursor: Any, search: Search) -> None:
         )
         return
     # Who is many on one side has a number of the house, or is a pair of that side first.
+    most = MOST_PHONES if search.by == "phone" else MOST_SHARING
     cursor.execute(
         f"""
         INSERT INTO pairs_found
         SELECT l.id, c.id, jsonb_agg(l.key ORDER BY l.key)
         FROM pair_terms l JOIN pair_terms c ON c.key = l.key AND c.side = 1
-        WHERE l.side = 0 AND l.key IN (SELECT key FROM pair_terms GROUP BY key HAVING count(*) <= {MOST_SHARING})
+        WHERE l.side = 0 AND l.key IN (SELECT key FROM pair_terms GROUP BY key HAVING count(*) <= {most})
         GROUP BY l.id, c.id
         """
     )

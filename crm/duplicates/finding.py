@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q
 
 from crm.activities.covering import CONTACTS, LEADS
-from crm.duplicates.evidence import WORDS, keys_entered, keys_of
+from crm.duplicates.evidence import MOST_PHONES, WORDS, keys_entered, keys_of
 from crm.duplicates.kinds import Mergeable, crossings, kind_of
 from crm.duplicates.models import ACROSS, Pair
 from crm.history.words import address_of
@@ -102,13 +102,20 @@ def _find(kind: Mergeable, wanted: Mapping[int, Mapping[str, Iterable[str]]]) ->
                 by_key[by, key].add(pk)
     if not by_key:
         return found
+    own: Counter[str] = Counter()
     for other_kind in (kind, *(kind_of(str(model._meta.model_name)) for model in across)):
-        for other in _sharing(other_kind, by_key):
+        others = _sharing(other_kind, by_key)
+        sharing = own + Counter(key for other in others for key in set(_all_keys(other_kind, other).get("phone", ())))
+        own = own or sharing
+        for other in others:
             if other_kind is not kind and getattr(other, "converted_at", None) is not None:
                 continue
             why: dict[int, set[str]] = defaultdict(set)
             for by, values in _all_keys(other_kind, other).items():
                 for key in values:
+                    # As the nightly search has it: a number of the house says nothing.
+                    if by == "phone" and sharing[key] > MOST_PHONES:
+                        continue
                     for pk in by_key.get((by, key), ()):
                         why[pk].add(by)
             for pk, kinds_of_key in why.items():

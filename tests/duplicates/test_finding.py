@@ -104,10 +104,17 @@ def test_names_that_are_alike_are_never_exact(now: datetime) -> None:
 
 
 def test_a_switchboards_number_makes_nobody_the_same(now: datetime) -> None:
-    for _ in range(11):
-        make_lead(phone="+1 555 214 7954")
+    leads = [make_lead(phone="+1 555 214 7954") for _ in range(6)]
     search(now)
     assert pairs() == []
+    assert likely([leads[0]])[leads[0].pk] == []
+    contacts = [make_contact(phone="+1 555 301 7955") for _ in range(3)]
+    lead = make_lead(phone="+1 555 301 7955")
+    assert [one.record for one in likely([lead])[lead.pk]] == contacts
+    others = [make_lead(phone="+1 555 301 7955") for _ in range(2)]
+    assert [one.record for one in likely([lead])[lead.pk]] == others
+    search(now)
+    assert pairs(object="lead_contact") == []
 
 
 def test_a_lead_and_a_contact_are_a_pair_unless_it_was_converted(now: datetime) -> None:
