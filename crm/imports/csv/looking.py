@@ -78,6 +78,14 @@ def look_through(folder: str, encoding: str, delimiter: str) -> tuple[dict[str, 
     except Unreadable as broken:
         slices = []
         found["error"] = [broken.line, broken.code, broken.message]
+    if "error" not in found and found["rows"] and found["rows"] == found["broken"]:
+        line, _, said = found["told"][0]
+        found["error"] = [
+            line,
+            "no_row_fits",
+            f"No row fits the first line, which should name the columns. {said} "
+            "Is it the right delimiter? Lines before the columns' names have to go.",
+        ]
     if "error" not in found and not found["rows"]:
         found["error"] = [1, "no_rows", "The file has a header and no rows."]
     return found, slices

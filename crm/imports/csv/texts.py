@@ -13,6 +13,15 @@ ENCODINGS = {
     "utf-16": "UTF-16",
     "cp1252": "Windows (cp1252)",
     "mac_roman": "Mac Roman",
+    # These are chosen, never recognised: their bytes are letters in Windows' own as well.
+    "cp1250": "Central European (cp1250)",
+    "cp1251": "Cyrillic (cp1251)",
+    "cp1253": "Greek (cp1253)",
+    "cp1254": "Turkish (cp1254)",
+    "cp932": "Japanese (Shift JIS)",
+    "cp949": "Korean (cp949)",
+    "gb18030": "Chinese (GB 18030)",
+    "big5": "Chinese, traditional (Big5)",
 }
 DELIMITERS = {",": "Comma ,", ";": "Semicolon ;", "\t": "Tab", "|": "Pipe |"}
 # Of text in the one encoding read as the other: which letters stand where the other has signs nobody types in words.
@@ -78,8 +87,11 @@ def _old_encoding(head: bytes) -> str:
 def detect_delimiter(text: str) -> str:
     """The delimiter of a text that begins so: the one that cuts its first rows into most columns, all alike.
 
-    A comma when none does: a file of one column has no delimiter.
+    A comma when none does: a file of one column has no delimiter. A line “sep=;” at the beginning, as Excel reads and
+    other programs write it, says it itself.
     """
+    if (said := text[:5]).lower().startswith("sep=") and said[-1:] in DELIMITERS and text[5:6] in ("\r", "\n"):
+        return said[-1]
     best, found = (0.0, 0), ","
     for delimiter in DELIMITERS:
         try:

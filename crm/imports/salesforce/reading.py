@@ -105,7 +105,7 @@ class Table:
         self._taken: list[str] = []
         self._reader = csv.reader(self._noted(decoded_lines(file, advance)), strict=True, delimiter=delimiter)
         try:
-            self.header = [name.strip() for name in next(self._reader, [])]
+            self.header = [name.strip() for name in self._first_row()]
         except csv.Error as error:
             raise Unreadable(1, "not_csv", f"The header cannot be read: {error}.") from error
         if not any(self.header):
@@ -122,6 +122,16 @@ class Table:
         for line in lines:
             self._taken.append(line)
             yield line
+
+    def _first_row(self) -> list[str]:
+        """The names of the columns. A line “sep=;” before them is for Excel: it names the delimiter, and no column."""
+        first = next(self._reader, [])
+        told = (
+            len(first) <= 2
+            and bool(first)
+            and first[0].strip().lower() in ("sep=", f"sep={self._reader.dialect.delimiter}")
+        )
+        return next(self._reader, []) if told else first
 
     def named(self, cells: list[str]) -> dict[str, str]:
         """Cells by their column; surplus ones by their place."""
@@ -174,6 +184,9 @@ class Table:
             if not cells:
                 continue
             self.read += 1
+            while len(cells) > width and not cells[-1].strip():
+                # Spreadsheets end rows with delimiters of columns that have no name and no value.
+                cells.pop()
             if len(cells) != width:
                 self.read -= 1
                 said = f"The row has {len(cells)} cells, the header {width}."

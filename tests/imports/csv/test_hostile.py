@@ -23,7 +23,7 @@ from crm.imports.models import HeldRow, ImportRun
 from crm.jobs.models import Job
 from crm.people.models import User
 from leads.models import Lead
-from tests.imports.csv.using import bring, problems, results, upload, work
+from tests.imports.csv.using import bring, problems, results, stored, upload, work
 from tests.imports.export import NOW
 from tests.imports.uploading import sent
 
@@ -66,6 +66,7 @@ NOT_READ = {
     "a_very_long_name": (b"Email," + b"x" * 100_000 + b"\na,b\n", "long_header"),
     "bytes_of_no_encoding": (b"Email\n" + b"a@b.example\n" * 30_000 + b"\xff\xfe\xfa\n", "wrong_encoding"),
     "a_line_without_end": (b'Email,Note\na,"' + b"x" * 9_000_000, "not_csv"),
+    "a_title_above_the_columns": (b"Leads of today\n\nEmail,Company\na@b.example,B\n", "no_row_fits"),
     "half_a_utf_16": (b"\xff\xfeE\x00m\x00\n\x00a", "wrong_encoding"),
 }
 
@@ -143,6 +144,32 @@ def test_the_same_list_comes_in_whatever_its_encoding_and_delimiter(encoding: st
     content = "\r\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in rows).encode(encoding)
     bring(content, "lead", root)
     assert set(Lead.objects.values_list("company", "city")) == {row[1:] for row in rows[1:]}
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\n"])
+def test_a_line_for_excel_is_no_header(ending: str, root: User) -> None:
+    run = bring(f"sep=;{ending}Email;Company{ending}lea@globex.example;Globex{ending};No address{ending}", "lead", root)
+    assert problems(run) == [(4, "no_email_or_linkedin")]
+    assert Lead.objects.get().company == "Globex"
+
+
+def test_delimiters_of_empty_columns_at_the_end_of_a_row_cost_no_row(root: User) -> None:
+    run = bring(
+        "Email,Company\nlea@globex.example,Globex,,\nmax@globex.example,,, \nno@globex.example,,,x\n", "lead", root
+    )
+    assert problems(run) == [(4, "ragged_row")]
+    assert Lead.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "company"),
+    [("cp1251", "Ромашка"), ("cp1250", "Łódź"), ("cp932", "株式会社 表示"), ("gb18030", "北京")],
+)
+def test_an_encoding_that_is_not_recognised_is_chosen(encoding: str, company: str, root: User) -> None:
+    run = upload(f"Email,Company\nlea@globex.example,{company}\n".encode(encoding), "lead", root)
+    run = work(runs.change_file(run, object="lead", encoding=encoding, delimiter=",", actor=root, at=NOW))
+    stored(run, root)
+    assert Lead.objects.get().company == company
 
 
 def test_a_wrong_guess_is_changed_by_reading_the_file_again(root: User) -> None:

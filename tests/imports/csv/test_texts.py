@@ -45,6 +45,11 @@ def test_commas_within_quotes_delimit_nothing() -> None:
     assert detect_delimiter('Name;Address\nAcme;"1, Main St, Boston, MA"\nInitech;"2, Elm St, Austin, TX"\n') == ";"
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_line_that_names_the_delimiter_for_excel_is_believed(delimiter: str) -> None:
+    assert detect_delimiter(f"sep={delimiter}\r\nName{delimiter}Note\r\nAcme{delimiter}a,b;c|d,e;f|g\r\n") == delimiter
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_break_it(content: bytes) -> None:
     encoding = detect_encoding(content)

@@ -1,0 +1,70 @@
+"""The worker of a CSV import: killed, cancelled, resumed; and what is left of the file afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crm.imports import runs as every_run
+from crm.imports.csv import looking, runs
+from crm.imports.models import ImportRun
+from crm.jobs.models import Job
+from crm.people.models import User
+from leads.models import Lead
+from tests.imports.csv.using import bring, counts, results, upload, work
+from tests.imports.export import NOW
+
+pytestmark = pytest.mark.django_db
+LEADS = (
+    "Email,First Name,Last Name,Company\nlea@globex.example,Lea,Prospect,Globex\nmax@globex.example,Max,Muster,Globex\n"
+)
+
+
+class Killed(BaseException):
+    """What ends a worker's process."""
+
+
+def test_a_killed_worker_leaves_no_row_twice_and_none_out(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crm.imports.csv import storing
+
+    monkeypatch.setattr(looking, "ROWS_A_SLICE", 2)
+    run = upload("Email\n" + "".join(f"p{n}@globex.example\n" for n in range(7)), "lead", root)
+    run = runs.start_csv(run, actor=root, at=NOW)
+    whole, calls = storing.Storing.store, []
+
+    def dying(self: Any, rows: Any) -> Any:
+        calls.append(len(rows))
+        found = whole(self, rows)
+        if len(calls) == 3:
+            raise Killed  # the process is killed before the slice is noted
+        return found
+
+    monkeypatch.setattr(storing.Storing, "store", dying)
+    with pytest.raises(Killed):
+        work(run)
+    assert Lead.objects.count() == 4
+    # Nobody renews the dead worker's lease.
+    assert run.job is not None
+    Job.objects.filter(pk=run.job.pk).update(leased_until=None)
+    run = work(run)
+    assert run.stage == ImportRun.Stage.DONE
+    assert counts(run) == {"created": 7}
+    assert Lead.objects.count() == 7
+    assert [row[0] for row in results(run)] == [str(line) for line in range(2, 9)]
+
+
+def test_it_is_cancelled_between_slices_and_resumed(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "ROWS_A_SLICE", 2)
+    run = upload(LEADS, "lead", root)
+    run = runs.start_csv(run, actor=root, at=NOW)
+    every_run.cancel(run, actor=root, at=NOW)
+    assert not Lead.objects.exists()
+    run = work(every_run.resume(run, actor=root, at=NOW))
+    assert counts(run) == {"created": 2}
+
+
+def test_it_forgets_the_file_and_its_cells_when_it_is_done(root: User, media: Any) -> None:
+    run = bring(LEADS, "lead", root)
+    assert "lea@globex.example" not in str(run.found)
+    assert run.folder == ""
