@@ -71,12 +71,6 @@ def status_times(request: HttpRequest, lead: Lead) -> str:
     return render_to_string("leads/status_times.html", {"lead": lead, "at": moment(request)}, request)
 
 
-@panel("history", "History", Lead, always=True)
-def history(request: HttpRequest, lead: Lead) -> str:
-    """The last changes of the record."""
-    return render_to_string("leads/history.html", {"lead": lead}, request)
-
-
 def receipt(request: HttpRequest, conversion: Conversion, *, on: Any) -> dict[str, Any]:
     """One receipt in the words of its page."""
     stored = conversion.receipt

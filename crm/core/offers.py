@@ -52,19 +52,23 @@ class Moves:
 def moves_of(record: Stateful, *, actor: User, at: datetime) -> Moves:
     """Ask the door about every move that leaves the record's present status."""
     answers = verdicts(record, actor=actor, at=at, via=VIA)
-    take_back = "take_back" in type(record).verbs() and may_take_back(record, actor, at)
     return Moves(
         [verdict for verdict in answers if verdict.allowed],
         [verdict for verdict in answers if not verdict.allowed],
-        take_back,
+        _may_take_back(record, actor, at),
     )
 
 
 def may_take_back(record: Stateful, actor: User, at: datetime) -> bool:
     """Whether the last move may be taken back by this person, if need be with a reason."""
+    type(record).prepare_moves([record])
+    return _may_take_back(record, actor, at)
+
+
+def _may_take_back(record: Stateful, actor: User, at: datetime) -> bool:
+    """The same of a record that `prepare_moves` was given."""
     info = type(record).verbs().get("take_back")
     if info is None:
         return False
-    type(record).prepare_moves([record])
     refusal = decide(record, info, Ask(actor, at, VIA))
     return refusal is None or refusal.codes == ("needs_reason",)
