@@ -78,6 +78,8 @@ def test_a_list_comes_in_by_the_page_and_goes_again(page: Page, tmp_path: Path) 
     assert not Opportunity.objects.exists()
     page.get_by_role("button", name="Import 2 rows").click()
     stage(page, "running")
+    # The words above the bar and the rows under it can be read.
+    assert page.locator("#progress").evaluate("one => one.scrollHeight <= one.clientHeight && one.clientHeight > 40")
     work()
     stage(page, "done")
     sale = Opportunity.objects.get()

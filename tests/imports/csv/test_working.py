@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from crm.imports import runs as every_run
 from crm.imports.csv import looking, runs
 from crm.imports.models import ImportRun
 from crm.jobs.models import Job
+from crm.jobs.work import claim, step
 from crm.people.models import User
 from leads.models import Lead
 from tests.imports.csv.using import bring, counts, results, upload, work
@@ -68,3 +71,32 @@ def test_it_forgets_the_file_and_its_cells_when_it_is_done(root: User, media: An
     run = bring(LEADS, "lead", root)
     assert "lea@globex.example" not in str(run.found)
     assert run.folder == ""
+
+
+def test_nothing_is_said_to_be_all_right_before_the_end(
+    root: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "ROWS_A_SLICE", 1)
+    run = runs.start_csv(upload("Email,Employees\na@x.example,many\nb@x.example,7\n", "lead", root), actor=root, at=NOW)
+    assert run.job is not None
+    job = claim(run.job)
+    assert job is not None
+    for _ in range(2):
+        step(job, clock=lambda: NOW, via="import")
+    client.force_login(root)
+    page = reverse("admin:imports_importrun_change", args=[run.pk])
+    shown = client.get(page).content.decode()
+    assert "1 of 2 rows (50%)" in shown
+    assert "stored as it came" not in shown
+    every_run.cancel(run, actor=root, at=NOW)
+    assert "stored as it came" not in client.get(page).content.decode()
+
+
+def test_a_dry_run_says_how_far_it_is_and_names_no_record_that_is_not_there(root: User, client: Client) -> None:
+    run = upload("Email,Employees\na@x.example,many\n", "lead", root)
+    client.force_login(root)
+    page = reverse("admin:imports_importrun_change", args=[run.pk])
+    run = runs.try_csv(run, actor=root, at=NOW)
+    assert "0 of 1 rows (0%)" in client.get(page).content.decode()
+    work(run)
+    assert '<th scope="col">Record</th>' not in client.get(page).content.decode()
