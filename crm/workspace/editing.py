@@ -14,6 +14,7 @@ from crm.core.errors import Missing, Refused, Stale
 from crm.core.permissions import may
 from crm.people.models import User
 from crm.workspace.models import ListView, PageLayout, RoleTabs, Seeded
+from crm.workspace.naming import make_room
 from crm.workspace.validity import layout_problems, model_of, tabs_problems
 from crm.workspace.wanted import layouts, tabs, views
 
@@ -84,7 +85,10 @@ def restore(item: str, *, actor: User, at: datetime, via: str) -> None:
             of, _, key = name.partition(".")
             if not key:
                 raise _unknown(item)
-            _put(ListView, {"object": of, "key": key}, views(book).get((of, key)), item)
+            view = views(book).get((of, key))
+            if view is not None:
+                make_room(of, key, view["title"])
+            _put(ListView, {"object": of, "key": key}, view, item)
         else:
             raise _unknown(item)
         Seeded.objects.get_or_create(kind=kind, item=name)

@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 
 from crm.people.leaving import Ending, Leaving, ends
 from crm.people.models import User
-from crm.workspace.models import LONGEST_TITLE, ListView
+from crm.workspace.models import ListView
+from crm.workspace.naming import free_title
 
 
 def shared_by(user: User) -> QuerySet[ListView]:
@@ -27,11 +28,7 @@ def hand_over_views(leaving: Leaving) -> None:
     """Give what they share to everybody; a name that everybody has already gets theirs behind it."""
     for view in shared_by(leaving.user):
         view.user, view.shared = None, False
-        title, number = view.title, 1
-        while ListView.objects.same_named(view).exists():
-            number += 1
-            behind = f" ({leaving.user}{f', {number}' if number > 2 else ''})"
-            view.title = title[: LONGEST_TITLE - len(behind)] + behind
+        view.title = free_title(view, str(leaving.user))
         view.save(update_fields=["user", "shared", "title"])
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from crm.handbook.document import Handbook
 from crm.handbook.services import register_seed
 from crm.workspace.models import ListView, PageLayout, RoleTabs, Seeded
+from crm.workspace.naming import make_room
 from crm.workspace.wanted import layouts, tabs, views
 
 
@@ -21,6 +22,7 @@ def seed_workspace(handbook: Handbook, *, at: datetime) -> None:
             new.append(Seeded(kind="tabs", item=role))
     for (kind, key), view in views(handbook).items():
         if ("view", f"{kind}.{key}") not in known:
+            make_room(kind, key, view["title"])
             ListView.objects.get_or_create(object=kind, key=key, defaults=view)
             new.append(Seeded(kind="view", item=f"{kind}.{key}"))
     for kind, body in layouts(handbook).items():

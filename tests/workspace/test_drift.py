@@ -17,6 +17,7 @@ from crm.handbook.services import apply_handbook
 from crm.history.models import Change
 from crm.people.models import User
 from crm.workspace.drift import departures
+from crm.workspace.editing import restore
 from crm.workspace.models import ListView, PageLayout, RoleTabs
 from tests.access import client_of
 from tests.leads.pages import text_of
@@ -167,3 +168,39 @@ def test_restoring_what_is_as_it_should_be_writes_nothing(now: datetime) -> None
     row: Any = PageLayout.objects.get(object="lead")
     run("--restore", "layout.lead")
     assert PageLayout.objects.get(object="lead").version == row.version
+
+
+def test_a_name_that_somebody_gave_a_view_of_everybody_meanwhile_makes_room(root: User, now: datetime) -> None:
+    view = ListView.objects.get(object="account", key="customers")
+    view.title = "Buyers"
+    view.save()
+    theirs = ListView.objects.create(object="account", title="CUSTOMERS", columns=["name"])
+    restore("view.account.customers", actor=root, at=now, via="admin")
+    view.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (view.title, theirs.title) == ("Customers", "CUSTOMERS (2)")
+    assert departures() == []
+
+
+def test_names_that_were_swapped_are_put_back_together(root: User) -> None:
+    one = ListView.objects.get(object="account", key="customers")
+    other = ListView.objects.get(object="account", key="all_accounts")
+    other.title = "For a moment"
+    other.save()
+    one.title = "All accounts"
+    one.save()
+    other.title = "Customers"
+    other.save()
+    client_of(root).post("/admin/workspace/", {"item": "all"})
+    assert departures() == []
+
+
+def test_a_handbook_with_a_view_of_a_name_that_is_taken_is_applied(tmp_path: Path, now: datetime) -> None:
+    theirs = ListView.objects.create(object="lead", title="Hot leads", columns=["name"])
+    text = SHIPPED.read_text() + '\n[[views]]\nobject = "lead"\nkey = "hot"\ntitle = "Hot leads"\ncolumns = ["name"]\n'
+    (tmp_path / "handbook.toml").write_text(text)
+    with use(read(tmp_path / "handbook.toml")):
+        apply_handbook(at=now)
+    theirs.refresh_from_db()
+    assert ListView.objects.get(object="lead", key="hot").title == "Hot leads"
+    assert theirs.title == "Hot leads (2)"
