@@ -197,7 +197,10 @@ class Invoice(Record):
                 violation_error_message="The day it was paid does not lie before the day it was sent.",
             ),
         ]
-        indexes = [models.Index(fields=["contract", "-sent_on"], name="contracts_invoice_of_contract")]
+        indexes = [
+            models.Index(fields=["contract", "-sent_on"], name="contracts_invoice_of_contract"),
+            models.Index(fields=["updated_at", "id"], name="contracts_invoice_by_change"),
+        ]
         triggers = tracked()
 
     def __str__(self) -> str:

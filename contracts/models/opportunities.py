@@ -144,6 +144,7 @@ class Opportunity(OpportunityFlow):
             models.Index(fields=["account", "stage"], name="contracts_opp_of_account"),
             models.Index(fields=["-id"], name="contracts_opp_with_poc", condition=Q(poc_start__isnull=False)),
             models.Index(fields=["lead_source", "-id"], name="contracts_opp_by_source"),
+            models.Index(fields=["type", "-id"], name="contracts_opp_by_type"),
             models.Index(fields=["updated_at", "id"], name="contracts_opp_by_change"),
             GinIndex(OpClass(F("name_key"), name="gin_trgm_ops"), name="contracts_opp_like_name"),
             first_letters("name_key", "contracts_opp_name_begins"),
@@ -203,6 +204,7 @@ class ContactRole(Record):
                 violation_error_message="This contact has this role already.",
             )
         ]
+        indexes = [models.Index(fields=["updated_at", "id"], name="contracts_role_by_change")]
         triggers = tracked()
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -259,6 +259,9 @@ class Task(Record):
             models.Index(fields=["opportunity", "-done_at"], name="activities_task_of_opp"),
             models.Index(fields=["contract", "-done_at"], name="activities_task_of_contract"),
             models.Index(fields=["updated_at", "id"], name="activities_task_by_change"),
+            models.Index(fields=["done_at", "id"], name="activities_task_by_done"),
+            models.Index(fields=["kind", "-id"], name="activities_task_by_kind"),
+            models.Index(fields=["due_on", "id"], name="activities_task_by_day"),
         ]
         triggers = tracked()
 

@@ -88,6 +88,8 @@ class Pair(Record):
         indexes = [
             models.Index(fields=["object", "higher_id"], name="duplicates_pair_by_higher"),
             models.Index(fields=["object", "state", "-id"], name="duplicates_pair_by_state"),
+            models.Index(fields=["exact", "-id"], name="duplicates_pair_by_exact"),
+            models.Index(fields=["updated_at", "id"], name="duplicates_pair_by_change"),
         ]
         triggers = tracked()
 

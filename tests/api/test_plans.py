@@ -10,8 +10,9 @@ import pytest
 from django.db import connection, models
 from django.http import QueryDict
 
+from crm.activities.api_tasks import DayFilter
 from crm.api import RESOURCES
-from crm.core.api.queries import KeyOf, Piece, RecordId, Search, Words
+from crm.core.api.queries import KeyOf, Piece, RecordId, Search, Words, YesNo
 from crm.core.api.views import RecordViewSet
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,10 @@ def value_for(filter_: Any) -> str:
         return {"linkedin_key": "linkedin.com/in/p7", "domain_key": "globex.example"}.get(
             filter_.function, "p7@globex.example"
         )
+    if isinstance(filter_, YesNo):
+        return "true"
+    if isinstance(filter_, DayFilter):
+        return "2026-03-04"
     return "initech" if isinstance(filter_, Search | Piece) else "2026-03-04T18:00:00Z"
 
 
@@ -43,6 +48,11 @@ def nodes(rows: models.QuerySet[Any]) -> list[dict[str, Any]]:
         answer = cursor.fetchone()[0]
     plan = json.loads(answer) if isinstance(answer, str) else answer
     return list(_below(plan[0]["Plan"]))
+
+
+def finds_by_index(node: dict[str, Any]) -> bool:
+    """By its keys, or every row of an index that has those rows alone."""
+    return "Index Cond" in node or ("Index" in node["Node Type"] and "Filter" not in node)
 
 
 def _below(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -68,7 +78,7 @@ def _query(name: str, value: str) -> QueryDict:
 def test_an_index_serves_each_filter(view: type[RecordViewSet]) -> None:
     for name, filter_ in view.filterset_class.base_filters.items():
         plan = nodes(filtered(view, name, value_for(filter_)).order_by())
-        assert any("Index Cond" in node for node in plan), (name, plan)
+        assert any(finds_by_index(node) for node in plan), (name, plan)
 
 
 @pytest.mark.parametrize("view", BIG, ids=lambda view: view.resource)

@@ -65,9 +65,9 @@ def new(resource: str) -> dict[str, Any]:
         "contracts": lambda: {"name": "Agreement", "account_id": make_account().pk},
         "invoices": lambda: {"contract_id": make_contract().pk, "number": "INV-1"},
         "tasks": lambda: {
-            "text": "New",
+            "text": "Call",
             "account_id": make_account().pk,
-            "owner_id": make_user("tasked", role="ae").pk,
+            "owner_id": (User.objects.filter(role="ae").first() or make_user("tasked", role="ae")).pk,
         },
         "activities": lambda: {
             "kind": "call",

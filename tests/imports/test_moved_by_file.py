@@ -90,7 +90,10 @@ def test_a_stage_moves_where_a_move_leads(word: str, verb: str, tmp_path: Path) 
     if verb == "win":
         assert "Winning takes a contract that is signed" in report.problems[0].message
         signed_contract(found)
-        assert not bring_in(tmp_path).problems
+        # What was left is left until the file says something else once more.
+        for again in ({}, {"StageName": word}):
+            write(tmp_path, "Opportunity", opportunity(1, **again))
+            assert not bring_in(tmp_path).problems
         found.refresh_from_db()
         assert (found.stage, Move.objects.of(found).order_by("-version")[0].verb) == ("closed_won", "win")
 

@@ -14,6 +14,8 @@ from crm.history.models import Move
 from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
+from tests.contracts.deals import facts_for
+from tests.doors import as_json
 from tests.factories import make_lead, make_opportunity
 from tests.keys import Program, program
 from tests.leads.moves import POSSIBLE
@@ -218,6 +220,10 @@ def test_opportunities_move_likewise(ask: Program, mona: User) -> None:
     told = {one["verb"]: one for one in body_of(ask("GET", f"opportunities/{opportunity.pk}/moves/"))["moves"]}
     assert told["advance"]["allowed"]
     assert not told["step_back"]["allowed"]
-    assert ask("POST", f"opportunities/{opportunity.pk}/moves/advance/", {}).status_code == 200
+    refused = body_of(ask("POST", f"opportunities/{opportunity.pk}/moves/advance/", {}))
+    missing = ["unmet_meeting_held", "needs_next_step", "needs_next_step_due"]
+    assert [one["code"] for one in refused["errors"]] == missing
+    facts = as_json(facts_for(opportunity, "advance", timezone.now()))
+    assert ask("POST", f"opportunities/{opportunity.pk}/moves/advance/", {"facts": facts}).status_code == 200
     lost = ask("POST", "opportunities/moves/", {"verb": "lose", "ids": [opportunity.pk]})
     assert body_of(lost)["results"][0]["errors"][0]["code"] == "needs_lost_reason"
