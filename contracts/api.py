@@ -23,17 +23,14 @@ declare_scopes(
     read="See opportunities",
     write="Create opportunities and change them; without “read” only id and version come back",
     delete="Delete opportunities",
+    move="Move opportunities from stage to stage, win and lose them",
+    place="Store opportunities in a stage that another system says they have",
 )
 declare_scopes(
     "contact_roles",
     read="See who is what to an opportunity",
     write="Say who is what to an opportunity; without “read” only id and version come back",
     delete="Remove contact roles",
-)
-declare_scopes(
-    "opportunities",
-    move="Move opportunities from stage to stage",
-    place="Store opportunities in a stage that another system says they have",
 )
 
 READ = {name: name for name in ("id", "version", "created_at", "updated_at")}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from contracts.api import OpportunitySerializer
+from contracts.api_contracts import ContractSerializer
 from contracts.models import Contract, Opportunity
 from crm.core.api.moves import ManyMoves, Moves, MovesView, OneMove, move_addresses
-from crm.core.api.scopes import declare_scopes
-
-declare_scopes("opportunities", move="Move opportunities from stage to stage, win and lose them")
 
 
 class OpportunityMovesView(MovesView):
@@ -15,6 +14,7 @@ class OpportunityMovesView(MovesView):
     resource = "opportunities"
     kind = Opportunity
     status_name = "stage"
+    name_of = staticmethod(OpportunitySerializer.name_of)
 
 
 class OpportunityMoves(OpportunityMovesView, Moves):
@@ -34,6 +34,7 @@ class ContractMovesView(MovesView):
 
     resource = "contracts"
     kind = Contract
+    name_of = staticmethod(ContractSerializer.name_of)
 
 
 class ContractMoves(ContractMovesView, Moves):

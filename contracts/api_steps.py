@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from contracts.api import OpportunitySerializer
 from contracts.models import NextStep, Opportunity
 from contracts.next_steps import keep_next_step, promises_of
 from crm import handbook
@@ -121,7 +122,7 @@ class NextSteps(ApiView):
                 version=version,
             )
         except Stale as stale:
-            raise stale_problem(stale, Opportunity, lambda name: NAMES.get(name, name), tell=self.reads()) from stale
+            raise stale_problem(stale, Opportunity, OpportunitySerializer.name_of, tell=self.reads()) from stale
         except Refused as refused:
             missing = [Missing(one.code, one.message, NAMES.get(one.field, one.field)) for one in refused.missing]
             raise Refused(refused.code, refused.message, missing) from refused

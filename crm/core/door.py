@@ -357,7 +357,8 @@ def _gone() -> Refused:
 def stale_since(record: Stateful, version: int) -> Stale:
     """Who changed the record after `version`, and each field's value then and now, as the change log has them."""
     later = changes_after(record, version)
-    changes = {column: (one.before, one.after) for column, one in by_column(later).items()}
+    # What was changed and changed back is as it was.
+    changes = {column: (one.before, one.after) for column, one in by_column(later).items() if one.before != one.after}
     names = dict.fromkeys(who_made(change, nobody="somebody outside Plumb") for change in later)
     return Stale(f"{record} was changed by {' and '.join(names) or 'somebody else'} since you opened it.", changes)
 

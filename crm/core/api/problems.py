@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -146,6 +146,8 @@ def fault() -> Problem:
 def handle(error: Exception, context: dict[str, Any]) -> Response:
     """Django REST framework's exception handler; a fault is logged as Django does it, and answered in shape."""
     found = problem_of(error)
+    if found is not None and isinstance(error, Refused | ModelError | IntegrityError):
+        _name_as_sent(found, context.get("view"))
     problem = found or fault()
     answer = Response(problem.as_json(), status=problem.status, headers=problem.headers, content_type=MEDIA_TYPE)
     if found is None:
@@ -154,6 +156,13 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         path = getattr(request, "path", "")
         log_response("%s: %s", "Internal Server Error", path, response=answer, request=request, exception=error)
     return answer
+
+
+def _name_as_sent(problem: Problem, view: Any) -> None:
+    """What the model calls a field is called in an answer as the view's resource calls it."""
+    serializer = getattr(view, "serializer_class", None)
+    if name_of := getattr(serializer, "name_of", None):
+        problem.errors = [replace(flaw, field=name_of(flaw.field)) if flaw.field else flaw for flaw in problem.errors]
 
 
 def plain_answer(problem: Problem) -> HttpResponse:
