@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from crm.workspace.models import LONGEST_TITLE, ListView
 
 
@@ -17,6 +19,7 @@ def free_title(view: ListView, behind: str = "") -> str:
     return found.title
 
 
+@transaction.atomic
 def make_room(of: str, key: str, title: str) -> None:
     """Let the handbook's view have its name: another one of everybody's that bears it gets a number behind it."""
     mine = ListView.objects.filter(object=of, key=key).first()
