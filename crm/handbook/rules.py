@@ -202,11 +202,11 @@ def _assignment(raw: Raw) -> Iterator[Found]:
 
 
 def _workspace(raw: Raw) -> Iterator[Found]:
-    """A kind of record has each list view once and one layout, and a tab opens on a view that is there."""
-    for name, told in (("views", "key"), ("layouts", "object")):
+    """A kind of record has each list view once, by key and name, and one layout; a tab opens on a view that is there."""
+    for name, told in (("views", "key"), ("views", "title"), ("layouts", "object")):
         seen: set[object] = set()
         for n, entry in tables(raw, name):
-            one = (entry.get("object"), entry.get(told))
+            one = (entry.get("object"), str(entry.get(told)).casefold())
             if one in seen:
                 yield (name, n, told), f"{written_value(entry.get(told))} a second time", "allowed: each once"
             seen.add(one)

@@ -90,6 +90,7 @@ def test_it_refuses_hours_that_close_when_they_open(refused: Spoil) -> None:
         ('label = "Webinar"', 'label = "Website"', "lead.sources[18].label"),
         ('"gmx.com"', '"gmail.com"', "company.free_mail[6]"),
         ('key = "ae"', 'key = "sdr"', "roles[1].key"),
+        ('title = "Customer health"', 'title = "All accounts"', "views[2].title"),
         ('"Nurturing" =', '"new" =', "salesforce.lead_status.new"),
     ],
 )
