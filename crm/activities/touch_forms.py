@@ -123,11 +123,17 @@ def people_near(record: models.Model | None) -> list[Any]:
     """The contacts of the company whose record it is, champions first; on a person's own page nobody else."""
     kinds: Mapping[str, str] = {"account": "pk", "opportunity": "account_id", "contract": "account_id"}
     column = kinds.get(str(record._meta.model_name)) if record is not None else None
-    if column is None:
+    if record is None or column is None:
         return []
+    known: list[Any] | None = record.__dict__.get("people_near")  # a page has several forms about one record
+    if known is not None:
+        return known
     contacts: Any = apps.get_model("accounts", "Contact")
     found = contacts.objects.filter(account=getattr(record, column)).order_by("-is_champion", "first_name", "pk")
-    return list(found.only("first_name", "last_name", "email", "is_champion")[:MOST_PEOPLE])
+    record.__dict__["people_near"] = known = list(
+        found.only("first_name", "last_name", "email", "is_champion")[:MOST_PEOPLE]
+    )
+    return known
 
 
 def title_for(record: Any) -> str:
