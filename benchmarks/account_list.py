@@ -44,7 +44,8 @@ SEED = (
     SELECT {contract_values} FROM accounts_account a CROSS JOIN generate_series(0, 2) y
     CROSS JOIN LATERAL (SELECT CASE WHEN y = 2 AND a.id %% 3 = 0 THEN 'active' WHEN y = 1 AND a.id %% 17 = 0
                                THEN 'terminated' ELSE 'expired' END AS status,
-                               CURRENT_DATE - 1100 + (a.id %% 300)::int + y * 365 AS starts) d
+                               CURRENT_DATE - 1100 + (a.id %% 300)::int + y * 365
+                               - CASE WHEN a.id %% 3 = 0 THEN 0 ELSE 366 END AS starts) d
     """,
     """
     INSERT INTO contracts_invoice ({invoices})

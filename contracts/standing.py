@@ -37,7 +37,8 @@ def is_customer(at: datetime) -> Q:
     book = handbook.current()
     today = book.today(at)
     own = Contract.objects.filter(account=OuterRef("pk"))
-    renewal = Opportunity.objects.filter(renews=OuterRef("pk"), stage__in=stage_keys("open"))
+    # That it renews one at all is said so that its index is read, not every opportunity there is.
+    renewal = Opportunity.objects.filter(renews=OuterRef("pk"), renews__isnull=False, stage__in=stage_keys("open"))
     ended = own.ended_since(today - timedelta(days=book.account.grace_days), today).filter(Exists(renewal))
     return Q(Exists(own.in_force(today))) | Q(Exists(ended))
 
