@@ -1,12 +1,17 @@
-"""What contracts said before they had a status is carried over when Plumb is updated."""
+"""What contracts and opportunities said in the release before is carried over when Plumb is updated."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib import import_module
 
 import pytest
 from django.db import connection
+
+from contracts.models import NextStep, Opportunity
+from crm.core.acting import acting
+from crm.people.models import User
+from tests.factories import START, make_opportunity
 
 pytestmark = pytest.mark.django_db
 DAY, YEAR = timedelta(days=1), timedelta(days=365)
@@ -63,3 +68,35 @@ def test_dates_become_a_status_with_its_move_and_an_invoice() -> None:
         cursor.execute(step.BACK)
         cursor.execute("SELECT name FROM contracts_contract WHERE invoice_date IS NOT NULL ORDER BY name")
         assert [name for (name,) in cursor.fetchall()] == ["active", "expired"]
+
+
+def test_next_steps_become_promises_of_who_said_them_last(alice: User, bob: User, now: datetime) -> None:
+    """As an update finds them: steps without promises, entered or changed by somebody, or before there was a log."""
+    step = import_module("contracts.migrations.0007_keep_promises")
+    due = date(2026, 4, 1)
+    entered, changed, unlogged, without = (
+        make_opportunity(owner=alice, next_step=text, next_step_due=due if text else None)
+        for text in ("Call", "Call", "Call", "")
+    )
+    with acting(actor=bob, via="test", at=now):
+        Opportunity.objects.filter(pk=changed.pk).update(next_step="Write")
+    with acting(actor=alice, via="test", at=now + timedelta(days=1)):
+        Opportunity.objects.filter(pk__in=[changed.pk, without.pk]).update(hosts=5)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("DELETE FROM history_change WHERE object = 'opportunity' AND record_id = %s", [unlogged.pk])
+        cursor.execute("DELETE FROM contracts_nextstep")
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+        for _ in range(2):  # what is there already is not promised once more
+            cursor.execute(step.SEED)
+    system = User.objects.system()
+    seeded = NextStep.objects.order_by("opportunity").values_list(
+        "opportunity", "text", "due_on", "made_at", "made_by_id"
+    )
+    unlogged.refresh_from_db()
+    assert list(seeded) == [
+        (entered.pk, "Call", due, START, system.pk),
+        (changed.pk, "Write", due, now, bob.pk),
+        (unlogged.pk, "Call", due, unlogged.created_at, None),
+    ]
+    assert NextStep.objects.standing().count() == 3
