@@ -15,6 +15,7 @@ from crm.core.forwarding import where_went
 from crm.core.text import tidy
 from crm.duplicates.kinds import kind_of
 from crm.duplicates.models import Tombstone
+from crm.duplicates.undoing import STONE
 from crm.history.models import Transaction
 from crm.history.revert import Reverted, preview_revert, revert
 from crm.history.selectors import HOW
@@ -46,19 +47,22 @@ def undo_merge(request: HttpRequest, pk: int) -> HttpResponse:
         result = call(log, actor=user, at=at, via="admin", reason=reason)
     except Refused as refused:
         problem, done, status = refused.message, False, 403 if refused.code == "forbidden" else 409
+    # The tombstone goes with the record that it stands for, and says nothing to people.
+    shown = Reverted([row for row in result.rows if row.object != STONE], result.transaction_id)
     context = {
         **site.each_context(request),
         "title": "Undo the merge",
+        "question": "Undo this merge?",
         "log": log,
         "how": HOW.get(log.via, log.via),
         "reason": reason,
         "problem": problem,
         "done": done,
-        "put_back": result.put_back,
-        "left": len(result.rows) - result.put_back,
-        "counts": result.counts(),
-        "told": told(result.rows),
-        "more": max(0, len(result.rows) - SHOWN),
+        "put_back": shown.put_back,
+        "left": len(shown.rows) - shown.put_back,
+        "counts": shown.counts(),
+        "told": told(shown.rows),
+        "more": max(0, len(shown.rows) - SHOWN),
         "back": address_of(survivor.first()),
         "back_to": str(survivor.first() or "the record"),
         "made": "",

@@ -67,6 +67,9 @@ def test_merging_goes_to_the_survivor_and_offers_the_undo(alice: User, now: Any)
     undo = reverse("admin:duplicates_undo", args=[stone.transaction_id])
     assert undo in page
     assert "Merged into this" in page
+    asked = client.get(undo).content.decode()
+    assert "Undo this merge?" in asked
+    assert "tombstone" not in asked.lower()
     undone = client.post(undo, {"go": "1"})
     assert undone.status_code == 200, undone.content.decode()[-3000:]
     assert [line for line in differences(before, dump()) if "people_user" not in line and "axes_" not in line] == []
