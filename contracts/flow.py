@@ -107,11 +107,7 @@ class OpportunityFlow(Stateful):
     )
     def advance(self, ask: Ask) -> None:
         """On to the next open stage."""
-        known: Any = self
-        here = [one.key for one in criteria_of(known.stage)]
-        ticked = [key for key in ask.facts.get("criteria") or () if key in here and key not in known.criteria_met]
-        if ticked:
-            known.criteria_met = [*known.criteria_met, *ticked]
+        self._tick(ask)
         self._plan(ask)
 
     @verb(
@@ -137,12 +133,13 @@ class OpportunityFlow(Stateful):
         who=OWNER,
         needs="A contract that is signed or accepted online",
         guard=facts.win_guard,
-        facts=facts.KeptFacts,
+        facts=facts.WinFacts,
         writes=True,
     )
     def win(self, ask: Ask) -> None:
         """Closed won: the close date is the contract's now, and the last expectation is kept beside it."""
         known: Any = self
+        self._tick(ask)
         known.expected_close_on = known.close_on
         known.close_on = self._contract_closed_on() or known.close_on
         self._end_steps(ask)
@@ -190,6 +187,14 @@ class OpportunityFlow(Stateful):
         """The day the first of its contracts was signed."""
         known: Any = self
         return min((one.close_date for one in known.contracts.all() if one.is_agreed and one.close_date), default=None)
+
+    def _tick(self, ask: Ask) -> None:
+        """Take over which criteria of the stage it is in are met."""
+        known: Any = self
+        here = [one.key for one in criteria_of(known.stage)]
+        ticked = [key for key in ask.facts.get("criteria") or () if key in here and key not in known.criteria_met]
+        if ticked:
+            known.criteria_met = [*known.criteria_met, *ticked]
 
     def _plan(self, ask: Ask) -> None:
         """Take the next step over; the database makes a promise of it, and ends the one that stood."""

@@ -74,11 +74,10 @@ class StepFacts(Facts):
             self.fields["next_step_kept"].label = f"“{standing}” was done"
 
 
-class AdvanceFacts(StepFacts):
-    """Which exit criteria are met, and what is done next."""
+class CriteriaFacts(Facts):
+    """Which exit criteria of its stage are met; a stage without any asks for none."""
 
     criteria = Criteria(label="Exit criteria", required=False)
-    field_order = ("criteria", "next_step_kept", "next_step", "next_step_due")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,6 +90,12 @@ class AdvanceFacts(StepFacts):
             del self.fields["criteria"]
 
 
+class AdvanceFacts(CriteriaFacts, StepFacts):
+    """Which exit criteria are met, and what is done next."""
+
+    field_order = ("criteria", "next_step_kept", "next_step", "next_step_due")
+
+
 class KeptFacts(Facts):
     """Whether the next step that stood was kept: closing drops it else."""
 
@@ -101,6 +106,12 @@ class KeptFacts(Facts):
         standing = getattr(self.record, "next_step", "") if self.record is not None else ""
         if standing:
             self.fields["next_step_kept"].label = f"“{standing}” was done"
+
+
+class WinFacts(CriteriaFacts, KeptFacts):
+    """Which exit criteria are met: the last open stage is left by winning alone. What is not ticked stays missing."""
+
+    field_order = ("criteria", "next_step_kept")
 
 
 class LoseFacts(KeptFacts):

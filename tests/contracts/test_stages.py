@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from contracts.entering import missing_of
 from contracts.flow import stage_keys
 from contracts.models import Opportunity
 from contracts.stages import every_criterion
@@ -14,6 +15,7 @@ from crm.core.door import create, move, move_many, verdicts
 from crm.core.errors import Refused
 from crm.history.models import Move
 from crm.people.models import User
+from tests.access import client_of
 from tests.contracts.deals import facts_for, signed_contract
 from tests.factories import make_account, make_opportunity
 
@@ -80,6 +82,22 @@ def test_losing_asks_why_and_reopening_forgets_it(mona: User, now: datetime) -> 
         **facts_for(opportunity, "reopen", now),
     )
     assert opportunity.lost_reason == ""
+
+
+def test_winning_takes_what_was_met_in_the_last_stage_and_names_the_rest(alice: User, now: datetime) -> None:
+    every = [key for key, _ in every_criterion()]
+    ticked, left = (
+        make_opportunity(owner=alice, stage="negotiation", criteria_met=every[:-1], name=f"{name} 2026")
+        for name in ("Ticked", "Left")
+    )
+    for sale in (ticked, left):
+        signed_contract(sale)
+    dialog = client_of(alice).get(f"/admin/contracts/opportunity/{ticked.pk}/move/win/").content.decode()
+    assert "The terms are agreed" in dialog
+    move(ticked, "win", actor=alice, at=now, via="test", criteria=["terms_agreed"])
+    move(left, "win", actor=alice, at=now, via="test")
+    assert missing_of(ticked, now) == []
+    assert [one.code for one in missing_of(left, now)] == ["unmet_terms_agreed"]
 
 
 def test_it_is_reopened_where_it_was_closed(mona: User, now: datetime) -> None:
