@@ -202,7 +202,7 @@ def _assignment(raw: Raw) -> Iterator[Found]:
 
 
 def _workspace(raw: Raw) -> Iterator[Found]:
-    """A kind of record has each list view once, by key and name, and one layout; a tab opens on a view that is there."""
+    """A kind of record has each view once, by key and name, and one layout; a tab opens on a view that is there."""
     for name, told in (("views", "key"), ("views", "title"), ("layouts", "object")):
         seen: set[object] = set()
         for n, entry in tables(raw, name):

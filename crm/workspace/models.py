@@ -7,7 +7,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 
 from crm.core.records import Record
 from crm.core.text import Line
@@ -80,10 +80,10 @@ class ListView(Record):
             models.UniqueConstraint(fields=["object", "key"], name="workspace_view_key_once", condition=~Q(key="")),
             models.UniqueConstraint(
                 "object",
-                "user",
+                # Everybody's are those of nobody. (`nulls_distinct` asks the server's version before it is there.)
+                Coalesce("user", 0),
                 Lower("title"),
                 name="workspace_view_title_once",
-                nulls_distinct=False,
                 violation_error_message="There is a view of this name already.",
             ),
             models.CheckConstraint(

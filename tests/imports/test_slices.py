@@ -73,11 +73,15 @@ def stored() -> dict[str, Any]:
     return found
 
 
+FILLED = """imports_heldrow leads_lead contracts_nextstep contracts_opportunity accounts_contact
+    accounts_account""".split()
+
+
 def forget() -> None:
     """Empty what an import fills, as if it had never been."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE accounts_account SET parent_id = NULL; UPDATE accounts_contact SET reports_to_id = NULL")
-        for table in ("imports_heldrow", "leads_lead", "contracts_opportunity", "accounts_contact", "accounts_account"):
+        for table in FILLED:
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("DELETE FROM sync_externalid WHERE object <> 'user'")
 

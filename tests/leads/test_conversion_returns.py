@@ -14,6 +14,7 @@ from crm.people.models import User
 from leads.conversion import accept_conversion
 from leads.models import Conversion, Lead
 from leads.statuses import Status
+from tests.contracts.deals import signed_contract
 from tests.factories import make_lead, make_opportunity
 from tests.leads.converting import codes, convert, ready
 
@@ -71,14 +72,13 @@ def test_an_opportunity_that_is_lost_already_keeps_its_reason(alice: User, ann: 
 def test_it_is_not_returned_once_a_contract_is_signed(alice: User, ann: User, mona: User, now: datetime) -> None:
     lead = ready(owner=alice)
     receipt = convert(lead, alice, now, opportunity_owner=ann)
-    contract = Contract.objects.create(account=receipt.account, opportunity=receipt.opportunity, name="Subscription")
-    Contract.objects.create(account=receipt.account, name="Another's", close_date=now.date())
-    contract.close_date = now.date()
-    contract.save()
+    Contract.objects.create(account=receipt.account, opportunity=receipt.opportunity, name="A draft")
+    another = make_opportunity(account=receipt.account, owner=ann)
+    signed_contract(another, at=now)
+    contract = signed_contract(receipt.opportunity, at=now)
     for actor in (ann, mona):
         assert codes(lambda actor=actor: give_back(lead, actor, now)) == ("contract_signed",)  # type: ignore[misc]
-    contract.close_date = None
-    contract.save()
+    contract.delete()
     give_back(lead, ann, now)
 
 

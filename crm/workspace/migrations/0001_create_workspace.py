@@ -3,6 +3,7 @@
 import crm.core.text
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import django.db.models.functions.comparison
 import django.db.models.functions.text
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -143,7 +144,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='listview',
-            constraint=models.UniqueConstraint(models.F('object'), models.F('user'), django.db.models.functions.text.Lower('title'), name='workspace_view_title_once', nulls_distinct=False, violation_error_message='There is a view of this name already.'),
+            constraint=models.UniqueConstraint(models.F('object'), django.db.models.functions.comparison.Coalesce('user', 0), django.db.models.functions.text.Lower('title'), name='workspace_view_title_once', violation_error_message='There is a view of this name already.'),
         ),
         migrations.AddConstraint(
             model_name='listview',
