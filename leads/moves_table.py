@@ -1,9 +1,11 @@
-"""The table of allowed moves, read off the code: for `manage.py flow`, README and the handbook's readers."""
+"""The tables of allowed moves, read off the code: for `manage.py flow`, README and the handbook's readers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from contracts.moves_table import contract_moves, opportunity_moves
 from leads.models import Lead
 from leads.statuses import Status
 
@@ -30,9 +32,16 @@ def moves_table() -> list[dict[str, str]]:
     return [row for _, _, row in sorted(found, key=lambda item: item[:2])]
 
 
-def markdown() -> str:
+TABLES: dict[str, Callable[[], list[dict[str, str]]]] = {
+    "lead": moves_table,
+    "opportunity": opportunity_moves,
+    "contract": contract_moves,
+}
+
+
+def markdown(kind: str = "lead") -> str:
     """The same table as README shows it."""
-    rows = [" | ".join(row[name] for name in COLUMNS) for row in moves_table()]
+    rows = [" | ".join(row[name] for name in COLUMNS) for row in TABLES[kind]()]
     head = ["From", "To", "Move", "Who", "Asks for"]
     return "\n".join(f"| {line} |" for line in [" | ".join(head), " | ".join(["---"] * len(head)), *rows])
 

@@ -27,9 +27,10 @@ def first_cells(text: str) -> set[str]:
     return {word for cell in rows for word in re.findall(r"`([^`]+)`", cell)}
 
 
-def test_the_table_of_moves_is_the_code_s() -> None:
-    (shown,) = re.findall(r"<!-- moves -->\n(.*?)\n<!-- moves -->", README, re.DOTALL)
-    assert shown == markdown()
+@pytest.mark.parametrize(("kind", "mark"), [("lead", "moves"), ("opportunity", "stages"), ("contract", "signing")])
+def test_the_tables_of_moves_are_the_code_s(kind: str, mark: str) -> None:
+    (shown,) = re.findall(rf"<!-- {mark} -->\n(.*?)\n<!-- {mark} -->", README, re.DOTALL)
+    assert shown == markdown(kind)
 
 
 def test_every_direct_dependency_has_its_reason() -> None:
