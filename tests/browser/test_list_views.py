@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.workspace.models import ListView, Pin
 from tests.browser.conftest import OpenPage, Watch, shot
@@ -108,3 +108,18 @@ def test_a_view_without_a_name_is_not_saved_and_nothing_is_lost(page: Page) -> N
     page.get_by_text("Give the view a name.").wait_for()
     page.get_by_text("“many” is no number").wait_for()
     assert page.locator('[data-condition="employees"] input[type=text]').input_value() == "many"
+
+
+def test_the_menu_of_views_closes_by_escape_and_by_a_click_beside_it(page: Page) -> None:
+    page.goto("/admin/leads/lead/")
+    menu, summary = page.locator(".plumb-view-menu"), page.locator(".plumb-view-menu > summary")
+    summary.press("Enter")
+    page.keyboard.press("Tab")
+    expect(menu.get_by_role("link", name="All leads")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    summary.click()
+    expect(menu).to_have_attribute("open", "")
+    page.mouse.click(1000, 100)
+    expect(menu).not_to_have_attribute("open", "")

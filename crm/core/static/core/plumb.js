@@ -14,3 +14,16 @@ document.addEventListener("DOMContentLoaded", () => {
     cell.dataset.label = cell.dataset.label.charAt(0).toUpperCase() + cell.dataset.label.slice(1);
   }
 });
+
+// A menu that is open over the page closes by Escape, which goes back to what opened it, and by a click beside it.
+const openMenus = () => document.querySelectorAll("details[data-menu][open]");
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  for (const menu of openMenus()) {
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
+  }
+});
+document.addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
