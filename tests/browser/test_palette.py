@@ -25,6 +25,7 @@ def test_it_opens_by_keys_finds_a_record_and_goes_there(alice: User, open_page: 
     expect(palette.get_by_role("option", name="Add lead")).to_be_visible()
     page.keyboard.type("quill")
     first = palette.get_by_role("option", name="Quillon Works")
+    expect(palette.get_by_role("status")).to_have_text("2 found")
     expect(first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowDown")
     second = palette.get_by_role("option", name="Ada Quillfeather")

@@ -48,7 +48,8 @@
       rows().forEach((row, place) => { row.id = `palette-row-${place}`; });
       shown = term;
       choose(rows()[0]);
-      said.textContent = `${rows().length} found`;
+      // The way to the page of the search is no find.
+      said.textContent = `${found.querySelectorAll("[role=group]:not([data-group=search]) [role=option]").length} found`;
       if (enter) { enter = false; open(chosen(), false); }
     } catch (error) {
       if (error.name === "AbortError") return;
