@@ -74,9 +74,9 @@ def promises(request: HttpRequest, opportunity: Opportunity) -> str:
     return render_to_string("contracts/panel_promises.html", context, request)
 
 
-@panel("sales_navigator", "LinkedIn Sales Navigator", Opportunity)
+@panel("sales_navigator", "LinkedIn sales navigator", Opportunity)
 def sales_navigator(request: HttpRequest, opportunity: Opportunity) -> str:
-    """The account's page in LinkedIn Sales Navigator, or where to enter it."""
+    """The account's page in LinkedIn sales navigator, or where to enter it."""
     account = opportunity.account
     context = {
         "account": account,
