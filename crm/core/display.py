@@ -48,7 +48,7 @@ def shown(field: Field | None, raw: Any, names: Names | None = None) -> str:
 
 
 def plain_text(value: Any) -> str:
-    """A value without a field: dates in the reader's zone, yes and no, everything else as it is."""
+    """A value without a field: dates in the reader's zone, yes and no, numbers by thousands, anything else as it is."""
     if value is None or value == "":
         return EMPTY
     if isinstance(value, bool):
@@ -57,7 +57,7 @@ def plain_text(value: Any) -> str:
         return date_format(timezone.localtime(value) if timezone.is_aware(value) else value, "DATETIME_FORMAT")
     if isinstance(value, date):
         return date_format(value, "DATE_FORMAT")
-    if isinstance(value, Decimal | float):
+    if isinstance(value, Decimal | float | int):
         return str(number_format(value, use_l10n=True, force_grouping=True))
     if isinstance(value, dict) and set(value) == {"id", "name"}:
         return str(value["name"])

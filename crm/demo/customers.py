@@ -97,7 +97,7 @@ def _open_account(company: Company, kind: str, number: int, owner: User, at: dat
         billing_city=company.city,
         billing_state=company.state,
         billing_country="United States",
-        phone=f"(628) 555-01{number:02}",
+        phone=f"(650) 555-01{number:02}",
         created_at=at,
         updated_at=at,
     )
@@ -114,7 +114,7 @@ def _add_contact(account: Account, company: Company, number: int, owner: User, a
         last_name=who.last_name,
         title=who.title,
         email=who.email_at(company),
-        phone=f"(415) 555-01{number:02}",
+        phone=f"(628) 555-01{number:02}",
         created_at=at,
         updated_at=at,
     ).save()

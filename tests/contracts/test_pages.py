@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contracts.models import Contract, Opportunity
+from crm.core.acting import acting
 from crm.history.models import Move
+from crm.history.selectors import history_of
 from crm.people.models import User
 from tests.access import client_of
-from tests.factories import make_account, make_opportunity
+from tests.factories import START, make_account, make_opportunity
 from tests.samples import make_contract
 
 DATES = {
@@ -50,3 +52,17 @@ def test_the_stage_is_shown_and_is_no_field(alice: User) -> None:
     client_of(alice).post(page, posted | {"version": deal.version, "owner": alice.pk})
     deal.refresh_from_db()
     assert deal.stage == "meeting_set"
+
+
+def test_amounts_and_numbers_are_shown_by_thousands(alice: User) -> None:
+    account = make_account(owner=alice, employees=12500)
+    deal = make_opportunity(owner=alice, account=account, amount="48000.00", hosts=1350)
+    page = client_of(alice).get(f"/admin/accounts/account/{account.pk}/change/").content.decode()
+    assert "48,000.00 USD" in page.split('data-panel="opportunities"')[1].split("data-panel=")[0]
+    assert "12,500" in page.split('data-section="top"')[1].split("<form")[0]
+    assert "48,000.00 USD" in client_of(alice).get(f"/admin/contracts/opportunity/{deal.pk}/change/").content.decode()
+    deal.hosts = 1400
+    with acting(actor=alice, via="admin", at=START):
+        deal.save(update_fields=["hosts"])
+    lines = [line for entry in history_of(deal, 5) for line in entry.lines]
+    assert [(line.before, line.after) for line in lines] == [("1,350", "1,400")]

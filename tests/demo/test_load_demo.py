@@ -21,6 +21,7 @@ from crm.demo.cast import DOMAIN, PASSWORD, PEOPLE
 from crm.demo.clock import Calendar
 from crm.demo.load import load_demo
 from crm.demo.names import CUSTOMERS, PROSPECTS, person
+from crm.duplicates.finding import likely
 from crm.history.models import Change, Move
 from crm.people.models import Team, User
 from leads.models import Conversion, Lead
@@ -175,3 +176,9 @@ def test_the_calendar_skips_weekends() -> None:
         date(2026, 3, 9),
     )
     assert saturday.ago(0, 23) < saturday.now
+
+
+def test_no_two_of_its_accounts_or_contacts_pass_for_one(loaded: datetime) -> None:
+    for kind in (Account, Contact):
+        found = likely(list(kind._base_manager.all()))
+        assert [one for those in found.values() for one in those if "phone" in one.why] == []
