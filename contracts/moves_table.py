@@ -32,11 +32,13 @@ def opportunity_moves() -> list[dict[str, str]]:
 def contract_moves() -> list[dict[str, str]]:
     """One row for each allowed move, in the order of the statuses."""
     order = list(ContractStatus.values)
-    steps = sorted(Contract.transitions(), key=lambda step: (order.index(str(step.source)), order.index(step.target)))
+    steps = sorted(
+        Contract.transitions(), key=lambda step: (order.index(str(step.source)), order.index(str(step.target)))
+    )
     return [
         {
             "from": ContractStatus(str(step.source)).label,
-            "to": ContractStatus(step.target).label,
+            "to": ContractStatus(str(step.target)).label,
             "verb": step.custom["verb"].label,
             "who": step.custom["verb"].who,
             "needs": step.custom["verb"].needs,
