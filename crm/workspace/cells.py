@@ -83,7 +83,11 @@ def for_a_new_one(kind: type[models.Model], groups: Sequence[Group], *, needed: 
         if found is not None and found not in asked:
             asked.append(found)
     rest = [Group(group.title, [one for one in group.cells if one.inputs and one not in asked]) for group in groups]
-    groups = [Group(str(kind._meta.verbose_name), asked), *rest]
+    title = str(kind._meta.verbose_name)
+    # What else stands in the section of that name comes under the one heading.
+    same = [group for group in rest if group.title.casefold() == title.casefold()]
+    first_cells = [*asked, *(one for group in same for one in group.cells)]
+    groups = [Group(title, first_cells), *(group for group in rest if group not in same)]
     return [group for group in groups if group.cells]
 
 

@@ -80,6 +80,8 @@ def cell(
         return _label(field, value)
     if isinstance(value, str) and field.choices is None and field.kind == "text" and len(value) > LONGEST:
         return format_html('<span title="{}">{}</span>', value, Truncator(value).chars(LONGEST))
+    if field.kind == "money" and not isinstance(value, list | tuple):
+        return format_html('<span class="whitespace-nowrap">{}</span>', shown(record, field, value))
     return shown(record, field, value)
 
 

@@ -292,7 +292,7 @@ def test_a_step_is_told_once_with_everything_that_changed_by_it(alice: User, now
         contract.hosts = 20
         contract.save(update_fields=["hosts"])
     sale = make_opportunity(owner=alice, next_step="Call them", next_step_due=now.date())
-    lose = {"lost_reason": handbook.current().opportunity.lost_reasons[0].key}
+    lose: dict[str, Any] = {"lost_reason": handbook.current().opportunity.lost_reasons[0].key}
     move(sale, "lose", actor=alice, at=now, via="test", **lose)
     told = everything(sale, alice)
     assert [event.kind for event in told if event.at == now] == ["move"]
@@ -306,7 +306,7 @@ def test_exit_criteria_are_told_in_words_wherever_they_are_told(alice: User, now
     sale = make_opportunity(owner=alice)
     criteria = criteria_of(sale.stage)
     words = ", ".join(one.label for one in criteria)
-    step = {"next_step": "Send the quote", "next_step_due": (now + timedelta(days=9)).date()}
+    step: dict[str, Any] = {"next_step": "Send the quote", "next_step_due": (now + timedelta(days=9)).date()}
     move(sale, "advance", actor=alice, at=now, via="test", criteria=[one.key for one in criteria], **step)
     with acting(actor=alice, via="admin", at=now + timedelta(hours=1)):
         sale.refresh_from_db()
@@ -317,7 +317,7 @@ def test_exit_criteria_are_told_in_words_wherever_they_are_told(alice: User, now
     assert ("Exit criteria", words) in [(line.label, line.after) for line in moved.details]
     assert ("Exit criteria met", words, "(empty)") in [(one.label, one.before, one.after) for one in changed.details]
     # Closed since: its form offers nothing of that stage any longer, and another step stands.
-    lose = {"lost_reason": handbook.current().opportunity.lost_reasons[0].key, "next_step_kept": True}
+    lose: dict[str, Any] = {"lost_reason": handbook.current().opportunity.lost_reasons[0].key, "next_step_kept": True}
     move(sale, "lose", actor=alice, at=now + timedelta(hours=2), via="test", **lose)
     texts = " ".join(
         f"{one.label}: {one.before} {one.after}" for event in everything(sale, alice) for one in event.details

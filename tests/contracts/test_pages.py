@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from contracts.models import Contract, Opportunity
 from crm.core.acting import acting
 from crm.history.models import Move
@@ -66,3 +68,10 @@ def test_amounts_and_numbers_are_shown_by_thousands(alice: User) -> None:
         deal.save(update_fields=["hosts"])
     lines = [line for entry in history_of(deal, 5) for line in entry.lines]
     assert [(line.before, line.after) for line in lines] == [("1,350", "1,400")]
+
+
+def test_a_new_contract_is_asked_for_under_headings_that_differ(alice: User) -> None:
+    for address in ("contracts/contract", "accounts/contact", "accounts/account", "contracts/opportunity"):
+        page = client_of(alice).get(f"/admin/{address}/add/").content.decode()
+        headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page.split("<form")[-1])
+        assert len(headings) == len(set(headings)) > 1, headings
