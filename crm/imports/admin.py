@@ -170,4 +170,4 @@ class HeldRowAdmin(RecordAdmin):
     @admin.display(description="import")
     def shown_run(self, held: Any) -> str:
         """The import it came by."""
-        return f"{held.run.system.capitalize()}, {plain_text(held.run.started_at)}"
+        return f"{held.run.system_label}, {plain_text(held.run.started_at)}"

@@ -216,8 +216,12 @@ def addresses(run: ImportRun, problems: list[dict[str, Any]]) -> list[str]:
         one.line: address_of(one)
         for one in HeldRow.objects.filter(run=run, line__in=[problem["line"] for problem in problems])
     }
+    ids = {int(problem["id"]) for problem in problems if str(problem["id"]).isdecimal()}
+    # What an undo took away, or somebody deleted since, has no page.
+    stored = kind is not None and run.import_job is not None
+    here = {str(pk) for pk in kind._base_manager.filter(pk__in=ids).values_list("pk", flat=True)} if stored else set()
     found = []
     for problem in problems:
-        known = kind is not None and str(problem["id"]).isdecimal() and run.import_job is not None
+        known = str(problem["id"]) in here
         found.append(address_of(kind(pk=int(problem["id"]))) if known else held.get(problem["line"], ""))
     return found

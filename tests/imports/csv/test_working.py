@@ -100,3 +100,13 @@ def test_a_dry_run_says_how_far_it_is_and_names_no_record_that_is_not_there(root
     assert "0 of 1 rows (0%)" in client.get(page).content.decode()
     work(run)
     assert '<th scope="col">Record</th>' not in client.get(page).content.decode()
+
+
+def test_a_problem_leads_to_no_record_that_an_undo_took_away(root: User, client: Client) -> None:
+    run = bring("Email,Employees\na@x.example,many\n", "lead", root)
+    record = reverse("admin:leads_lead_change", args=[Lead.objects.get().pk])
+    client.force_login(root)
+    page = reverse("admin:imports_importrun_change", args=[run.pk])
+    assert record in client.get(page).content.decode()
+    work(every_run.undo(run, actor=root, at=NOW))
+    assert record not in client.get(page).content.decode()
