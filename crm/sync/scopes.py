@@ -13,7 +13,7 @@ from crm.core.permissions import may
 from crm.people.models import User
 
 # What a scope lets a key ask `may`; a scope that is not here asks by its own name (`place`, `lift`).
-VERBS = {"read": ("view",), "write": ("add", "change"), "move": ("change",)}
+VERBS = {"read": ("view",), "read_public": ("view",), "write": ("add", "change"), "move": ("change",)}
 
 
 def scopes() -> dict[str, str]:

@@ -17,6 +17,7 @@ from accounts.codenames import give_codename, minor_planets, unused_codenames
 from accounts.models import Account
 from crm.core.errors import Refused
 from crm.people.models import User
+from crm.sync.services import make_api_key
 from tests.access import client_of
 from tests.bulk.pages import address, answer, ask, rows
 from tests.factories import make_account, make_contact
@@ -139,6 +140,15 @@ def test_a_public_key_has_no_other_way_to_them(robot: User, path: str) -> None:
     refused = program(robot, "accounts:read_public")("GET", path.format(account.pk))
     assert refused.status_code in (400, 403)
     assert "zeph" not in refused.content.decode().lower().replace("q=zeph", "")
+
+
+@pytest.mark.django_db
+def test_a_public_key_can_be_made_for_whoever_sees_accounts(root: User, robot: User, now: datetime) -> None:
+    for user in (root, robot):
+        key, _ = make_api_key(
+            name=f"Web site {user.pk}", user=user, scopes=["accounts:read_public"], actor=root, at=now, via="test"
+        )
+        assert key.scopes == ["accounts:read_public"]
 
 
 @pytest.mark.django_db
