@@ -16,7 +16,7 @@ from contracts.models import Opportunity
 from crm import handbook
 from crm.people.models import User
 from tests.contracts.deals import facts_for, signed_contract
-from tests.doors import DOORS, Door
+from tests.doors import DOORS, Door, asked_by
 from tests.factories import make_opportunity
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_every_door_gives_the_same_verdict(door: Door, stage: str, roles: dict[s
     at = timezone.now()
     bare, signed = (make_opportunity(owner=roles["owner"], stage=stage) for _ in range(2))
     signed_contract(signed)
-    wrong: list[str] = []
+    asking, wrong = asked_by(door, roles), list[str]()
     seen: Counter[str] = Counter()
     for verb in VERBS:
         full = facts_for(signed, verb, at)
@@ -104,7 +104,7 @@ def test_every_door_gives_the_same_verdict(door: Door, stage: str, roles: dict[s
             full.pop("criteria", None)
         if verb == "reopen":
             full["reason"] = "They came back"
-        for role, actor in roles.items():
+        for role, actor in asking.items():
             for with_facts in (True, False) if role in ("owner", "manager") else (True,):
                 record, facts = (signed, full) if with_facts else (bare, {})
                 codes, after, moves = attempt(door, record, verb, actor, facts, at)
@@ -116,6 +116,8 @@ def test_every_door_gives_the_same_verdict(door: Door, stage: str, roles: dict[s
                 if wanted and not with_facts and codes != wanted:
                     wrong.append(f"{verb} by {role}: {codes}, not {wanted}")
     assert not wrong, "\n".join(wrong)
-    assert seen["made"] >= 2, seen
+    # What is closed is reopened by managers and administrators alone.
+    assert seen["made"] >= (2 if "manager" in asking else 1), seen
     assert seen["forbidden"] >= len(VERBS), seen
-    assert sum(seen.values()) == len(VERBS) * (len(ROLES) + 2)
+    both = len({"owner", "manager"} & set(asking))
+    assert sum(seen.values()) == len(VERBS) * (len(asking) + both)
