@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from crm import handbook
+from crm.core.acting import acting
 from crm.handbook.services import apply_handbook
 from crm.people.models import User
 from crm.workspace.models import ListView, PageLayout, RoleTabs, Seeded
 from tests.browser.conftest import OpenPage, Watch
-from tests.factories import PASSWORD, make_account, make_contact, make_lead, make_opportunity, make_user
+from tests.factories import PASSWORD, START, make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.leads.pages import page_url
+from tests.samples import make_invoice
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Login = Callable[[User], Page]
@@ -169,3 +172,15 @@ def test_an_administrator_changes_a_layout_everybody_sees_it_and_it_is_put_back(
     expect(admin.locator("[data-section=departures]")).to_contain_text("are as the handbook says")
     sams.reload()
     assert marks(sams, "[data-section=top]", "field") == WANTED["account"]["top"].split()
+
+
+def test_a_contract_with_invoices_does_not_stick_out_sideways_on_a_phone(login: Login) -> None:
+    alex = make_user("alex", role="ae")
+    invoice = make_invoice(alex)
+    with acting(actor=alex, via="admin", at=START):
+        invoice.amount, invoice.sent_on, invoice.paid_on = 64_000, date(2026, 9, 25), date(2026, 9, 28)
+        invoice.save()
+    page = login(alex)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(page_url(invoice.contract))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
