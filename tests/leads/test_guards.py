@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from contracts.models import Contract
 from crm.activities.models import Activity
 from crm.core.acting import acting
 from crm.core.door import move, verdicts
@@ -22,6 +21,7 @@ from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
 from tests.conftest import NOW
+from tests.contracts.deals import signed_contract
 from tests.factories import make_account, make_lead, make_opportunity
 from tests.leads.moves import BANT, facts_for
 
@@ -38,12 +38,7 @@ def converted(**fields: Any) -> dict[str, Any]:
 def signed() -> dict[str, Any]:
     """The same, with a signed contract."""
     values = converted()
-    Contract.objects.create(
-        account=values["converted_account"],
-        opportunity=values["converted_opportunity"],
-        name="Subscription",
-        close_date=date(2026, 2, 1),
-    )
+    signed_contract(values["converted_opportunity"], closed=date(2026, 2, 1))
     return values
 
 
