@@ -2,7 +2,7 @@
 
 An email, a LinkedIn page, a phone number or a company's domain that two records share makes an exact pair; names that
 are alike are shown and never acted upon. A number that many share is a switchboard's, a free mail provider's domain is
-everybody's: neither says anything.
+everybody's, a name that many have is a common one: none of them says anything.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ WORDS = {
 }
 # More than so many that share a key are compared with each other no further.
 MOST_SHARING = 10
-# A phone number that more than so many have is a switchboard's, and says nothing.
-MOST_PHONES = 5
+# A phone number that more than so many have is a switchboard's, a person's name that more have is a common one: neither
+# says anything, and among a million people the pairs of common names are millions.
+MOST_COMMON = 5
 ERASED = "%@erased.invalid"
 AT_ONCE = 10_000
 
@@ -119,7 +120,8 @@ def _collect_stems(cursor: Any, side: int, kind: Mergeable) -> None:
 
 
 def _pair_up(cursor: Any, search: Search) -> None:
-    enough = f"count(*) BETWEEN 2 AND {MOST_PHONES}" if search.by == "phone" else "count(*) > 1"
+    common = search.by == "phone" or (search.by == NAME and search.sides[0].stem is None)
+    enough = f"count(*) BETWEEN 2 AND {MOST_COMMON}" if common else "count(*) > 1"
     if search.crossing is None:
         cursor.execute(
             f"""
@@ -133,7 +135,7 @@ def _pair_up(cursor: Any, search: Search) -> None:
         )
         return
     # Who is many on one side has a number of the house, or is a pair of that side first.
-    most = MOST_PHONES if search.by == "phone" else MOST_SHARING
+    most = MOST_COMMON if search.by == "phone" else MOST_SHARING
     cursor.execute(
         f"""
         INSERT INTO pairs_found

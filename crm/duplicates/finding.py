@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q
 
 from crm.activities.covering import CONTACTS, LEADS
-from crm.duplicates.evidence import MOST_PHONES, WORDS, keys_entered, keys_of
+from crm.duplicates.evidence import MOST_COMMON, WORDS, keys_entered, keys_of
 from crm.duplicates.kinds import Mergeable, crossings, kind_of
 from crm.duplicates.models import ACROSS, Pair
 from crm.history.words import address_of
@@ -114,7 +114,7 @@ def _find(kind: Mergeable, wanted: Mapping[int, Mapping[str, Iterable[str]]]) ->
             for by, values in _all_keys(other_kind, other).items():
                 for key in values:
                     # As the nightly search has it: a number of the house says nothing.
-                    if by == "phone" and sharing[key] > MOST_PHONES:
+                    if by == "phone" and sharing[key] > MOST_COMMON:
                         continue
                     for pk in by_key.get((by, key), ()):
                         why[pk].add(by)

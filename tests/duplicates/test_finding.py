@@ -117,6 +117,15 @@ def test_a_switchboards_number_makes_nobody_the_same(now: datetime) -> None:
     assert pairs(object="lead_contact") == []
 
 
+def test_a_common_name_makes_nobody_the_same(now: datetime) -> None:
+    for number in range(6):
+        make_lead(first_name="Maria", last_name="Garcia", email=f"maria{number}@globex.example")
+    rare = [make_lead(first_name="Zdenka", last_name="Quist", email=f"z{n}@globex.example") for n in range(5)]
+    search(now)
+    assert len(pairs()) == 10
+    assert {pk for pair in pairs() for pk in pair[1:3]} == {lead.pk for lead in rare}
+
+
 def test_a_lead_and_a_contact_are_a_pair_unless_it_was_converted(now: datetime) -> None:
     contact = make_contact(email="lea@globex.example")
     lead = make_lead(email="lea@globex.example")
