@@ -92,7 +92,7 @@ class NextSteps(ApiView):
             raise not_there(Opportunity, number)
         return found
 
-    @extend_schema(request=None, responses={200: PROMISES})
+    @extend_schema(operation_id="opportunities_next_steps", request=None, responses={200: PROMISES})
     def get(self, request: Request, pk: str) -> Response:
         """Every promise, the newest first."""
         self.no_query()
@@ -103,7 +103,7 @@ class NextSteps(ApiView):
         told = [described(one.step, postponed=one.postponed) for one in found]
         return Response({"id": record.pk, "version": record.version, "promises": told})
 
-    @extend_schema(request=BODY, responses={200: KEPT})
+    @extend_schema(operation_id="opportunities_keep_next_step", request=BODY, responses={200: KEPT})
     def post(self, request: Request, pk: str) -> Response:
         """The next step was done: kept, or late, by the company's calendar; what is next stands from now on."""
         self.no_query()

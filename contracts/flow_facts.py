@@ -176,10 +176,10 @@ def open_guard(record: Any, ask: Ask) -> Iterable[Missing]:
 
 
 def win_guard(record: Any, ask: Ask) -> Iterable[Missing]:
-    """It is open, and a contract of it is signed or accepted online."""
+    """It is open, and a contract of it and of its account is signed or accepted online."""
     wrong = list(open_guard(record, ask))
     yield from wrong
-    if wrong or any(one.is_agreed for one in record.contracts.all()):
+    if wrong or any(one.is_agreed and one.account_id == record.account_id for one in record.contracts.all()):
         return
     drafts = sum(not one.is_agreed and one.status in ("draft", "sent") for one in record.contracts.all())
     said = "Its contract is not signed yet: sign it first." if drafts else WHERE_CONTRACTS_ARE

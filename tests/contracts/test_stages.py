@@ -205,3 +205,13 @@ def test_many_are_moved_each_to_its_own_next_stage(mona: User, now: datetime) ->
         ("unknown_fact", "no_further_stage"),
     ]
     assert [Opportunity.objects.get(pk=one.pk).stage for one in made] == [OPEN[1], OPEN[3], "closed_won"]
+
+
+def test_a_contract_with_another_account_wins_nothing(alice: User, now: datetime) -> None:
+    opportunity, other = make_opportunity(owner=alice, stage="negotiation"), make_opportunity(owner=alice)
+    contract = signed_contract(other, at=now)
+    contract.opportunity = opportunity
+    contract.save()
+    with pytest.raises(Refused) as refused:
+        move(opportunity, "win", actor=alice, at=now, via="test", **facts_for(other, "win", now))
+    assert "needs_contract" in refused.value.codes
