@@ -55,6 +55,7 @@ class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type:
     """Opportunities. The stage changes by the moves on the page, never by the form."""
 
     tones = {"stage": stage_tone}
+    board = ("account", "owner", "amount", "next_step")
     sortable = {"close_on": ("close_on", "id")}
     page_related = ("owner", "account", "contact")
     filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))

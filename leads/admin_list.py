@@ -93,6 +93,7 @@ class LeadListMixin(ListsMixin):
     rich = {"name": "shown_name", "last_touch": "last_touch", "next_touch": "next_one"}
     rich_related = {"next_touch": ("next_touch",)}
     tones = {"status": TONES, "rating": RATING_TONES}
+    board = ("company", "owner", "next_touch")
     sortable = {"created": ("id",)}
     filters = (
         pick("status", "status", lambda: Status.choices),

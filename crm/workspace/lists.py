@@ -6,6 +6,7 @@ An admin that shows records by views says `class AccountAdmin(ListsMixin, …, R
     rich = {"name": "shown_name"}          fields with a column of the admin's own, and the method that shows it
     rich_related = {"next_touch": ("next_touch",)}      what such a column reads along
     tones = {"type": {"customer": "success"}}           fields shown on a coloured ground, and the colour by value
+    board = ("company", "owner")           has a board by its flow's field, and these fields on its cards
 
 `rows_of(view, reader=, at=)` is the same query for whoever else goes through a view: boards, reviews, programs.
 """
@@ -26,6 +27,7 @@ from crm.core.admin_list import Chip, PickFilter, RecordChangeList
 from crm.core.asking import moment, user_of
 from crm.core.paging import COUNT_LIMIT, capped_count
 from crm.people.models import User
+from crm.workspace.board import DISPLAY, Board, Switch, asks_for_board, board_of, switches_of
 from crm.workspace.fields import Field, find
 from crm.workspace.lists_chosen import VIEW, WITHOUT, Chosen, choose, kind_named, read_view
 from crm.workspace.lists_columns import Column, Tones, columns_for, values_of
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from crm.core.admin import RecordAdmin as Base
 else:
     Base = object
-ADDRESSED = (VIEW, WITHOUT)
+ADDRESSED = (VIEW, WITHOUT, DISPLAY)
 # What the database sorts as people would.
 PLAIN = ("text", "link", "number", "money", "date", "datetime", "yes_no")
 
@@ -55,6 +57,7 @@ class ViewChangeList(RecordChangeList):
     unindexed: tuple[Field, bool] | None = None
     sorted_by: tuple[str, bool] = ("", False)
     order_note = ""
+    board: Board | None = None
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
@@ -103,7 +106,8 @@ class ViewChangeList(RecordChangeList):
 
     def in_order(self, request: HttpRequest, rows: models.QuerySet[Any]) -> Any:
         """Sorted by what has no index, if at most as many rows are left as are counted."""
-        if self.unindexed is None:
+        # A board has the newest of each status first.
+        if self.unindexed is None or asks_for_board(request, self):
             return rows
         field, down = self.unindexed
         count = capped_count(rows)
@@ -126,6 +130,9 @@ class ViewChangeList(RecordChangeList):
         return SortedRows(rows, field, down=down, at=moment(request))
 
     def list_before_rows(self, request: HttpRequest) -> None:
+        if asks_for_board(request, self):
+            self.board, self.result_list = board_of(request, self), []  # type: ignore[assignment]
+            return
         if isinstance(self.queryset, SortedRows):
             found = self.apply_select_related(self.root_queryset).in_bulk(list(self.result_list))
             self.result_list = [found[pk] for pk in self.result_list if pk in found]  # type: ignore[assignment]
@@ -162,6 +169,11 @@ class ViewChangeList(RecordChangeList):
         tokens = ",".join(sorted(one.token for one in self.view.conditions))
         changed: dict[str, Any] = dict.fromkeys(name for name in self.filter_params if name not in kept)
         return self.get_query_string({**changed, WITHOUT: tokens or None})
+
+    @property
+    def switches(self) -> list[Switch]:
+        """The list and the board of what is shown."""
+        return switches_of(self, board=self.board is not None)
 
     @property
     def notes(self) -> list[str]:
@@ -220,6 +232,7 @@ class ListsMixin(Base):
     rich: ClassVar[Mapping[str, str]] = {}
     rich_related: ClassVar[Mapping[str, Sequence[str]]] = {}
     tones: ClassVar[Mapping[str, Tones]] = {}
+    board: ClassVar[Sequence[str]] = ()
 
     def chosen(self, request: HttpRequest) -> Chosen:
         """The view of this request, read once."""
@@ -253,13 +266,17 @@ class ListsMixin(Base):
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         """What the columns of the view read along, and nothing else."""
+        return self.read_along(self.chosen(request).fields) or False
+
+    def read_along(self, fields: Sequence[Field]) -> list[str]:
+        """The records beside a row that these fields are shown with."""
         found: list[str] = []
-        for field in self.chosen(request).fields:
+        for field in fields:
             if field.name in self.rich:
                 found.extend(self.rich_related.get(field.name, ()))
             elif field.kind in ("person", "record") and field.column and field.values is None:
                 found.append(field.column)
-        return found or False
+        return found
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return (*self.filters, *own_filters(self.model))

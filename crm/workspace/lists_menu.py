@@ -13,6 +13,7 @@ from django.urls import reverse
 from crm.core.asking import user_of
 from crm.core.permissions import may
 from crm.people.models import User
+from crm.workspace.board import BOARD, DISPLAY
 from crm.workspace.lists_chosen import VIEW, Chosen, handle
 from crm.workspace.models import ListView
 
@@ -60,6 +61,7 @@ def menu_of(request: HttpRequest, found: ViewChangeList) -> Menu:
     stored = chosen.view.pk is not None
     query = request.GET.copy()
     query.pop("p", None)
+    query.pop(DISPLAY, None)
     name = str(found.opts.model_name)
     base = f"{found.opts.app_label}_{name}"
     admin: Any = found.model_admin
@@ -70,7 +72,7 @@ def menu_of(request: HttpRequest, found: ViewChangeList) -> Menu:
     return Menu(
         chosen,
         found.changed,
-        groups_of(user, chosen, request.path),
+        groups_of(user, chosen, request.path, board=found.board is not None),
         request.get_full_path(),
         f"{reverse('admin:view_add')}?{urlencode({'object': name, 'list': query.urlencode()})}",
         export,
@@ -80,12 +82,13 @@ def menu_of(request: HttpRequest, found: ViewChangeList) -> Menu:
     )
 
 
-def groups_of(user: User, chosen: Chosen, path: str) -> list[Group]:
-    """Pinned, everybody's, one's own, shared by others; groups without a view are left out."""
+def groups_of(user: User, chosen: Chosen, path: str, *, board: bool = False) -> list[Group]:
+    """Pinned, everybody's, one's own, shared by others; groups without a view are left out. A board stays one."""
+    display = {DISPLAY: BOARD} if board else {}
     entries = [
         Entry(
             view,
-            f"{path}?{urlencode({VIEW: handle(view)})}",
+            f"{path}?{urlencode({VIEW: handle(view), **display})}",
             "" if view.user_id in (None, user.pk) else f"by {view.user}",
             view.pk == chosen.view.pk,
             bool(getattr(view, "pinned", False)),
