@@ -50,7 +50,7 @@ def show(request: HttpRequest, account: Account, refusal: Refused | None = None)
     return render_to_string("accounts/dri_change.html", context, request)
 
 
-@site.page("accounts/account/<int:pk>/dri-change/", "accounts_dri_change_start")
+@site.page("accounts/account/<int:pk>/dri-change/", "accounts_account_dri_change")
 @require_POST
 def start(request: HttpRequest, pk: int) -> HttpResponse:
     """Begin the change to the chosen contact."""

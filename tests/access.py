@@ -132,6 +132,10 @@ def special_urls() -> dict[str, URLPattern]:
     }
 
 
+# An id that nothing has: which ids there are depends on what ran before.
+NOBODYS = 10**9
+
+
 def address_of(name: str, pattern: URLPattern, records: dict[str, models.Model]) -> str | None:
     """An address of this pattern, about a record of the kind its name says; None for a catch-all."""
     if name in ("", "admin:*"):
@@ -139,17 +143,18 @@ def address_of(name: str, pattern: URLPattern, records: dict[str, models.Model])
     wanted = dict(ARGUMENTS.get(name, {}))
     for argument in pattern.pattern.converters:
         if argument not in wanted:
-            wanted[argument] = records[kind_in(name)].pk
+            kind = kind_in(name)
+            wanted[argument] = records[kind].pk if kind else NOBODYS
     return reverse(name, kwargs=wanted)
 
 
 def kind_in(name: str) -> str:
-    """The label of the model that an address is about, read from its name (`admin:leads_lead_claim`)."""
+    """The label of the model that an address is about, read from its name (`admin:leads_lead_claim`); else nothing."""
     rest = name.removeprefix("admin:")
     for kind in site._registry:
         if rest.startswith(f"{kind._meta.app_label}_{kind._meta.model_name}_"):
             return kind._meta.label
-    return "leads.Lead"
+    return ""
 
 
 def baseline() -> dict[str, Any]:

@@ -18,6 +18,7 @@ def test_it_opens_by_keys_finds_a_record_and_goes_there(alice: User, open_page: 
     lead = make_lead(first_name="Ada", last_name="Quillfeather")
     page = open_page()
     log_in(page, watch.home, alice)
+    page.locator("#palette[data-ready]").wait_for(state="attached")
     palette = page.locator("#palette")
     expect(palette).to_be_hidden()
     page.keyboard.press("Control+k")
@@ -41,6 +42,7 @@ def test_it_opens_by_keys_finds_a_record_and_goes_there(alice: User, open_page: 
 def test_a_slash_opens_it_where_nobody_types_and_escape_leaves(alice: User, open_page: OpenPage, watch: Watch) -> None:
     page = open_page()
     log_in(page, watch.home, alice)
+    page.locator("#palette[data-ready]").wait_for(state="attached")
     palette = page.locator("#palette")
     page.keyboard.press("/")
     expect(palette).to_be_visible()
@@ -52,6 +54,7 @@ def test_a_slash_opens_it_where_nobody_types_and_escape_leaves(alice: User, open
     page.keyboard.press("Control+k")
     expect(palette).to_be_hidden()
     page.goto(f"{page.url.partition('/admin/')[0]}/admin/search/")
+    page.locator("#palette[data-ready]").wait_for(state="attached")
     page.locator("#search-term").press("/")
     expect(palette).to_be_hidden()
     expect(page.locator("#search-term")).to_have_value("/")
@@ -62,6 +65,7 @@ def test_it_goes_to_a_page_and_to_what_to_begin_quicker_than_it_is_answered(
 ) -> None:
     page = open_page()
     log_in(page, watch.home, alice)
+    page.locator("#palette[data-ready]").wait_for(state="attached")
     page.keyboard.press("Control+k")
     page.keyboard.type("add acc")
     page.keyboard.press("Enter")

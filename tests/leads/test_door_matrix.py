@@ -142,7 +142,8 @@ def test_every_door_gives_the_same_verdict(door: Door, status: Status, roles: di
     assert not wrong, "\n".join(wrong)
     assert sum(seen.values()) >= len(EVERY_VERB) * len(asking)
     every = len(asking) == len(ROLES)
-    assert seen["made"] >= (4 if door.people_only or not every else 5) - (status == Status.CLOSED_DO_NOT_CONTACT), seen
+    most = 2 if not every else 4 if door.people_only else 5
+    assert seen["made"] >= most - (status == Status.CLOSED_DO_NOT_CONTACT), seen
     assert seen["forbidden"] >= (len(EVERY_VERB) if every else 3), seen
 
 

@@ -71,7 +71,8 @@
     if (key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
       event.preventDefault();
       if (dialog.open) dialog.close(); else show();
-    } else if (key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    // On a list "/" is for the list's own search, as its box says.
+    } else if (key === "/" && !typing && !document.getElementById("searchbar") && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       show();
     }
@@ -117,4 +118,7 @@
     clearTimeout(timer);
     enter = false;
   });
+
+  // From now on the keys are heard.
+  dialog.dataset.ready = "";
 })();
