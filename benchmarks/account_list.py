@@ -14,17 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 from _measure import alternate, arguments, conclude, print_table, scratch_database, seconds, use_database
-from django.conf import settings
+from _pages import answer_here, count_queries, log_in, timer
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Account
 from contracts.figures import KEPT, figures_of
 from contracts.models import Contract, Invoice, Opportunity
 from contracts.standing import is_type, types_of
-from crm.people.models import User
 from crm.workspace.fields import find
 
 PAGE = 50
@@ -90,8 +88,7 @@ VALUES: dict[str, dict[str, str]] = {
 
 def main() -> bool:
     asked = arguments(__doc__ or "", rows=100_000, rounds=15)
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.SECURE_SSL_REDIRECT = False
+    answer_here()
     with scratch_database() as few:
         seed(max(1000, asked.rows // 100))
         with scratch_database() as many:
@@ -153,8 +150,8 @@ def compare(few: str, many: str, rows: int, rounds: int) -> bool:
     types = timed(lambda: types_of(ids, now))
     figures = alternate(rounds * 3, columns=timed(warm[0]), sql=timed(warm[1]), types=types)
     cost, limit, typing = (statistics.median(figures[name]) for name in ("columns", "sql", "types"))
-    queries = count_queries(clients[many], many)
-    pages = alternate(rounds, **{name: page_timer(clients[name], name) for name in (few, many)})
+    queries = count_queries(clients[many], many, get)
+    pages = alternate(rounds, **{name: timer(clients[name], name, get) for name in (few, many)})
     small, large = (statistics.median(pages[name]) for name in (few, many))
     print_table(
         ("", "ms", "beside it (ms)", "ratio"),
@@ -186,41 +183,12 @@ def timed(call: Callable[[], object]) -> Callable[[], float]:
     return measure
 
 
-def log_in(name: str) -> Client:
-    """A manager's browser, in that database."""
-    use_database(name)
-    client = Client()
-    manager = User.objects.create_user("manager@bench.example", role="manager")
-    client.force_login(manager, backend="crm.people.backends.EmailBackend")
-    return client
-
-
-def page_timer(client: Client, name: str) -> Callable[[], float]:
-    """Measures the first page of the default view, warm."""
-
-    def measure() -> float:
-        use_database(name)
-        get(client)
-        return seconds(lambda: get(client))
-
-    return measure
-
-
 def get(client: Client) -> Any:
     """The page, whole; an empty list would be quick."""
     response = client.get(LIST)
     assert response.status_code == 200
     assert response.content.count(b'name="_selected_action"') == PAGE, "the list is not full"
     return response
-
-
-def count_queries(client: Client, name: str) -> int:
-    """How many statements a warm page asks."""
-    use_database(name)
-    get(client)
-    with CaptureQueriesContext(connection) as asked:
-        get(client)
-    return len(asked)
 
 
 if __name__ == "__main__":

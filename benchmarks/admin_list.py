@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,14 +22,12 @@ from _measure import (
     copy_rows,
     print_table,
     scratch_database,
-    seconds,
     seed_leads,
     use_database,
 )
-from django.conf import settings
+from _pages import answer_here, count_queries, log_in, timer
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from crm.activities.models import Activity, NextTouch
 from crm.core.acting import acting
@@ -46,8 +44,7 @@ NOBODY = "zzqxv"
 
 def main() -> bool:
     asked = arguments(__doc__ or "", rows=1_000_000, rounds=15)
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.SECURE_SSL_REDIRECT = False
+    answer_here()
     with scratch_database() as few:
         seed(FEW)
         with scratch_database() as many:
@@ -114,9 +111,9 @@ def compare(few: str, many: str, rows: int, rounds: int) -> bool:
         use_database(name)
         addresses[name] = pages()
     for page in addresses[many]:
-        queries = count_queries(clients[many], many, addresses[many][page])
-        timers = {name: timer(clients[name], name, addresses[name][page]) for name in (few, many)}
-        figures = alternate(rounds, **timers)
+        asks = {name: partial(get, address=addresses[name][page]) for name in (few, many)}
+        queries = count_queries(clients[many], many, asks[many])
+        figures = alternate(rounds, **{name: timer(clients[name], name, asks[name]) for name in (few, many)})
         limit, ours = (statistics.median(figures[name]) for name in (few, many))
         most_queries = max(most_queries, queries)
         if not page.startswith("search") and ours / limit > worst[1] / worst[2]:
@@ -133,26 +130,6 @@ def compare(few: str, many: str, rows: int, rounds: int) -> bool:
     )
 
 
-def log_in(name: str) -> Client:
-    """A manager's browser, in that database."""
-    use_database(name)
-    client = Client()
-    manager = User.objects.create_user("manager@bench.example", role="manager")
-    client.force_login(manager, backend="crm.people.backends.EmailBackend")
-    return client
-
-
-def timer(client: Client, name: str, address: str) -> Callable[[], float]:
-    """Measures one request; connecting and the first, cold one are not part of it."""
-
-    def measure() -> float:
-        use_database(name)
-        get(client, address)
-        return seconds(lambda: get(client, address))
-
-    return measure
-
-
 def get(client: Client, address: str) -> Any:
     """A page, whole. An error page would be quick, and so would an empty list where rows are wanted."""
     response = client.get(address)
@@ -161,15 +138,6 @@ def get(client: Client, address: str) -> Any:
     rows = content.count(b'name="_selected_action"')
     assert rows >= 1 or "q=" in address, "the list is empty"
     return response
-
-
-def count_queries(client: Client, name: str, address: str) -> int:
-    """How many statements a warm page asks."""
-    use_database(name)
-    get(client, address)
-    with CaptureQueriesContext(connection) as asked:
-        get(client, address)
-    return len(asked)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from _measure import (
@@ -20,14 +20,12 @@ from _measure import (
     conclude,
     print_table,
     scratch_database,
-    seconds,
     seed_leads,
     use_database,
 )
-from django.conf import settings
+from _pages import answer_here, count_queries, log_in, timer
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Contact
 from contracts.models import Opportunity
@@ -46,8 +44,7 @@ PALETTE = "/admin/search/palette/"
 
 def main() -> bool:
     asked = arguments(__doc__ or "", rows=1_000_000, rounds=15)
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.SECURE_SSL_REDIRECT = False
+    answer_here()
     with scratch_database() as few:
         seed(FEW)
         with scratch_database() as many:
@@ -112,8 +109,9 @@ def compare(few: str, many: str, rows: int, rounds: int) -> bool:
         asked[name] = terms()
     worst, table, most_queries = ("", 0.0, 1.0), [], 0
     for said in asked[many]:
-        queries = count_queries(clients[many], many, asked[many][said])
-        figures = alternate(rounds, **{name: timer(clients[name], name, asked[name][said]) for name in (few, many)})
+        asks = {name: partial(get, term=asked[name][said]) for name in (few, many)}
+        queries = count_queries(clients[many], many, asks[many])
+        figures = alternate(rounds, **{name: timer(clients[name], name, asks[name]) for name in (few, many)})
         limit, ours = (statistics.median(figures[name]) for name in (few, many))
         most_queries = max(most_queries, queries)
         if not said.startswith("common") and ours / limit > worst[1] / worst[2]:
@@ -130,41 +128,12 @@ def compare(few: str, many: str, rows: int, rounds: int) -> bool:
     )
 
 
-def log_in(name: str) -> Client:
-    """A manager's browser, in that database."""
-    use_database(name)
-    client = Client()
-    manager = User.objects.create_user("manager@bench.example", role="manager")
-    client.force_login(manager, backend="crm.people.backends.EmailBackend")
-    return client
-
-
-def timer(client: Client, name: str, term: str) -> Callable[[], float]:
-    """Measures one request; connecting and the first, cold one are not part of it."""
-
-    def measure() -> float:
-        use_database(name)
-        get(client, term)
-        return seconds(lambda: get(client, term))
-
-    return measure
-
-
 def get(client: Client, term: str) -> Any:
     """What the palette shows. An error page would be quick, and so would an answer without what is there."""
     response = client.get(PALETTE, {"q": term})
     assert response.status_code == 200
     assert (b'data-group="lead"' in response.content) == (term != "zzqxv"), term
     return response
-
-
-def count_queries(client: Client, name: str, term: str) -> int:
-    """How many statements a warm request asks."""
-    use_database(name)
-    get(client, term)
-    with CaptureQueriesContext(connection) as asked:
-        get(client, term)
-    return len(asked)
 
 
 if __name__ == "__main__":
