@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from crm import handbook
 
 if TYPE_CHECKING:
-    from crm.handbook.schema import Entry, Stage
+    from crm.handbook.entries import Entry
+    from crm.handbook.schema import Stage
 
 
 def stage_choices() -> list[tuple[str, str]]:

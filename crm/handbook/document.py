@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr
 
+from crm.calendar.hours import Calendar
+from crm.handbook.entries import Entry, Section
 from crm.handbook.problems import Place, written_place
+from crm.handbook.promise_rules import calendar_of, fits
+from crm.handbook.promises import Channel, Enquiry, Hours, Notices, OtherHours, Policy, Priority
 from crm.handbook.schema import (
     Account,
     Assignment,
     Company,
     Contract,
-    Entry,
-    Hours,
     Layout,
     Lead,
     Material,
@@ -28,7 +30,6 @@ from crm.handbook.schema import (
     Rights,
     Role,
     Salesforce,
-    Section,
     Stage,
     Tab,
     Touch,
@@ -52,7 +53,7 @@ SalesforceMap = Literal[
     "contact_role",
     "contract_status",
 ]
-Keyed = TypeVar("Keyed", Role, Tab, Stage, Outcome)
+Keyed = TypeVar("Keyed", Role, Tab, Stage, Outcome, Channel, Priority, Policy)
 
 
 class Handbook(Section):
@@ -64,11 +65,15 @@ class Handbook(Section):
 
     company: Company
     hours: Hours
+    other_hours: tuple[OtherHours, ...] = ()
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     tabs: Annotated[tuple[Tab, ...], Field(min_length=1)]
     lead: Lead
     assignment: Assignment
     touch: Touch
+    enquiry: Enquiry
+    policies: Annotated[tuple[Policy, ...], Field(min_length=1)]
+    notices: Notices
     opportunity: Opportunity
     industries: Annotated[tuple[Entry, ...], Field(min_length=1)]
     account: Account
@@ -81,6 +86,7 @@ class Handbook(Section):
     words: Words
 
     _text: str = PrivateAttr(default="")
+    _calendars: dict[tuple[str | None, bool], Calendar] = PrivateAttr(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -142,6 +148,33 @@ class Handbook(Section):
 
     def roles_with(self, rights: Rights) -> tuple[Role, ...]:
         return tuple(role for role in self.roles if role.rights == rights)
+
+    def channel(self, key: str) -> Channel:
+        return _with_key(self.enquiry.channels, key)
+
+    def priority(self, key: str) -> Priority:
+        return _with_key(self.enquiry.priorities, key)
+
+    def policy(self, key: str) -> Policy:
+        return _with_key(self.policies, key)
+
+    def calendar(self, policy: Policy | None = None) -> Calendar:
+        """The open hours that a policy counts by; without one, the company's (R4)."""
+        of, holidays_open = (policy.hours, policy.holidays_open) if policy else (None, False)
+        if (of, holidays_open) not in self._calendars:
+            hours = next((one for one in self.other_hours if one.key == of), self.hours)
+            zone = ZoneInfo(hours.zone or self.company.zone)
+            self._calendars[of, holidays_open] = calendar_of(hours, zone, holidays_open=holidays_open)
+        return self._calendars[of, holidays_open]
+
+    def policy_for(self, channel: str, *, priority: str = "", segment: str = "prospect", tier: str = "") -> Policy:
+        """The one policy for a request that comes in by this channel; the file is refused where there is none, or two.
+
+        Raises:
+            KeyError: for a channel that left the file.
+        """
+        asked = (self.channel(channel).key, priority, segment, tier)
+        return next(policy for policy in self.policies if fits(policy, *asked))
 
     def outcomes_of(self, kind: str) -> tuple[Outcome, ...]:
         """What can come of a kind of touch."""

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from crm.handbook.problems import Place, one_of, written_place, written_value
+from crm.handbook.promise_rules import broken_promises
+from crm.handbook.raw import Raw, at, keys, tables, texts
 from crm.handbook.structure import Found
-from crm.handbook.values import CLOCK_TIME
 from crm.handbook.wording import Wording
 
-Raw = dict[str, Any]
 Rule = Callable[[Raw], Iterator[Found]]
 # Where the keys on the right of each Salesforce map come from; the statuses of a lead are in the schema.
 LISTS_OF_MAPS: dict[str, tuple[Place, ...]] = {
@@ -40,31 +40,9 @@ RECORD_TABS = {
 
 def broken(raw: Raw) -> Iterator[Found]:
     """Every rule's findings on a parsed file."""
-    whole = (_once_in_a_list, _labels, _hours, _roles, _stages, _returned)
+    whole = (_once_in_a_list, _labels, _roles, _stages, _returned, broken_promises)
     for rule in (*whole, _outcome_kinds, _assignment, _workspace, _own_fields, _salesforce_values):
         yield from rule(raw)
-
-
-def at(raw: Raw, *place: str | int) -> Any:
-    """What stands at a place, or None."""
-    value: Any = raw
-    for part in place:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def tables(raw: Raw, *place: str | int) -> list[tuple[int, Raw]]:
-    """The tables of the list at a place, with their positions."""
-    value = at(raw, *place)
-    return [(n, entry) for n, entry in enumerate(value) if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def keys(raw: Raw, *place: str | int) -> list[str]:
-    return [entry["key"] for _, entry in tables(raw, *place) if isinstance(entry.get("key"), str)]
-
-
-def texts(value: object) -> list[tuple[int, str]]:
-    return [(n, text) for n, text in enumerate(value) if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _lists(value: object, place: Place = ()) -> Iterator[tuple[Place, list[Any]]]:
@@ -110,13 +88,6 @@ def _labels(raw: Raw) -> Iterator[Found]:
                 if isinstance(label, str) and (right := wording.corrected(label, introduced)) != label:
                     allowed = f"allowed: {written_value(right)}, or the capitals listed under words"
                     yield (*place, n, name), written_value(label), allowed
-
-
-def _hours(raw: Raw) -> Iterator[Found]:
-    opens, closes = at(raw, "hours", "opens"), at(raw, "hours", "closes")
-    written_as_times = all(CLOCK_TIME.fullmatch(str(value)) for value in (opens, closes))
-    if written_as_times and closes <= opens:
-        yield ("hours", "closes"), written_value(closes), f"allowed: a time after hours.opens, {written_value(opens)}"
 
 
 def _roles(raw: Raw) -> Iterator[Found]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from crm.handbook.entries import Entry, Section, Sentence
 from crm.handbook.values import (
     Acronym,
-    ClockTime,
     Country,
     Currency,
     Days,
@@ -32,6 +32,8 @@ TabKey = Literal[
     "leads",
     "contracts",
     "activities",
+    "enquiries",
+    "response_times",
     "suppressions",
     "held_rows",
     "imports",
@@ -41,6 +43,7 @@ TabKey = Literal[
     "absences",
     "assignment",
     "api_keys",
+    "sources",
     "exports",
     "duplicates",
     "erasures",
@@ -48,8 +51,6 @@ TabKey = Literal[
     "workspace",
     "handbook",
 ]
-Sentence = Annotated[str, Field(max_length=300)]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # The statuses are code (their moves and guards are); Closed do not contact is missing here because no value of
 # another system may put somebody under Do Not Contact by itself, nor may a map take somebody out of it.
 ImportableStatus = Literal[
@@ -63,19 +64,6 @@ ImportableStatus = Literal[
     "closed_nurture",
     "sao_converted",
 ]
-
-
-class Section(BaseModel):
-    """A table of the file: nothing in it is converted, ignored or changed after reading."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class Entry(Section):
-    """One value of a list people choose from. The key is stored and never shown, the label is shown and may change."""
-
-    key: Key
-    label: Label
 
 
 class ExchangeRate(Section):
@@ -99,16 +87,6 @@ class Company(Section):
     fiscal_year_start: Month
     free_mail: tuple[Domain, ...]
     rates: tuple[ExchangeRate, ...] = ()
-
-
-class Hours(Section):
-    """When the company is at work (R4). `closes` is the first minute that is closed."""
-
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
-    opens: ClockTime
-    closes: ClockTime
-    zone: Zone | None = None
-    holidays: Literal["US", "none"]
 
 
 class Role(Entry):

@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import phonenumbers
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
+
+from crm.calendar.hours import Window
+from crm.calendar.spans import Span, read_span
 
 # ISO 4217, the codes of money that is in use; funds, metals and test codes are left out.
 CURRENCIES = frozenset(
@@ -25,6 +28,7 @@ CURRENCIES = frozenset(
     ).split()
 )
 CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
 
 
@@ -37,6 +41,21 @@ def _read_clock_time(value: object) -> object:
     if isinstance(value, str) and CLOCK_TIME.fullmatch(value):
         return time.fromisoformat(value)
     raise ValueError('a time of day as "06:00", from "00:00" to "23:59"')
+
+
+def _read_window(value: object) -> object:
+    found = WINDOW.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError('a time from one minute of the day to another, as "06:00-12:00"; midnight at the end is 24:00')
+    opens, closes = (int(hour) * 60 + int(minute) for hour, minute in (found.group(1, 2), found.group(3, 4)))
+    try:
+        return Window(opens, closes)
+    except ValueError:
+        raise ValueError('a time that ends after it begins, as "06:00-12:00"') from None
+
+
+def _read_span(value: object) -> object:
+    return read_span(value if isinstance(value, str) else "")
 
 
 def _is_zone(value: str) -> str:
@@ -106,6 +125,12 @@ Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_is_plain_text)]
 Acronym = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{1,11}$")]
 ClockTime = Annotated[time, BeforeValidator(_read_clock_time)]
+OpenTime = Annotated[
+    Window,
+    BeforeValidator(_read_window),
+    PlainSerializer(lambda one: "{:02}:{:02}-{:02}:{:02}".format(*divmod(one.opens, 60), *divmod(one.closes, 60))),
+]
+Promised = Annotated[Span, BeforeValidator(_read_span), PlainSerializer(str)]
 Zone = Annotated[str, AfterValidator(_is_zone)]
 Country = Annotated[str, AfterValidator(_is_country)]
 Currency = Annotated[str, AfterValidator(_is_currency)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from crm.core.text import Line, Paragraphs
 
@@ -41,3 +43,94 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Reads of deliveries."""
+
+    def due(self) -> Self:
+        """Those to be tried now; the database's clock decides."""
+        return self.filter(state=Delivery.State.WAITING, next_at__lte=Now())
+
+
+class Delivery(models.Model):
+    """One message that leaves for one recipient and cause, by email or into a chat room: one row, never a second.
+
+    It is tried until it is taken, each time under the same `message_id`, so that who gets it twice can tell.
+    """
+
+    class Medium(models.TextChoices):
+        """By what it is sent."""
+
+        EMAIL = "email", "Email"
+        CHAT = "chat", "Chat"
+
+    class State(models.TextChoices):
+        """How far it got."""
+
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        DEAD = "dead", "Given up"
+
+    medium = Line(max_length=10, blank=False, choices=Medium)
+    kind = Line(max_length=50, blank=False)
+    key = Line(blank=False)
+    # Of an email, whom it is for; of a chat, the room's key in the handbook.
+    to = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="deliveries")
+    room = Line(max_length=40)
+    title = Line(blank=False)
+    text = Paragraphs()
+    address = Line("page", max_length=500, help_text="A path of this server.")
+    message_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    state = Line(max_length=10, blank=False, choices=State, default=State.WAITING)
+    made_at = models.DateTimeField("made")
+    next_at = models.DateTimeField("next try")
+    give_up_at = models.DateTimeField("given up after")
+    attempts = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField("sent", null=True)
+    last_error = Line(max_length=500)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["medium", "to", "room", "key"], nulls_distinct=False, name="notifications_delivered_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(medium="email", to__isnull=False, room="")
+                | (models.Q(medium="chat", to=None) & ~models.Q(room="")),
+                name="notifications_delivery_has_a_recipient",
+                violation_error_message="An email goes to somebody, a chat message into a room.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_at", "id"], name="notifications_due", condition=models.Q(state="waiting")),
+            models.Index(fields=["-id"], name="notifications_dead", condition=models.Q(state="dead")),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Muted(models.Model):
+    """A kind of notice that somebody does not want by one way; what the handbook always sends cannot be muted."""
+
+    class Way(models.TextChoices):
+        """Which way."""
+
+        BELL = "bell", "Bell"
+        EMAIL = "email", "Email"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="muted")
+    kind = Line(max_length=50, blank=False)
+    way = Line(max_length=10, blank=False, choices=Way)
+
+    class Meta:
+        verbose_name_plural = "muted"
+        constraints = [models.UniqueConstraint(fields=["user", "kind", "way"], name="notifications_muted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.way}"

@@ -120,3 +120,27 @@ class KeyUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.count}"
+
+
+class IdempotencyKey(models.Model):
+    """A request that its sender marked as one and the same however often it is sent (Idempotency-Key, IETF draft 07).
+
+    Stored in the transaction of its effect, so that neither is there without the other. `fingerprint` is a hash of
+    what was asked; `key` one of what the sender calls it. Kept for a day.
+    """
+
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="idempotency_keys")
+    route = Line(max_length=200, blank=False)
+    key = models.CharField(max_length=64)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.TextField(blank=True, default="")
+    headers = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["api_key", "route", "key"], name="sync_idempotency_once")]
+        indexes = [models.Index(fields=["at"], name="sync_idempotency_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key[:8]}"

@@ -35,7 +35,7 @@ def test_it_says_every_problem_of_another_file_and_fails(capsys: Captured, writt
         call_command("handbook", check=path)
     out, err = capsys.readouterr()
     assert (ended.value.code, out) == (1, "")
-    assert [line.split(": ")[1] for line in err.splitlines()] == ["lead.mql_employees", "words.proper_nouns[13]"]
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["lead.mql_employees", "words.proper_nouns[17]"]
 
 
 def test_it_checks_or_applies_but_not_both(written: Written) -> None:

@@ -1,0 +1,12 @@
+"""The clocks."""
+
+from django.apps import AppConfig
+
+
+class ClocksConfig(AppConfig):
+    name = "crm.clocks"
+    label = "clocks"
+    verbose_name = "Response times"
+
+    def ready(self) -> None:
+        from crm.clocks import policies  # noqa: F401 - registers who may do what

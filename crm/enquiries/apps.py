@@ -1,0 +1,12 @@
+"""The enquiries."""
+
+from django.apps import AppConfig
+
+
+class EnquiriesConfig(AppConfig):
+    name = "crm.enquiries"
+    label = "enquiries"
+    verbose_name = "Enquiries"
+
+    def ready(self) -> None:
+        from crm.enquiries import policies  # noqa: F401 - registers who may do what

@@ -1,0 +1,35 @@
+"""Who may enter, answer, void and hold up enquiries, and who lets other systems send them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from crm.core.permissions import policy
+from crm.enquiries.models import Enquiry, Received, Source
+from crm.people.models import User
+
+
+@policy(Enquiry)
+def enquiries(user: User, verb: str, record: models.Model | None) -> bool:
+    """Everybody sees and enters them; whose it is, their team and managers answer, hold up and void; a manager undoes
+    a voiding."""
+    if verb in ("view", "add"):
+        return bool(user.rights)
+    if verb == "unvoid":
+        return user.is_manager
+    if verb not in ("change", "void", "pause", "resume", "claim") or not user.rights:
+        return False
+    if record is None or user.is_manager or user.rights == "service" or not isinstance(record, Enquiry):
+        return True
+    owner, queue = record.responsible, record.waits_in
+    if owner is not None:
+        return owner.pk == user.pk or (user.team_id is not None and owner.team_id == user.team_id)
+    return queue is None or queue.pk == user.team_id
+
+
+@policy(Source, Received)
+def sources(user: User, verb: str, record: models.Model | None) -> bool:
+    """Administrators' alone: a source has a secret."""
+    return user.is_administrator and (
+        verb == "view" or (verb in ("add", "change") and not isinstance(record, Received))
+    )
