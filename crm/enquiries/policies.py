@@ -17,7 +17,7 @@ def enquiries(user: User, verb: str, record: models.Model | None) -> bool:
         return bool(user.rights)
     if verb == "unvoid":
         return user.is_manager
-    if verb not in ("change", "void", "pause", "resume", "claim") or not user.rights:
+    if verb not in ("change", "answer", "void", "pause", "resume", "claim") or not user.rights:
         return False
     if record is None or user.is_manager or user.rights == "service" or not isinstance(record, Enquiry):
         return True

@@ -1,0 +1,87 @@
+"""Whose an enquiry is after all: another record, or a person whose details became known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+from accounts.models import Contact
+from crm.core.acting import acting, retry_deadlocks
+from crm.core.errors import Missing, Refused
+from crm.core.text import tidy
+from crm.enquiries.incoming import Incoming, keys_of, read_incoming
+from crm.enquiries.locking import locked_for
+from crm.enquiries.matching import Match, find_match, of_contact, of_lead
+from crm.enquiries.models import Enquiry
+from crm.enquiries.receiving import make_lead, take_holds
+from crm.people.models import User
+from leads.models import Lead
+
+
+@retry_deadlocks
+def attach_enquiry(enquiry: Enquiry, record: models.Model, *, actor: User, at: datetime, via: str) -> Enquiry:
+    """It is of this lead or contact after all; the clock runs on.
+
+    Raises:
+        Refused: `forbidden`, `not_found`, `other_kind` for a record that is no person.
+    """
+    with acting(actor=actor, via=via, at=at):
+        locked = locked_for(enquiry, "change", actor)
+        if isinstance(record, Lead):
+            match = of_lead(Lead.objects.select_related("converted_contact__account").get(pk=record.pk))
+        elif isinstance(record, Contact):
+            match = of_contact(Contact.objects.select_related("account").get(pk=record.pk))
+        else:
+            raise Refused("other_kind", "An enquiry belongs to a lead or to a contact.")
+        belong(locked, match)
+    enquiry.refresh_from_db()
+    return locked
+
+
+@retry_deadlocks
+def details_known(
+    enquiry: Enquiry,
+    *,
+    email: str = "",
+    linkedin_url: str = "",
+    name: str = "",
+    company: str = "",
+    phone: str = "",
+    actor: User,
+    at: datetime,
+    via: str,
+) -> Enquiry:
+    """Who asked said who they are: the record that these details name is found, or the lead is made.
+
+    Raises:
+        Refused: `forbidden`, `not_found`, `missing_facts` with `needs_details` or what will not do.
+    """
+    given = {"email": email, "linkedin_url": linkedin_url, "name": name, "company": company, "phone": phone}
+    if not (tidy(email) or tidy(linkedin_url)):
+        said = "Give their email or their LinkedIn URL."
+        raise Refused("missing_facts", said, [Missing("needs_details", said, "email")])
+    with acting(actor=actor, via=via, at=at):
+        texts: dict[str, Any] = {field: tidy(value) or getattr(enquiry, field) for field, value in given.items()}
+        known = Incoming(channel=enquiry.channel, received_at=enquiry.received_at, **texts)
+        read = read_incoming(known, at=max(at, enquiry.received_at))
+        keys = keys_of(email=read.email, linkedin_url=read.linkedin_url)
+        take_holds(keys, read)
+        match = find_match(keys)
+        if not match.found:
+            match = Match(lead=make_lead(read, Enquiry.Came(enquiry.came_by), actor=actor, at=at, via=via))
+        locked = locked_for(enquiry, "change", actor)
+        for field in given:
+            setattr(locked, field, getattr(read, field))
+        belong(locked, match, *given)
+    enquiry.refresh_from_db()
+    return locked
+
+
+def belong(enquiry: Enquiry, match: Match, *also: str) -> None:
+    """Store whose it is, together with the fields that were changed as well."""
+    enquiry.lead, enquiry.contact, enquiry.account = match.lead, match.contact, match.account
+    enquiry.opportunity, enquiry.owner, enquiry.queue = match.opportunity, None, None
+    enquiry.others = [{"kind": kind, "id": pk} for kind, pk in match.others]
+    enquiry.save(update_fields=["lead", "contact", "account", "opportunity", "owner", "queue", "others", *also])
