@@ -7,10 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from crm import handbook
+from crm.clocks.histories import History, histories_of
 from crm.clocks.models import Clock, ClockEvent
+from crm.clocks.renewal import begin_round, in_force, renew, successor
+from crm.clocks.storing import add_events
 from crm.clocks.subjects import Subject, subjects_of
 from crm.clocks.terms import Pause, Terms, terms_of
 from crm.clocks.versions import handbook_of, version_in_force
+from crm.clocks.waking import wake_sweep
 from crm.core.errors import Refused
 from crm.handbook.promises import Policy
 from crm.people.models import User
@@ -47,9 +51,12 @@ def start_clock(
         in_hours=terms.in_hours,
         target_at=terms.target,
         limit_at=terms.limit,
-        next_at=terms.steps[0].at,
+        # Never before now: what was over when it came is looked at next, and is not behind.
+        next_at=max(terms.steps[0].at, at),
         quiet=terms.limit < at,
     )
+    if not clock.quiet:
+        wake_sweep()
     note(clock, Kind.STARTED, at=started_at, facts={"limit": terms.limit.isoformat()})
     return clock
 
@@ -71,7 +78,7 @@ def pause_clock(clock: Clock, *, by: User, reason: str, at: datetime) -> Clock:
 
 
 def resume_clock(clock: Clock, *, by: User, at: datetime, reason: str = "") -> Clock:
-    """Let it run again; its times move by what the pause took.
+    """Let it run again; its times move by what the pause took, and are of the handbook in force.
 
     Raises:
         Refused: `not_running`.
@@ -80,9 +87,10 @@ def resume_clock(clock: Clock, *, by: User, at: datetime, reason: str = "") -> C
     refuse_unless_open(locked)
     if locked.paused_at is None:
         raise Refused("not_running", "It is not held up.")
-    note(locked, Kind.RESUMED, at=max(at, locked.paused_at), by=by, reason=reason)
+    at = max(at, locked.paused_at)
+    note(locked, Kind.RESUMED, at=at, by=by, reason=reason)
     locked.paused_at = None
-    set_times(locked, terms_for(locked))
+    set_times(locked, at=at)
     return locked
 
 
@@ -96,8 +104,14 @@ def stop_clock(clock: Clock, *, by: User | None, how: str, at: datetime, facts: 
         return locked
     judge(locked)
     locked.stopped_at, locked.stopped_by = max(at, locked.started_at), how
+    pauses = pauses_of(locked)
+    if locked.paused_at is not None and locked.stopped_at > locked.paused_at:
+        # They answered, or we did, while it was held up: that time is not counted, as if it had been resumed then.
+        pauses.append(Pause(locked.paused_at, locked.stopped_at))
+        terms = terms_with(locked, pauses)
+        locked.target_at, locked.limit_at = terms.target, terms.limit
     locked.paused_at, locked.next_at = None, None
-    locked.worked_seconds = worked_until(locked, locked.stopped_at)
+    locked.worked_seconds = worked_until(locked, locked.stopped_at, pauses)
     locked.save()
     note(locked, Kind.STOPPED, at=locked.stopped_at, by=by, facts={"how": how, **facts})
     return locked
@@ -108,10 +122,13 @@ def reopen_clock(clock: Clock, *, by: User | None, at: datetime, reason: str) ->
     locked = hold_clock(clock)
     if locked.stopped_at is None and locked.voided_at is None:
         return locked
+    if locked.stopped_at is not None and locked.stopped_at <= locked.limit_at:
+        # Kept, and now not: whose it will be is open again.
+        locked.verdict_owner = locked.verdict_team = None
     locked.stopped_at = locked.voided_at = locked.worked_seconds = None
     locked.stopped_by = ""
     note(locked, Kind.REOPENED, at=at, by=by, reason=reason)
-    set_times(locked, terms_for(locked))
+    set_times(locked, at=at)
     return locked
 
 
@@ -141,15 +158,7 @@ def refuse_unless_open(clock: Clock) -> None:
 
 def pauses_of(clock: Clock) -> list[Pause]:
     """When it was held up, in order; one that still lasts is not among them."""
-    pauses: list[Pause] = []
-    since: datetime | None = None
-    for kind, at in clock.events.filter(kind__in=(Kind.PAUSED, Kind.RESUMED)).order_by("id").values_list("kind", "at"):
-        if kind == Kind.PAUSED:
-            since = at
-        elif since is not None:
-            pauses.append(Pause(since, at))
-            since = None
-    return pauses
+    return histories_of([clock.pk])[clock.pk].pauses
 
 
 def policy_of(clock: Clock) -> Policy:
@@ -159,25 +168,36 @@ def policy_of(clock: Clock) -> Policy:
 
 def terms_for(clock: Clock) -> Terms:
     """What is promised now: its policy, from when it was received, with its pauses."""
+    return terms_with(clock, pauses_of(clock))
+
+
+def terms_with(clock: Clock, pauses: Sequence[Pause]) -> Terms:
+    """What its policy makes of it, if it was held up at these times."""
     book = handbook_of(clock.handbook_id)
     policy = book.policy(clock.policy)
-    return terms_of(policy, book.calendar(policy), book.zone, clock.started_at, pauses_of(clock))
+    return terms_of(policy, book.calendar(policy), book.zone, clock.started_at, pauses)
 
 
-def set_times(clock: Clock, terms: Terms) -> None:
-    """Store new times: a new round of steps begins, of which the sweep takes those that are left."""
-    clock.in_hours, clock.target_at, clock.limit_at = terms.in_hours, terms.target, terms.limit
-    clock.round += 1
-    clock.next_at = terms.steps[0].at if clock.paused_at is None else None
+def set_times(clock: Clock, *, at: datetime) -> None:
+    """Store the times as they are from now on, by the handbook in force where that says something else."""
+    history: History = histories_of([clock.pk])[clock.pk]
+    force = in_force()
+    policy = successor(clock, force) if force else None
+    if force is not None and policy is not None:
+        add_events([renew(clock, policy, force, history, at=at)])
+    else:
+        begin_round(clock, terms_with(clock, history.pauses), at=at)
     clock.save()
+    if clock.next_at is not None and clock.next_at <= at:
+        wake_sweep()
 
 
-def worked_until(clock: Clock, at: datetime) -> int:
+def worked_until(clock: Clock, at: datetime, pauses: Sequence[Pause]) -> int:
     """Business time from when it was received until a moment, in seconds; held up time is not in it."""
     book = handbook_of(clock.handbook_id)
     calendar = book.calendar(book.policy(clock.policy))
     total = calendar.working_time_between(clock.started_at, at)
-    for pause in pauses_of(clock):
+    for pause in pauses:
         total -= calendar.working_time_between(pause.start, min(pause.end, at))
     return max(0, int(total.total_seconds()))
 

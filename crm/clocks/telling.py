@@ -41,7 +41,7 @@ class Told:
 
 
 def tell(dues: Sequence[Due], *, at: datetime) -> list[Told]:
-    """Who is told what, in a fixed number of queries. Of several steps that concern a person, the most important one."""
+    """Who is told what, in a fixed number of queries; of several steps that concern a person, the most important."""
     people = People(at)
     found: list[Told] = []
     for due in dues:

@@ -16,6 +16,7 @@ DUPLICATES_SECONDS = 30 * 60
 UPLOADS_SECONDS = 6 * 60 * 60
 TIDY_SECONDS = 6 * 60 * 60
 CONTRACTS_SECONDS = 15 * 60
+SWEEP_SECONDS = 60
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -31,5 +32,6 @@ SCHEDULE = {
     "remove old uploads": every("crm.imports.tasks.remove_uploads", UPLOADS_SECONDS),
     "tidy jobs": every("crm.jobs.tasks.tidy_jobs", TIDY_SECONDS),
     "keep contracts": every("contracts.tasks.keep", CONTRACTS_SECONDS),
+    "sweep the clocks": every("crm.clocks.tasks.sweep", SWEEP_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }

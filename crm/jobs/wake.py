@@ -5,15 +5,17 @@ from __future__ import annotations
 from functools import partial
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 TASK = "crm.jobs.tasks.work_jobs"
 log = structlog.get_logger(__name__)
 
 
 def on_commit(task: str = TASK) -> None:
-    """Wake a worker, for jobs or for another task, once this transaction is committed."""
-    transaction.on_commit(partial(send, task))
+    """Wake a worker, for jobs or for another task, once this transaction is committed; once, however often asked."""
+    waked = (call for _, call, *_ in connection.run_on_commit)
+    if not any(isinstance(call, partial) and call.func is send and call.args == (task,) for call in waked):
+        transaction.on_commit(partial(send, task))
 
 
 def send(task: str = TASK) -> None:
