@@ -69,6 +69,16 @@ class Activity(Record):
         "contracts.Opportunity", models.CASCADE, null=True, blank=True, related_name="touches"
     )
     contract = models.ForeignKey("contracts.Contract", models.CASCADE, null=True, blank=True, related_name="touches")
+    # What it answers, as long as nobody knows who asked.
+    enquiry = models.ForeignKey(
+        "enquiries.Enquiry",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="touches",
+    )
     title = Line(help_text="As notes are titled: “Charlie (Fleet)”.")
     notes_url = Link("meeting notes", help_text="Where the notes are.")
     # Set by the database on every way of writing (D4): an outreach to somebody who was not to be contacted then.
@@ -90,7 +100,8 @@ class Activity(Record):
                 | Q(contact__isnull=False)
                 | Q(account__isnull=False)
                 | Q(opportunity__isnull=False)
-                | Q(contract__isnull=False),
+                | Q(contract__isnull=False)
+                | Q(enquiry__isnull=False),
                 name="activities_touch_is_with_somebody",
                 violation_error_message="A touch belongs to a lead, contact, account, opportunity or contract.",
             )
@@ -116,6 +127,7 @@ class Activity(Record):
                 condition=Q(violation_of__isnull=False, violation_told_at=None),
             ),
             models.Index(fields=["-id"], name="activities_touch_violations", condition=Q(violation_of__isnull=False)),
+            models.Index(fields=["enquiry"], name="activities_touch_of_enquiry", condition=Q(enquiry__isnull=False)),
         ]
         triggers = [*tracked(unlogged=("violation_told_at",)), MarkViolation()]
 

@@ -73,6 +73,16 @@ def acting(*, actor: User, via: str, at: datetime, reason: str = "") -> Iterator
 
 
 @contextmanager
+def apart() -> Iterator[None]:
+    """Leave the frame: what runs once a transaction has committed is a domain call of its own."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def because(reason: str) -> Iterator[None]:
     """Give what is written inside a reason of its own in the change log: what was decided, and why.
 

@@ -7,11 +7,11 @@ from datetime import date, datetime
 from crm.activities import touching
 from crm.activities.models import Activity
 from crm.activities.rules import wrong_with_touch
-from crm.clocks.services import stop_clock
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.enquiries.locking import locked_for
 from crm.enquiries.models import Enquiry
+from crm.enquiries.responding import settle
 from crm.people.models import User
 from leads.working import plan_touch
 
@@ -44,6 +44,8 @@ def answer_enquiry(
         if wrong:
             raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
         about = {name: one for name in ("lead", "contact", "account", "opportunity") if (one := getattr(locked, name))}
+        # Nobody knows who asked: the touch is with the enquiry, until somebody does.
+        about = about or {"enquiry": locked}
         touch = touching.log_touch(
             about,
             actor=actor,
@@ -55,8 +57,8 @@ def answer_enquiry(
             text=text,
             direction=Activity.Direction.OUTBOUND,
         )
-        if locked.clock is not None:
-            stop_clock(locked.clock, by=actor, how="response", at=happened_at, facts={"touch": touch.pk})
+        # What this person asked elsewhere is looked at on commit; this answer is seen at once.
+        settle([locked.pk], at=at)
         if next_touch_on is not None and locked.lead is not None:
             plan_touch(
                 locked.lead,

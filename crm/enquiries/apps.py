@@ -9,4 +9,6 @@ class EnquiriesConfig(AppConfig):
     verbose_name = "Enquiries"
 
     def ready(self) -> None:
-        from crm.enquiries import policies  # noqa: F401 - registers who may do what
+        from crm.enquiries import policies, responding, subjects  # noqa: F401 - they register themselves
+
+        responding.listen()

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 
 from accounts.models import Contact
+from crm.activities.models import Activity
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.text import tidy
@@ -16,6 +17,7 @@ from crm.enquiries.locking import locked_for
 from crm.enquiries.matching import Match, find_match, of_contact, of_lead
 from crm.enquiries.models import Enquiry
 from crm.enquiries.receiving import make_lead, take_holds
+from crm.enquiries.responding import look_on_commit, settle
 from crm.people.models import User
 from leads.models import Lead
 
@@ -35,7 +37,7 @@ def attach_enquiry(enquiry: Enquiry, record: models.Model, *, actor: User, at: d
             match = of_contact(Contact.objects.select_related("account").get(pk=record.pk))
         else:
             raise Refused("other_kind", "An enquiry belongs to a lead or to a contact.")
-        belong(locked, match)
+        belong(locked, match, at=at)
     enquiry.refresh_from_db()
     return locked
 
@@ -74,14 +76,20 @@ def details_known(
         locked = locked_for(enquiry, "change", actor)
         for field in given:
             setattr(locked, field, getattr(read, field))
-        belong(locked, match, *given)
+        belong(locked, match, *given, at=at)
     enquiry.refresh_from_db()
     return locked
 
 
-def belong(enquiry: Enquiry, match: Match, *also: str) -> None:
-    """Store whose it is, together with the fields that were changed as well."""
+def belong(enquiry: Enquiry, match: Match, *also: str, at: datetime) -> None:
+    """Store whose it is, together with the fields that were changed as well; what was answered before is theirs too."""
     enquiry.lead, enquiry.contact, enquiry.account = match.lead, match.contact, match.account
-    enquiry.opportunity, enquiry.owner, enquiry.queue = match.opportunity, None, None
+    enquiry.opportunity, enquiry.converted_lead, enquiry.owner, enquiry.queue = match.opportunity, None, None, None
     enquiry.others = [{"kind": kind, "id": pk} for kind, pk in match.others]
-    enquiry.save(update_fields=["lead", "contact", "account", "opportunity", "owner", "queue", "others", *also])
+    moved = ("lead", "contact", "account", "opportunity", "converted_lead", "owner", "queue", "others")
+    enquiry.save(update_fields=[*moved, *also])
+    for touch in Activity.objects.select_for_update(of=("self",)).filter(enquiry=enquiry, lead=None, contact=None):
+        touch.lead, touch.contact, touch.account = match.lead, match.contact, match.account
+        touch.save(update_fields=["lead", "contact", "account"])
+    settle([enquiry.pk], at=at)
+    look_on_commit()

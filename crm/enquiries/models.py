@@ -97,6 +97,10 @@ class Enquiry(Record):
     contact = models.ForeignKey(Contact, models.PROTECT, null=True, blank=True, related_name="enquiries")
     account = models.ForeignKey(Account, models.PROTECT, null=True, blank=True, related_name="enquiries")
     opportunity = models.ForeignKey(Opportunity, models.PROTECT, null=True, blank=True, related_name="enquiries")
+    # The lead that it belonged to until that was converted: a return gives it back.
+    converted_lead = models.ForeignKey(
+        Lead, models.PROTECT, null=True, blank=True, editable=False, related_name="carried_enquiries"
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False, related_name="owned_enquiries"
     )
@@ -110,6 +114,8 @@ class Enquiry(Record):
         Activity, models.SET_NULL, null=True, blank=True, editable=False, db_index=False, related_name="answers"
     )
     meeting_at = models.DateTimeField("booked meeting", null=True, blank=True, editable=False)
+    # When they took the slot, set by the database: it answered them, also when the meeting is moved or cancelled later.
+    booked_at = models.DateTimeField("booked", null=True, blank=True, editable=False)
     meeting_sequence = models.IntegerField(default=0, editable=False)
     voided_at = models.DateTimeField("voided", null=True, blank=True, editable=False)
     voided_by = models.ForeignKey(
@@ -196,6 +202,23 @@ class Enquiry(Record):
     def about(self) -> models.Model | None:
         """The record it belongs to; None while it stands alone."""
         return self.lead or self.contact or self.opportunity or self.account
+
+
+class Recheck(models.Model):
+    """Somebody whose enquiries have to be looked at again: what may have answered them was written, changed or removed.
+
+    Triggers add these rows on every way of writing (migration 0003); `crm.enquiries.responding` works them off.
+    """
+
+    lead_id = models.BigIntegerField(null=True)
+    contact_id = models.BigIntegerField(null=True)
+    enquiry_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"lead {self.lead_id}, contact {self.contact_id}, enquiry {self.enquiry_id}"
 
 
 class Source(Record):

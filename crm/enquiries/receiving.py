@@ -9,6 +9,7 @@ from crm import handbook
 from crm.activities.gate import bars_of, first_bar, hold_for
 from crm.activities.newcomers import bar_newcomer
 from crm.clocks.services import start_clock
+from crm.clocks.waking import wake_sweep
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused
 from crm.core.locks import hold
@@ -16,6 +17,8 @@ from crm.core.permissions import may
 from crm.enquiries.incoming import Incoming, Keys, keys_of, read_incoming
 from crm.enquiries.matching import Match, find_match, segment_of
 from crm.enquiries.models import Enquiry
+from crm.enquiries.responding import look_on_commit, settle
+from crm.enquiries.telling import tell_received
 from crm.people.models import Team, User
 from leads.assignment import create_lead
 from leads.models import Lead
@@ -73,6 +76,12 @@ def receive_enquiry(incoming: Incoming, *, came_by: str, actor: User, at: dateti
         if not barred:
             start(enquiry, match, at=at)
         enquiry.save()
+        # One that comes late may have been answered; a booking answers itself.
+        settle([enquiry.pk], at=at)
+        enquiry.refresh_from_db()
+        tell_received(enquiry, came_back=match.came_back, at=at)
+        look_on_commit()
+        wake_sweep()
     return Receipt(enquiry, made_lead=made, known=False)
 
 

@@ -11,6 +11,7 @@ from crm.core.errors import Missing, Refused
 from crm.core.text import tidy
 from crm.enquiries.locking import locked_for
 from crm.enquiries.models import Enquiry
+from crm.enquiries.responding import settle
 from crm.people.models import User
 
 LONGEST_NOTE = 10_000
@@ -51,6 +52,7 @@ def unvoid_enquiry(enquiry: Enquiry, *, note: str = "", actor: User, at: datetim
         locked.save(update_fields=["voided_at", "voided_by", "void_reason", "void_note"])
         if locked.clock is not None:
             reopen_clock(locked.clock, by=actor, at=at, reason=tidy(note) or "It was a request after all.")
+        settle([locked.pk], at=at)
     enquiry.refresh_from_db()
     return locked
 

@@ -9,19 +9,11 @@ import pytest
 
 from crm.core.errors import Refused
 from crm.enquiries.models import Enquiry
-from crm.enquiries.receiving import Incoming, Receipt, receive_enquiry
 from crm.people.models import User
 from leads.models import Lead
+from tests.enquiries.asking import received
 
 pytestmark = pytest.mark.django_db
-
-
-def received(now: datetime, **values: Any) -> Receipt:
-    """A request by the contact form, a minute ago."""
-    given = {"channel": "contact_form", "received_at": now - timedelta(minutes=1), "text": "Do you support Windows?"}
-    came_by = values.pop("came_by", "api")
-    actor = values.pop("actor", None) or User.objects.system()
-    return receive_enquiry(Incoming(**{**given, **values}), came_by=came_by, actor=actor, at=now, via="test")
 
 
 def test_a_new_person_becomes_a_new_lead_whose_clock_runs(alice: User, now: datetime) -> None:
