@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -29,6 +29,9 @@ from leads.conversion_facts import NEW
 from leads.models import Conversion, Lead
 
 M = TypeVar("M", bound=models.Model)
+# What goes along with a lead that is converted, and comes back with one that is returned; higher layers say so.
+Follower = Callable[[Lead], None]
+_carriers: list[tuple[Follower, Follower]] = []
 MADE = "made"
 # In the one order in which rows are locked.
 KINDS: tuple[tuple[str, type[models.Model]], ...] = (
@@ -36,6 +39,12 @@ KINDS: tuple[tuple[str, type[models.Model]], ...] = (
     ("contact", Contact),
     ("opportunity", Opportunity),
 )
+
+
+def goes_along(carry: Follower, give_back: Follower) -> None:
+    """Call `carry` within each conversion, with the lead that names what it became, and `give_back` when one no longer
+    stands."""
+    _carriers.append((carry, give_back))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,8 @@ def carry_out(lead: Lead, ask: Ask) -> None:
         note=facts.get("note", ""),
         receipt=receipt,
     ).save()
+    for carry, _ in _carriers:
+        carry(lead)
 
 
 def hold_for_return(ids: Iterable[int]) -> None:
@@ -179,6 +190,8 @@ def withdraw(lead: Lead, ask: Ask) -> Conversion | None:
         standing.state, standing.answer = Conversion.State.RETURNED, ask.reason
         standing.answered_at, standing.answered_by = ask.at, ask.actor
         standing.save()
+    for _, give_back in _carriers:
+        give_back(lead)
     return standing
 
 

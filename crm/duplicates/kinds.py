@@ -8,7 +8,7 @@ becomes one of another kind. What points at a merged record is found by walking 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +141,12 @@ def register_crossing(crossing: Crossing) -> Crossing:
     """Make known how records of one kind become records of another."""
     _crossings[str(crossing.origin._meta.model_name), str(crossing.target._meta.model_name)] = crossing
     return crossing
+
+
+def register_links(origin: type[Record], target: type[Record], links: Mapping[str, str | Cross]) -> None:
+    """Say what becomes of further foreign keys to the origin, which a higher layer has."""
+    known = crossing_of(origin, target)
+    register_crossing(replace(known, links={**known.links, **links}))
 
 
 def register_clashes(**clashes: Clash) -> None:

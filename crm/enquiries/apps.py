@@ -9,6 +9,6 @@ class EnquiriesConfig(AppConfig):
     verbose_name = "Enquiries"
 
     def ready(self) -> None:
-        from crm.enquiries import policies, responding, subjects  # noqa: F401 - they register themselves
+        from crm.enquiries import carrying, leaving, policies, responding, subjects  # noqa: F401 - they register themselves
 
         responding.listen()

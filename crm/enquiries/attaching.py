@@ -16,7 +16,7 @@ from crm.enquiries.incoming import Incoming, keys_of, read_incoming
 from crm.enquiries.locking import locked_for
 from crm.enquiries.matching import Match, find_match, of_contact, of_lead
 from crm.enquiries.models import Enquiry
-from crm.enquiries.receiving import make_lead, take_holds
+from crm.enquiries.receiving import make_lead, still_here, take_holds
 from crm.enquiries.responding import look_on_commit, settle
 from crm.people.models import User
 from leads.models import Lead
@@ -30,13 +30,13 @@ def attach_enquiry(enquiry: Enquiry, record: models.Model, *, actor: User, at: d
         Refused: `forbidden`, `not_found`, `other_kind` for a record that is no person.
     """
     with acting(actor=actor, via=via, at=at):
-        locked = locked_for(enquiry, "change", actor)
-        if isinstance(record, Lead):
-            match = of_lead(Lead.objects.select_related("converted_contact__account").get(pk=record.pk))
-        elif isinstance(record, Contact):
-            match = of_contact(Contact.objects.select_related("account").get(pk=record.pk))
-        else:
+        if not isinstance(record, Lead | Contact):
             raise Refused("other_kind", "An enquiry belongs to a lead or to a contact.")
+        person = still_here(record)
+        if person is None:
+            raise Refused("not_found", f"This {record._meta.verbose_name} is gone.")
+        locked = locked_for(enquiry, "change", actor)
+        match = of_lead(person) if isinstance(person, Lead) else of_contact(person)
         belong(locked, match, at=at)
     enquiry.refresh_from_db()
     return locked

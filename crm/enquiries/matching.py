@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 
 from accounts.matching import email_domain
 from accounts.models import Account, Contact
@@ -136,8 +135,7 @@ def _rank(status: str) -> int:
 
 
 def _touched_last(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
-    """The most recently touched first; who was never touched, by when they were entered."""
+    """The most recently touched first; who was never touched last, the newest of them first."""
     last = Activity.objects.filter(**{kind: OuterRef("pk")}).order_by("-happened_at").values("happened_at")[:1]
-    newest = Coalesce(Subquery(last), F("created_at"))
-    touched: QuerySet[Any] = rows.annotate(touched_at=newest)
-    return touched.order_by("-touched_at", "-pk")[:MOST]
+    touched: QuerySet[Any] = rows.annotate(touched_at=Subquery(last))
+    return touched.order_by(F("touched_at").desc(nulls_last=True), "-pk")[:MOST]

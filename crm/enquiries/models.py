@@ -18,6 +18,7 @@ from crm.core.phones import PhoneKey
 from crm.core.records import Record
 from crm.core.text import Email, Line, Link, Paragraphs
 from crm.core.triggers import tracked
+from crm.enquiries.time_left import TimeLeft  # noqa: F401 - a table of this app
 from crm.people.models import Team, User
 from leads.models import Lead
 
@@ -43,6 +44,14 @@ class EnquiryQuerySet(models.QuerySet["Enquiry"]):
     def unanswered(self) -> Self:
         """Those whose clock runs or is held up."""
         return self.filter(clock__stopped_at=None, clock__voided_at=None, clock__isnull=False)
+
+    def open(self) -> Self:
+        """As `unanswered`."""
+        return self.unanswered()
+
+    def to_hand_over(self) -> Self:
+        """What somebody else has to take over when their owner leaves: what is answered stays whose it was."""
+        return self.unanswered()
 
     def with_people(self) -> Self:
         """Together with everything that says whose they are."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
+from accounts.models import Contact
 from crm import handbook
 from crm.activities.gate import bars_of, first_bar, hold_for
 from crm.activities.newcomers import bar_newcomer
@@ -23,6 +25,7 @@ from crm.people.models import Team, User
 from leads.assignment import create_lead
 from leads.models import Lead
 
+P = TypeVar("P", bound=Lead | Contact)
 __all__ = ["Incoming", "Receipt", "receive_enquiry"]
 
 
@@ -55,6 +58,8 @@ def receive_enquiry(incoming: Incoming, *, came_by: str, actor: User, at: dateti
         if known is not None:
             return Receipt(known, made_lead=False, known=True)
         match = find_match(keys)
+        while match.found and not all(still_here(one) for one in (match.contact, match.lead) if one is not None):
+            match = find_match(keys)
         made = not match.found and bool(keys)
         if made:
             match = Match(lead=make_lead(read, came, actor=actor, at=at, via=via))
@@ -96,6 +101,13 @@ def take_holds(keys: Keys, read: Incoming) -> bool:
     message = f"{read.system}\n{read.external_id}" if read.external_id else ""
     hold(("email", keys.email), ("linkedin", keys.linkedin), ("enquiry", message))
     return bar is not None
+
+
+def still_here(person: P) -> P | None:
+    """The lead or contact as they are now, who stay until the transaction ends; None when somebody deleted them."""
+    rows = type(person)._base_manager.select_for_update(of=("self",), no_key=True)
+    found: P | None = rows.filter(pk=person.pk).first()  # type: ignore[assignment]
+    return found
 
 
 def make_lead(read: Incoming, came: Enquiry.Came, *, actor: User, at: datetime, via: str) -> Lead:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from crm.activities.models import Activity
 from crm.clocks.following import before_sweep
-from crm.clocks.services import policy_of, reopen_clock, stop_clock
+from crm.clocks.services import policy_of, reopen_clock, stop_clock, void_clock
 from crm.core.acting import acting, apart, retry_deadlocks
 from crm.enquiries.evidence import MEETING, Evidence, first_answers
 from crm.enquiries.models import Enquiry, Recheck
@@ -83,13 +83,26 @@ def settle(ids: Iterable[int], *, at: datetime) -> None:
     Inside a domain call.
     """
     rows = list(Enquiry.objects.select_for_update(of=("self",)).filter(pk__in=list(ids)).order_by("pk"))
-    rows = [row for row in rows if row.voided_at is None and not row.barred]
     # After the rows are locked: whoever locks them next sees what was made of their clocks here.
-    prefetch_related_objects(rows, "clock")
+    prefetch_related_objects(rows, "clock", "voided_by")
+    for row in rows:
+        _settle_voided(row, at=at)
+    rows = [row for row in rows if row.voided_at is None and not row.barred]
     found = first_answers({row.pk: _meeting_answers(row) for row in rows})
     people = User.objects.in_bulk({one.by_id for one in found.values() if one.by_id is not None})
     for row in rows:
         _settle(row, found.get(row.pk), people, at=at)
+
+
+def _settle_voided(enquiry: Enquiry, *, at: datetime) -> None:
+    """The clock of what is voided has ended, and of what is not has not, also when somebody undid the voiding."""
+    clock = enquiry.clock
+    if clock is None or (clock.voided_at is None) == (enquiry.voided_at is None):
+        return
+    if enquiry.voided_at is None or enquiry.voided_by is None:
+        enquiry.clock = reopen_clock(clock, by=None, at=at, reason="The voiding was undone.")
+    else:
+        enquiry.clock = void_clock(clock, by=enquiry.voided_by, at=enquiry.voided_at, reason=enquiry.void_reason)
 
 
 def _meeting_answers(enquiry: Enquiry) -> bool:

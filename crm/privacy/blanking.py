@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from accounts.models import Contact, DriChangeStep
 from crm.activities.models import Activity, NextTouch, Task
 from crm.core.keys import compute_keys
+from crm.enquiries.models import Enquiry
 from crm.history.models import Change, Move
 from crm.imports.models import HeldRow
 from crm.privacy.everywhere import ERASED, Table, Values, replace_in, tables, take_out
@@ -39,6 +40,9 @@ PERSONAL: dict[str, tuple[str, ...]] = {
     "drichangestep": ("note",),
     "nexttouch": ("text",),
     "conversion": ("note", "answer"),
+    "enquiry": (
+        *("subject", "text", "name", "company", "email", "linkedin_url", "phone", "phone_key", "void_note", "kept"),
+    ),
     "heldrow": ("row", "message"),
 }
 FREE_FACTS = {"said", "note", "text", "reason", *PERSONAL["lead"], *PERSONAL["contact"]}
@@ -92,8 +96,17 @@ def blank_parts(person: Person) -> tuple[dict[str, int], dict[str, list[int]]]:
     for receipt in Conversion._base_manager.filter(with_them).order_by("pk"):
         cleaned = _without_copies(replace_in(receipt.receipt, near))
         Conversion._base_manager.filter(pk=receipt.pk).update(note="", answer="", receipt=cleaned)
+    asked = with_them | Q(converted_lead__in=leads)
+    if emails := sorted(person.keys["email"]):
+        asked |= Q(email_key__in=emails)
+    empty = {column: {} if column == "kept" else "" for column in PERSONAL["enquiry"]}
+    own["enquiry"] = sorted(Enquiry._base_manager.filter(asked).values_list("pk", flat=True))
+    counts[Enquiry._meta.db_table] = Enquiry._base_manager.filter(pk__in=own["enquiry"]).update(**empty)
+    said = Activity._base_manager.filter(enquiry__in=own["enquiry"])
+    with_them_or_asked = with_them | Q(pk__in=said.values("pk"))
+    said.update(**blank)
     for kind, among in (
-        (Activity, with_them),
+        (Activity, with_them_or_asked),
         (Task, with_them),
         (NextTouch, Q(lead__in=leads)),
         (Conversion, with_them),

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from crm.activities.models import Activity
 from crm.clocks.models import ClockEvent
@@ -18,7 +17,7 @@ from crm.enquiries.models import Enquiry, Recheck
 from crm.enquiries.responding import note_responses
 from crm.people.models import User
 from leads.models import Lead
-from tests.enquiries.asking import MINUTE, ask, clock_of, touched
+from tests.enquiries.asking import MINUTE, ask, clock_of, touched, written_by_sql
 from tests.factories import make_contact, make_lead
 
 pytestmark = pytest.mark.django_db
@@ -84,12 +83,7 @@ def test_it_is_seen_on_commit(lead: Lead, alice: User, now: datetime, django_cap
 
 def test_rows_that_no_model_wrote_are_seen(lead: Lead, alice: User, now: datetime) -> None:
     enquiry = ask(now, email=lead.email)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO activities_activity (version, kind, direction, outcome, happened_at, text, by_id, lead_id,"
-            " title, notes_url, kept) VALUES (1, 'call', 'out', 'voicemail', %s, '', %s, %s, '', '', '{}')",
-            [now + MINUTE, alice.pk, lead.pk],
-        )
+    written_by_sql(lead, alice, now + MINUTE)
     note_responses(at=now + MINUTE)
     assert clock_of(enquiry).stopped_at == now + MINUTE
 
