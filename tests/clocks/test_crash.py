@@ -1,0 +1,235 @@
+"""Real workers that are killed with kill -9 while clocks fall due, on both brokers: each step is taken exactly once.
+
+The long form (`make soak`) has more clocks, more time and more kills.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from crm.clocks.models import ClockEvent
+from crm.jobs.models import Heartbeat
+from crm.people.models import Team, User
+from tests.children import kill_group, run, running, wait_for
+from tests.clocks.falling_due import Waiting, fall_due
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
+LONG = bool(os.environ.get("CRM_SOAK"))
+CLOCKS, SECONDS, GROUPS = (5000, 120, 12) if LONG else (1000, 9, 1)
+WORKER = ("-m", "celery", "-A", "crm", "worker", "--concurrency", "1", "--loglevel", "WARNING")
+# As beat does, only oftener: it wakes, and a broker that is away costs a message.
+WAKE = """
+import time
+from crm.celery import app
+while True:
+    try:
+        app.send_task("crm.clocks.tasks.sweep", retry=False, expires=5)
+    except Exception as error:
+        print("not sent", type(error).__name__, flush=True)
+    time.sleep(0.2)
+"""
+# Statements of the sweep after which a batch is not finished.
+SWEEPING = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_xid IS NOT NULL AND (query ILIKE '%%clocks_%%' OR query ILIKE '%%notifications_%%')
+"""
+
+
+@pytest.fixture
+def owner(alice: User, mona: User, root: User) -> User:
+    """Whose the clocks are: her team has a manager, and there is an administrator."""
+    assert alice.team is not None
+    Team.objects.filter(pk=alice.team.pk).update(manager=mona)
+    return alice
+
+
+class Redis:
+    """A server of our own on a free port, which keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        words = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen([*words, "--dir", str(self.folder)], stdout=subprocess.DEVNULL)
+        wait_for(self.answers)
+
+    def answers(self) -> bool:
+        """Whether somebody listens."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    server = Redis(tmp_path)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["pgmq", "redis"])
+def broker(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What a child needs to know to use this broker."""
+    if request.param == "redis":
+        yield {"CELERY_BROKER_URL": request.getfixturevalue("redis").url, "VISIBILITY_TIMEOUT": "3"}
+        return
+    purge()
+    yield {"VISIBILITY_TIMEOUT": "3"}
+    purge()
+
+
+def purge() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pgmq.purge_queue('celery')")
+
+
+@contextmanager
+def working(log: Path, **values: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A real worker that has forked the process which does its tasks."""
+    with running(*WORKER, log=log, **values) as worker:
+        wait_for(lambda: pool_of(worker.pid))
+        yield worker
+
+
+def pool_of(master: int) -> list[int]:
+    """The processes that a worker's master has forked."""
+    with suppress(OSError):
+        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+    return []
+
+
+def is_sweeping() -> bool:
+    """Whether some process is inside a batch that it has written something of."""
+    with connection.cursor() as cursor:
+        cursor.execute(SWEEPING)
+        return bool(cursor.fetchone()[0])
+
+
+def kill_while_it_sweeps(worker: subprocess.Popen[bytes], waiting: Waiting, draw: random.Random, until: float) -> int:
+    """Kill the worker's process at random moments, most of them inside a batch; how many of those there were."""
+    met = 0
+    while time.monotonic() < until and not waiting.is_over():
+        deadline = time.monotonic() + draw.uniform(0.1, 1.5)
+        while not is_sweeping() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.02))
+        met += is_sweeping()
+        for pid in pool_of(worker.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(draw.uniform(0.2, 0.6))
+    return met
+
+
+def test_each_step_is_taken_once_however_often_the_worker_is_killed(
+    broker: dict[str, str], owner: User, tmp_path: Path
+) -> None:
+    draw, log, met = random.Random(5), tmp_path / "log", 0
+    with running("-c", WAKE, log=log, **broker), ExitStack() as workers:
+        worker = workers.enter_context(working(log, **broker))
+        wait_for(lambda: Heartbeat.objects.filter(part="sweep").exists())
+        waiting = fall_due(CLOCKS, owner=owner, within=timedelta(seconds=SECONDS))
+        for _ in range(GROUPS):
+            met += kill_while_it_sweeps(worker, waiting, draw, time.monotonic() + SECONDS / GROUPS)
+            kill_group(worker)
+            # Another one takes over, as a supervisor's would.
+            worker = workers.enter_context(working(log, **broker))
+        wait_for(waiting.is_over, seconds=60)
+    waiting.check(owner)
+    assert met >= 2, "the worker was never killed inside a batch: this proves nothing"
+
+
+def test_a_broker_that_was_down_is_caught_up_with_and_it_says_how_late_it_was(
+    redis: Redis, owner: User, tmp_path: Path
+) -> None:
+    broker, log = {"CELERY_BROKER_URL": redis.url, "VISIBILITY_TIMEOUT": "3"}, tmp_path / "log"
+    with running("-c", WAKE, log=log, **broker), working(log, **broker):
+        wait_for(lambda: Heartbeat.objects.filter(part="sweep").exists())
+        redis.kill()
+        waiting = fall_due(60, owner=owner, within=timedelta(seconds=1))
+        before = waiting.written()
+        time.sleep(4)
+        assert waiting.written() == before, "nobody woke the worker"
+        redis.start()
+        wait_for(waiting.is_over, seconds=60)
+    waiting.check(owner)
+    late = [event.recorded_at - event.at for event in ClockEvent.objects.filter(at__gte=waiting.first).exclude(step="")]
+    assert min(late) > timedelta(seconds=2), "each event says how late it was written"
+
+
+# Kills itself before its n-th statement, for every n until a batch gets through; after each kill all is as before.
+BETWEEN = """
+import os, signal, sys
+import django; django.setup()
+from django.db import connection
+from crm.clocks.models import Clock, ClockEvent
+from crm.clocks.sweeping import sweep_batch
+from crm.notifications.models import Notification
+
+class Killer:
+    def __init__(self, number):
+        self.left = number
+    def __call__(self, execute, sql, params, many, context):
+        self.left -= 1
+        if self.left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(sql, params, many, context)
+
+def seen():
+    counts = (ClockEvent.objects.exclude(step="").count(), Notification.objects.count(),
+              Clock.objects.filter(next_at__isnull=True).count())
+    connection.close()
+    return counts
+
+start, kills = seen(), 0
+for number in range(200):
+    connection.close()
+    pid = os.fork()
+    if pid == 0:
+        with connection.execute_wrapper(Killer(number)):
+            sweep_batch()
+        connection.close()
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFEXITED(status):
+        break
+    kills += 1
+    assert seen() == start, ("half a batch", number, start, seen())
+print("kills", kills)
+"""
+
+
+def test_a_kill_between_any_two_statements_leaves_all_or_nothing(owner: User) -> None:
+    waiting = fall_due(30, owner=owner, within=timedelta(seconds=0.1))
+    time.sleep(1)
+    done = run("-c", BETWEEN, DJANGO_SETTINGS_MODULE="crm.settings")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) >= 8, done.stdout
+    waiting.check(owner)
