@@ -10,6 +10,7 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         from crm.sync import (
             checks,  # noqa: F401 - registers what is checked
+            idempotency,  # noqa: F401 - registers who keeps answers
             leaving,  # noqa: F401 - registers what becomes of the keys of who leaves
             policies,  # noqa: F401 - registers who may do what
         )

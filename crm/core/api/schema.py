@@ -10,6 +10,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 
+from crm.core.api.once import header_parameter
+
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
@@ -47,11 +49,13 @@ WORDS = {
     412: "Somebody changed the record since the version in If-Match; their changes are named.",
     413: "The body is too large.",
     415: "Bodies are JSON only.",
+    422: "The Idempotency-Key was sent with another request.",
     429: "Too many requests: Retry-After says how many seconds to wait.",
     503: "The database did not answer in time; nothing was written.",
 }
 EVERYWHERE = (400, 401, 403, 404, 405, 406, 429, 503)
 WITH_BODY = (409, 412, 413, 415)
+ONCE = (422,)
 ETAG = {"ETag": {"schema": {"type": "string"}, "description": 'The record\'s version, as "17.3": send it in If-Match.'}}
 
 
@@ -95,6 +99,8 @@ class RecordSchema(AutoSchema):
             ]
         elif action in ("partial_update", "destroy"):
             found.append(_header("If-Match", "The ETag you read: 412 if the record was changed since."))
+        if self.method == "POST":
+            found.append(header_parameter())
         return found
 
     def _expand(self) -> list[dict[str, Any]]:
@@ -142,6 +148,7 @@ class RecordSchema(AutoSchema):
             if code in answers and action in ("create", "retrieve", "partial_update"):
                 answers[code]["headers"] = dict(ETAG)
         codes = (*EVERYWHERE, *(WITH_BODY if self.method in ("POST", "PATCH", "DELETE") else ()))
+        codes += ONCE if self.method == "POST" else ()
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for number in sorted(codes):
             answers[str(number)] = {"description": WORDS[number], "content": problem}

@@ -22,6 +22,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
 from crm.core.api.etags import condition, etag
+from crm.core.api.once import once
 from crm.core.api.own import OWN, answered, own_fields
 from crm.core.api.parsing import body_of
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid, not_there
@@ -66,6 +67,12 @@ class ApiView(APIView):
     def at(self) -> datetime:
         """The request's one "now"."""
         return timezone.now()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Who asks, and whether the key may: after that, a POST is done once for each Idempotency-Key."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and (handler := getattr(self, "post", None)) is not None:
+            self.post = once(self, handler)
 
     def body(self) -> dict[str, Any]:
         """The request's body, one JSON object."""
