@@ -14,7 +14,19 @@ from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from crm.core.environment import broker, database, env, flag, one_of, whole_number, words
+from crm.core.environment import (
+    broker,
+    database,
+    env,
+    flag,
+    mail_server,
+    one_of,
+    public_address,
+    rooms,
+    sender,
+    whole_number,
+    words,
+)
 from crm.core.logs import logging_config
 from crm.jobs.broker import ADDRESS, SCHEMES, is_embedded, transport_options
 from crm.jobs.schedule import SCHEDULE
@@ -262,6 +274,31 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_BEAT_SCHEDULER = "crm.jobs.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("BEAT_SCHEDULE_FILE", default="") or str(LOCAL_DATA / "celerybeat-schedule")
+# Links in messages begin with it: a message is written by a worker, which no request tells the host.
+PUBLIC_URL = public_address(
+    "PUBLIC_URL",
+    default=f"https://{ALLOWED_HOSTS[0].lstrip('.*')}"
+    if PRODUCTION and ALLOWED_HOSTS[0].lstrip(".*")
+    else f"http://127.0.0.1:{whole_number('PORT', default=8000, least=1, most=65535)}",
+)
+# Without a mail server no email is made; the page of notifications says so.
+MAIL = mail_server("EMAIL_URL")
+SENDS_EMAIL = bool(MAIL)
+EMAIL_BACKEND: str = MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST: str = MAIL.get("EMAIL_HOST", "")
+EMAIL_PORT: int = MAIL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER: str = MAIL.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS: bool = MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT: int = MAIL.get("EMAIL_TIMEOUT", 20)
+EMAIL_FILE_PATH: str = MAIL.get("EMAIL_FILE_PATH", "")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = sender("DEFAULT_FROM_EMAIL", needed=SENDS_EMAIL)
+# The addresses of the rooms that the handbook names. They are secrets: never logged, never shown.
+CHAT_WEBHOOKS = rooms("CHAT_WEBHOOKS")
+# Hosts on the company's own network that messages may be sent to; no other private address is asked (core.outbound).
+OUTBOUND_PRIVATE_HOSTS = words("OUTBOUND_PRIVATE_HOSTS")
+
 # A request body larger than this many megabytes is refused before it is stored anywhere.
 UPLOAD_LIMIT = whole_number("UPLOAD_LIMIT_MB", default=512, least=1, most=100_000) * 1024 * 1024
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import Any, NoReturn
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import environ
 
 env = environ.Env()
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 DATABASE_SCHEMES = ("postgres", "postgresql", "pgsql")
+MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail")
+MAIL_SECONDS = 20  # a mail server that does not answer by then is away
+# A room of the chat and its address; a new pair begins where a blank or a comma is followed by one.
+PAIR = re.compile(r"([a-z][a-z0-9_]*)=([a-z][a-z0-9+.-]*://[^\s]+)")
+BETWEEN = re.compile(r"[,\s]+(?=[a-z][a-z0-9_]*=[a-z][a-z0-9+.-]*://)")
 # gunicorn stops when a worker ends with this status; with any other it would start the worker again, forever.
 CANNOT_START = 3
 
@@ -75,3 +82,61 @@ def broker(name: str, schemes: Sequence[str], *, default: str) -> str:
     if value.partition("://")[0] not in schemes or "://" not in value:
         stop(f"{name} has to be a broker's address, as in redis://host:6379/0 or amqp://user:password@host:5672//.")
     return value
+
+
+def public_address(name: str, *, default: str) -> str:
+    """The address people reach this server by, without a path: what links in messages begin with."""
+    value = (env.str(name, default="").strip() or default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        plain = bool(parts.hostname) and parts.port != 0 and not parts.username
+    except ValueError:
+        plain = False
+    if not plain or parts.scheme not in ("http", "https") or parts.path or parts.query or parts.fragment:
+        stop(f"{name} is '{value}', but has to be an address without a path, as in https://crm.example.com.")
+    return value
+
+
+def mail_server(name: str) -> dict[str, Any]:
+    """Django's settings for a mail server's address; none when it is not set. It may hold a password."""
+    value = env.str(name, default="").strip()
+    if not value:
+        return {}
+    scheme, _, rest = value.partition("://")
+    try:
+        found = dict(env.email_url_config(value)) if scheme in MAIL_SCHEMES else {}
+    except ValueError:
+        found = {}
+    if not found or (scheme.startswith("smtp") and not found["EMAIL_HOST"]) or (scheme == "filemail" and not rest):
+        stop(f"{name} has to be a mail server's address, as in smtp+tls://user:password@mail.example.com:587.")
+    found.pop("OPTIONS", None)
+    ports = {"smtp": 25, "smtp+ssl": 465}
+    found["EMAIL_PORT"] = found["EMAIL_PORT"] or ports.get(scheme, 587)
+    return {**{key: "" if part is None else part for key, part in found.items()}, "EMAIL_TIMEOUT": MAIL_SECONDS}
+
+
+def sender(name: str, *, needed: bool) -> str:
+    """Whom mail comes from: an address, or a name with one."""
+    value = env.str(name, default="").strip()
+    if not value and not needed:
+        return "plumb@localhost"
+    _, address = parseaddr(value)
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", address) or any(sign in value for sign in "\r\n"):
+        stop(f"{name} has to say whom mail comes from, as in 'Plumb <plumb@example.com>', when EMAIL_URL is set.")
+    return value
+
+
+def rooms(name: str) -> dict[str, str]:
+    """Rooms of the chat with their addresses, which are secrets: what is wrong is said without them."""
+    value = env.str(name, default="").strip().strip(",").strip()
+    found: dict[str, str] = {}
+    for number, part in enumerate(BETWEEN.split(value) if value else [], start=1):
+        pair = PAIR.fullmatch(part.strip().rstrip(","))
+        if not pair or pair[1] in found:
+            what = "names a room a second time" if pair else "is none"
+            stop(
+                f"{name} has to be pairs between commas, as in response_times=https://hooks.example.com/services/…;"
+                f" pair {number} {what}."
+            )
+        found[pair[1]] = pair[2]
+    return found

@@ -87,6 +87,9 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
             # One line for each request and task is enough; these would say it a second and a third time.
             "django.request": {"level": "CRITICAL"},
             "celery.beat": {"level": "WARNING"},
+            # They tell the addresses they ask, which are secrets of the chat's rooms.
+            "apprise": {"level": "CRITICAL"},
+            "urllib3": {"level": "CRITICAL"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog.celery": {"level": "WARNING"},

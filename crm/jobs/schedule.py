@@ -17,6 +17,7 @@ UPLOADS_SECONDS = 6 * 60 * 60
 TIDY_SECONDS = 6 * 60 * 60
 CONTRACTS_SECONDS = 15 * 60
 SWEEP_SECONDS = 60
+DELIVER_SECONDS = 10
 ANSWERS_SECONDS = 60 * 60
 
 
@@ -35,5 +36,6 @@ SCHEDULE = {
     "keep contracts": every("contracts.tasks.keep", CONTRACTS_SECONDS),
     "sweep the clocks": every("crm.clocks.tasks.sweep", SWEEP_SECONDS),
     "tidy kept answers": every("crm.sync.tasks.tidy_answers", ANSWERS_SECONDS),
+    "deliver messages": every("crm.notifications.tasks.deliver", DELIVER_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }

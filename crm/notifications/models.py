@@ -52,6 +52,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Those to be tried now; the database's clock decides."""
         return self.filter(state=Delivery.State.WAITING, next_at__lte=Now())
 
+    def waiting(self) -> Self:
+        """Those that are still to be sent."""
+        return self.filter(state=Delivery.State.WAITING)
+
+    def given_up(self) -> Self:
+        """Dead ends: nobody got them, and nobody tries any more."""
+        return self.filter(state=Delivery.State.DEAD)
+
 
 class Delivery(models.Model):
     """One message that leaves for one recipient and cause, by email or into a chat room: one row, never a second.
@@ -71,6 +79,7 @@ class Delivery(models.Model):
         WAITING = "waiting", "Waiting"
         SENT = "sent", "Sent"
         DEAD = "dead", "Given up"
+        DROPPED = "dropped", "Not needed any more"
 
     medium = Line(max_length=10, blank=False, choices=Medium)
     kind = Line(max_length=50, blank=False)

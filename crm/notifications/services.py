@@ -1,15 +1,19 @@
-"""Telling people: one row for each person and cause, whatever happens twice."""
+"""Telling people: one row for each person or room, cause and way, whatever happens twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.notifications.models import Notification
+from crm.notifications.models import Muted, Notification
+from crm.notifications.rules import room_address, rule_of, sends_email
+from crm.notifications.storing import Message, add_deliveries, one_line
 from crm.people.models import User
+
+BELL, EMAIL = Muted.Way.BELL, Muted.Way.EMAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,74 @@ class Notice:
     address: str = ""
 
 
-def notify(notices: Iterable[Notice], *, at: datetime) -> None:
-    """Store them; what somebody was told already is not told again."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What is written into the chat room that the handbook names for the kind, once for each cause."""
+
+    kind: str
+    key: str
+    title: str
+    text: str = ""
+    address: str = ""
+
+
+def notify(notices: Iterable[Notice], *, at: datetime, posts: Iterable[Post] = ()) -> None:
+    """Store what people are told, in the caller's transaction: by the bell, and by email and chat as the handbook has
+    it for the kind and as they want it. What somebody was told already is not told again.
+
+    However many they are, it takes as many statements. Messages leave when the transaction is committed.
+    """
+    # In one order whoever else tells the same at this moment, so that neither waits for the other.
+    told = sorted({(one.to_id, one.key): one for one in notices}.values(), key=lambda one: (one.to_id, one.key))
+    muted = muted_by(told)
     rows = [
         Notification(
             to_id=one.to_id,
             kind=one.kind,
             key=one.key[:255],
-            title=one.title[:255],
+            title=one_line(one.title),
             text=one.text,
             address=one.address[:500],
             at=at,
         )
-        for one in notices
+        for one in told
+        if (one.to_id, one.kind, BELL) not in muted
     ]
-    Notification.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    add_deliveries([*emails_for(told, muted), *chats_for(posts)], at=at)
+
+
+def muted_by(notices: Sequence[Notice]) -> set[tuple[int, str, str]]:
+    """Person, kind and way of what these people do not want; what is always sent is never among them."""
+    kinds = [kind for kind in {one.kind for one in notices} if (rule := rule_of(kind)) and not rule.always]
+    if not kinds:
+        return set()
+    people = {one.to_id for one in notices}
+    return set(Muted.objects.filter(kind__in=kinds, user__in=people).values_list("user_id", "kind", "way"))
+
+
+def emails_for(notices: Sequence[Notice], muted: set[tuple[int, str, str]]) -> list[Message]:
+    """Which of these leave by email: to people who work here, never to a program."""
+    kinds = {kind for kind in {one.kind for one in notices} if (rule := rule_of(kind)) and rule.email}
+    wanted = [one for one in notices if one.kind in kinds and (one.to_id, one.kind, EMAIL) not in muted]
+    if not wanted or not sends_email():
+        return []
+    here = set(User.objects.active_people().filter(pk__in={one.to_id for one in wanted}).values_list("pk", flat=True))
+    return [
+        Message("email", one.kind, one.key, one.to_id, "", one.title, one.text, one.address)
+        for one in wanted
+        if one.to_id in here
+    ]
+
+
+def chats_for(posts: Iterable[Post]) -> list[Message]:
+    """Which of these leave into a room: those of a kind that has one whose address is known."""
+    found = []
+    for one in posts:
+        rule = rule_of(one.kind)
+        if rule and rule.chat and room_address(rule.chat):
+            found.append(Message("chat", one.kind, one.key, None, rule.chat, one.title, one.text, one.address))
+    return sorted(found, key=lambda one: (one.room, one.key))
 
 
 def put_aside(notification: Notification, *, actor: User, at: datetime) -> None:

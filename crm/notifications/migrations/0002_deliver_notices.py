@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('text', crm.core.text.Paragraphs(blank=True, default='')),
                 ('address', crm.core.text.Line(blank=True, default='', help_text='A path of this server.', max_length=500, verbose_name='page')),
                 ('message_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('state', crm.core.text.Line(blank=True, choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('dead', 'Given up')], default='waiting', max_length=10)),
+                ('state', crm.core.text.Line(blank=True, choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('dead', 'Given up'), ('dropped', 'Not needed any more')], default='waiting', max_length=10)),
                 ('made_at', models.DateTimeField(verbose_name='made')),
                 ('next_at', models.DateTimeField(verbose_name='next try')),
                 ('give_up_at', models.DateTimeField(verbose_name='given up after')),

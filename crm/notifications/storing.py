@@ -1,0 +1,78 @@
+"""Storing messages that are to leave, in one statement whatever their number."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from crm import handbook
+from crm.core.text import tidy
+from crm.jobs import wake
+
+TASK = "crm.notifications.tasks.deliver"
+LONGEST = 255
+# The database's clock says when a message is due, so that no process with a wrong one holds it back.
+ADD = """
+    INSERT INTO notifications_delivery
+        (medium, kind, key, to_id, room, title, text, address, message_id, state, made_at, next_at, give_up_at,
+         attempts, last_error)
+    SELECT medium, kind, key, to_id, room, title, text, address, message_id, 'waiting', %s,
+        statement_timestamp(), statement_timestamp() + %s, 0, ''
+    FROM unnest(
+        %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[]
+    ) AS given (medium, kind, key, to_id, room, title, text, address, message_id)
+    ON CONFLICT (medium, to_id, room, key) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for one person or room; the columns of a delivery."""
+
+    medium: str
+    kind: str
+    key: str
+    to_id: int | None
+    room: str
+    title: str
+    text: str
+    address: str
+
+
+def one_line(text: str) -> str:
+    """A title: one line, whatever somebody typed as their name, and no longer than the column."""
+    return " ".join(printable(tidy(text)).split())[:LONGEST].rstrip()
+
+
+def printable(text: str) -> str:
+    """Without control characters, but for the ends of lines: they show nothing, and end headers."""
+    return "".join(" " if unicodedata.category(sign) == "Cc" and sign != "\n" else sign for sign in text)
+
+
+def add_deliveries(messages: Sequence[Message], *, at: datetime) -> int:
+    """Store them and wake a worker once the transaction is committed; how many were not there."""
+    if not messages:
+        return 0
+    tries = timedelta(days=handbook.current().notices.try_days)
+    columns = [
+        [one.medium for one in messages],
+        [one.kind for one in messages],
+        [one.key[:LONGEST] for one in messages],
+        [one.to_id for one in messages],
+        [one.room for one in messages],
+        [one_line(one.title) for one in messages],
+        [printable(tidy(one.text)) for one in messages],
+        [one.address[:500] for one in messages],
+        [uuid.uuid4() for _ in messages],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(ADD, [at, tries, *columns])
+        added = int(cursor.rowcount)
+    if added:
+        wake.on_commit(TASK)
+    return added
