@@ -102,6 +102,11 @@ def script(request: HttpRequest) -> str:
     return static("core/plumb.js")
 
 
+def countdown(request: HttpRequest) -> str:
+    """What lets the time that is left run, wherever it is shown."""
+    return static("clocks/countdown.js")
+
+
 def profile(request: HttpRequest) -> str:
     """The page of one's own name and time zone."""
     return reverse("admin:profile")

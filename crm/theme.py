@@ -31,7 +31,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "6px",
     "COLORS": {"primary": PRIMARY},
     "STYLES": ["crm.navigation.styles"],
-    "SCRIPTS": ["crm.navigation.script"],
+    "SCRIPTS": ["crm.navigation.script", "crm.navigation.countdown"],
     "ACCOUNT": {
         "navigation": [
             {"title": "Your profile", "link": "crm.navigation.profile"},

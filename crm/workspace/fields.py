@@ -29,6 +29,10 @@ Values = Callable[[Sequence[Any], datetime], Mapping[int, Any]]
 # The rows that an operator and its values mean: condition(operator, values, at).
 Condition = Callable[[str, Sequence[str], datetime], Q]
 Choices = Callable[[], list[tuple[str, str]]]
+# The rows of a list, arranged: arrange(rows, down).
+Arrange = Callable[[models.QuerySet[Any], bool], Any]
+# A value as a list shows it: cell(record, value, at).
+Cell = Callable[[Any, Any, datetime], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ class Field:
     condition: Condition | None = None
     choices: Choices | None = None
     order: tuple[str, ...] = ()
+    # Rows in the order of this field where no index of the list's own table has it; what it returns is sliced only.
+    arrange: Arrange | None = None
+    # How a list shows a value, if not as its kind.
+    cell: Cell | None = None
+    # Lists offer a filter by its values.
+    offered: bool = False
     help: str = ""
     # Of a field of the company's own: the key under which its value is kept.
     kept_as: str = ""
@@ -106,6 +116,11 @@ def built_in(kind: type[models.Model]) -> list[str]:
     """The names that fields of the company's own may not have: columns, and what is declared."""
     columns = [f.name for f in kind._meta.concrete_fields if f.name not in HIDDEN]
     return list(dict.fromkeys([*columns, *_declared.get(kind, {})]))
+
+
+def offered_fields(kind: type[models.Model]) -> list[Field]:
+    """The declared fields by whose values lists offer a filter."""
+    return [one for one in _declared.get(kind, {}).values() if one.offered]
 
 
 # Columns that are for the program alone.

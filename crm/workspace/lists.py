@@ -110,6 +110,9 @@ class ViewChangeList(RecordChangeList):
         if self.unindexed is None or asks_for_board(request, self):
             return rows
         field, down = self.unindexed
+        if field.arrange is not None:
+            self.sorted_by = (field.name, down)
+            return field.arrange(rows, down)
         count = capped_count(rows)
         if count > COUNT_LIMIT:
             self.order_note = (
@@ -215,7 +218,7 @@ def _rank(value: Any, labels: list[str]) -> Any:
 
 def sortable(field: Field) -> bool:
     """Whether rows can be put in the order of a field at all."""
-    return bool(field.values or field.column or field.kept_as)
+    return bool(field.values or field.column or field.kept_as or field.arrange)
 
 
 def _parsed(sort: str) -> tuple[str, bool]:

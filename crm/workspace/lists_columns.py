@@ -66,6 +66,8 @@ def cell(
     record: Any, field: Field, value: Any, *, tones: Tones | None = None, plain: bool = False, at: datetime
 ) -> Any:
     """One value as a list shows it; `plain` without links, in the column that leads to the record's page."""
+    if field.cell is not None and not plain:
+        return field.cell(record, value, at)
     if value is None or value == "":
         return "Not named" if plain else ""
     if isinstance(value, datetime):

@@ -12,7 +12,7 @@ from crm import handbook
 from crm.core.admin_list import PickFilter
 from crm.core.asking import moment, user_of
 from crm.workspace.conditions import read_condition
-from crm.workspace.fields import Field, find
+from crm.workspace.fields import Field, find, offered_fields
 
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
@@ -40,10 +40,11 @@ def by_field(kind: type[models.Model], name: str, *, title: str = "") -> type[Pi
 
 
 def own_filters(kind: type[models.Model]) -> list[type[PickFilter]]:
-    """A filter for each of the company's own fields that has few values."""
+    """A filter for each declared field that is offered, and for each of the company's own that has few values."""
     own = handbook.current().own_fields_of(str(kind._meta.model_name))
     pick = partial(by_field, kind)
-    return [pick(one.key, title=one.label) for one in own if one.type in ("choice", "yes_no")]
+    offered = [pick(one.name, title=one.label) for one in offered_fields(kind)]
+    return offered + [pick(one.key, title=one.label) for one in own if one.type in ("choice", "yes_no")]
 
 
 def filter_choices(field: Field, reader: Any) -> list[tuple[str, str]] | None:
