@@ -15,7 +15,7 @@ def enquiries(user: User, verb: str, record: models.Model | None) -> bool:
     a voiding."""
     if verb in ("view", "add"):
         return bool(user.rights)
-    if verb == "unvoid":
+    if verb in ("unvoid", "undo"):
         return user.is_manager
     if verb not in ("change", "answer", "void", "pause", "resume", "claim") or not user.rights:
         return False

@@ -21,6 +21,8 @@ from crm.core.errors import Refused
 from crm.core.flow import Ask, Stateful
 from crm.core.locks import hold
 from crm.core.permissions import may
+from crm.enquiries.models import Enquiry
+from crm.enquiries.receiving import Incoming, receive_enquiry
 from crm.imports.csv.keys import find_existing, key_text, normal_keys
 from crm.imports.csv.links import KEYS, Links, Named, People, find_records
 from crm.imports.csv.mapping import Mapped
@@ -33,6 +35,7 @@ from leads.assignment import create_lead
 from leads.models import Lead
 
 VIA = "import"
+ENQUIRY_TEXTS = ("channel", "priority", "subject", "text", "name", "company", "email", "linkedin_url", "phone")
 STORED = ("created", "updated", "unchanged")
 
 
@@ -205,6 +208,8 @@ class Storing:
         if self.came_from:
             record.came_from = self.came_from
         self._complete(record)
+        if isinstance(record, Enquiry):
+            return self._received(row, record)
         if not isinstance(record, Stateful):
             if not may(self.actor, "add", self.model):
                 raise Refused("forbidden", "You may not add these.")
@@ -217,6 +222,21 @@ class Storing:
             return create_lead(record, actor=self.actor, at=self.at, via=VIA, state=state)
         since = min(row.since or self._since(record, state) or row.created or self.at, self.at)
         return create(record, actor=self.actor, at=since, via=VIA, state=state)
+
+    def _received(self, row: Mapped, told: Enquiry) -> Enquiry:
+        """A request as it was received then: matched, with its clock and verdict, and nobody told."""
+        texts: Any = {name: getattr(told, name) for name in ENQUIRY_TEXTS}
+        incoming = Incoming(
+            received_at=told.received_at,
+            system=self.plan.system if row.id else "",
+            external_id=row.id,
+            kept=row.kept,
+            **texts,
+        )
+        receipt = receive_enquiry(incoming, came_by=Enquiry.Came.IMPORT, actor=self.actor, at=self.at, via=VIA)
+        if receipt.enquiry.barred:
+            row.flags.append((CODE, "They are not to be contacted: no clock runs."))
+        return receipt.enquiry
 
     def _since(self, record: Any, state: str) -> datetime | None:
         """A closed opportunity is so since the day it was closed, unless the file says otherwise."""
@@ -250,6 +270,9 @@ class Storing:
 
     def _update(self, row: Mapped, pk: int) -> Result:
         record: Any = self.model._base_manager.select_for_update(of=("self",)).get(pk=pk)
+        if isinstance(record, Enquiry):
+            # What somebody asked is what they asked; what became of it is written down here.
+            return Result(row.line, "unchanged", pk)
         if not may(self.actor, "change", record):
             raise Refused("forbidden", f"You may not change {record}.")
         version = record.version

@@ -138,6 +138,20 @@ SYNONYMS: dict[str, dict[str, str]] = {
         "opportunity:elsewhere": "opportunity id, deal id",
         "created": CREATED,
     },
+    "enquiry": {
+        "id": "enquiry id, request id, ticket id, ticket, conversation id, case id, case number, record id",
+        "channel": "type, request type, source, form, origin, case origin, inbox",
+        "priority": "urgency, severity",
+        "received_at": "received, received on, date, when, created, created at, created date, opened, submitted, "
+        "submitted at, timestamp, date time, time",
+        "subject": "title, topic",
+        "text": "message, question, description, body, comments, notes, request",
+        "name": "full name, from, contact name, requester, customer name, person",
+        "company": "company name, organization, organisation, account, account name",
+        "email": "e-mail, email address, work email, requester email, mail",
+        "phone": "phone number, telephone, mobile",
+        "linkedin_url": "linkedin, linkedin profile, linkedin link",
+    },
     "task": {
         "id": "task id, record id, external id",
         "text": "subject, task, to do, name, title, description",

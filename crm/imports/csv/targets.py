@@ -17,6 +17,7 @@ from crm.activities.models import Activity, Task
 from crm.core.labels import field_label
 from crm.core.phones import PhoneKey
 from crm.core.records import Record
+from crm.enquiries.models import Enquiry
 from crm.imports.choices import FIXED
 from crm.imports.csv.synonyms import SYNONYMS
 from leads.models import Lead
@@ -121,6 +122,15 @@ OBJECTS = {
             (("kind",), ("happened_at",)),
             ("elsewhere",),
             frozenset(("violation_of", "violation_told_at")),
+        ),
+        Object(
+            "enquiry",
+            "Enquiries",
+            Enquiry,
+            (("channel",), ("received_at",)),
+            ("elsewhere",),
+            # Whose it is follows from who asked, as at every other door.
+            frozenset(("lead", "contact", "account", "opportunity", "owner")),
         ),
         Object("task", "Tasks", Task, (("text",),), ("elsewhere",), frozenset(("made_by", "done_by"))),
     )
