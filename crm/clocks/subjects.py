@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crm.people.models import Team, User
 
@@ -31,8 +31,20 @@ def knows_subjects(ask: Ask) -> Ask:
 
 
 def subjects_of(ids: Sequence[int]) -> dict[int, Subject]:
-    """What each of these clocks is about; one that nobody knows is not named."""
+    """What each of these clocks is about; one that nobody knows is not named. Each person is one object in all of them,
+    with their team and its manager: who is told is found out without asking for them one by one."""
     found: dict[int, Subject] = {}
     for ask in _asks:
         found.update(ask(ids))
-    return found
+    owners = {one.owner.pk for one in found.values() if one.owner is not None}
+    queues = {one.team.pk for one in found.values() if one.team is not None}
+    people = User.objects.select_related("team__manager__team__manager").in_bulk(owners) if owners else {}
+    teams = Team.objects.select_related("manager__team__manager").in_bulk(queues) if queues else {}
+    return {
+        pk: replace(
+            one,
+            owner=people.get(one.owner.pk) if one.owner is not None else None,
+            team=teams.get(one.team.pk) if one.team is not None else None,
+        )
+        for pk, one in found.items()
+    }
