@@ -81,11 +81,13 @@ class Calendar:
 
     def stretches(self, day: date) -> tuple[Stretch, ...]:
         """When it is open on that day."""
-        if day not in self._known:
+        found = self._known.get(day)
+        if found is None:
             if len(self._known) >= REMEMBERED:
+                # Another thread may do so at any moment: what was found is answered, not looked up again.
                 self._known.clear()
-            self._known[day] = tuple(self._stretches(day))
-        return self._known[day]
+            found = self._known[day] = tuple(self._stretches(day))
+        return found
 
     def is_open(self, at: datetime) -> bool:
         """Whether it is open at that moment."""
@@ -145,8 +147,8 @@ class Calendar:
     def add_business_days(self, at: datetime, days: int) -> datetime:
         """The same time of day so many open days later; from closed time, counted from the next opening.
 
-        A day that is open for an hour is a day. Where that day is closed at that time, it is when it closes before, or
-        opens, whichever of its windows comes next.
+        A day that is open for an hour is a day. Where that day is closed at that time, it is when it opens next on that
+        day, or the day's closing when it does not open again.
         """
         if days < 0:
             raise ValueError("time is counted forwards")
@@ -157,7 +159,8 @@ class Calendar:
             day = self._open_day_after(day)
         if day == there.date():
             return start.astimezone(at.tzinfo)
-        wanted = datetime.combine(day, there.time(), tzinfo=self.zone).astimezone(UTC)
+        # In a gap of spring as far behind it as the clock is moved; of an hour that is repeated, the first.
+        wanted = datetime.combine(day, there.time().replace(fold=0), tzinfo=self.zone).astimezone(UTC)
         stretches = self.stretches(day)
         for one in stretches:
             if wanted <= one.end:

@@ -35,7 +35,7 @@ class Span:
         """When it is over if it begins at `at`; `zone` is the one whose days are counted."""
         if self.unit == "day":
             there = at.astimezone(zone)
-            # The wall clock's time on that day: in a gap of spring it is the moment the gap ends.
+            # The wall clock's time on that day: in a gap of spring as far behind it as the clock is moved.
             return (there.replace(fold=0) + timedelta(days=self.count)).astimezone(at.tzinfo)
         if self.unit == "business day":
             return calendar.add_business_days(at, self.count)

@@ -72,9 +72,11 @@ class Reckoning:
         working = self.calendar.working_time_between(self.started, end) * percent / 100
         return self.shifted(self.calendar.add_working_time(self.started, working), business=True)
 
-    def shifted(self, at: datetime, *, business: bool) -> datetime:
-        """A time as the pauses have moved it."""
+    def shifted(self, at: datetime, *, business: bool, since: datetime | None = None) -> datetime:
+        """A time as the pauses have moved it; with `since`, those that began at it or later."""
         for pause in self.pauses:
+            if since is not None and pause.start < since:
+                continue
             if pause.start >= at:
                 break
             if business:
@@ -115,7 +117,11 @@ def terms_of(
     steps += _around_closing(calendar, started, limit)
     steps.append(Step(LIMIT, "breached", limit))
     for number, escalation in enumerate(policy.escalate, start=1):
-        at = escalation.after.after(limit, calendar, zone) if escalation.after else limit
+        at = limit
+        if escalation.after:
+            # What was held up before the limit has moved that already.
+            at = escalation.after.after(limit, calendar, zone)
+            at = count.shifted(at, business=escalation.after.is_business, since=limit)
         steps.append(Step(f"escalate_{number}", "escalated", at, escalation.to))
     steps.sort(key=lambda step: (step.at, step.kind != "warned", step.kind == "escalated", step.name))
     return Terms(in_hours, target, limit, tuple(steps))
