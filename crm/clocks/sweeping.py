@@ -25,7 +25,7 @@ from crm.clocks.renewal import Force, in_force, renew, successor
 from crm.clocks.services import judge
 from crm.clocks.storing import Event, add_events, update_clocks
 from crm.clocks.subjects import subjects_of
-from crm.clocks.telling import Due, tell
+from crm.clocks.telling import Due, posts_of, tell
 from crm.clocks.terms import LIMIT, TARGET, Step, terms_of
 from crm.clocks.versions import handbook_of
 from crm.core.acting import retry_deadlocks
@@ -100,7 +100,9 @@ def carry_out(plans: list[Plan], seen: datetime) -> None:
     for plan in taking:
         if any(step.name == LIMIT for step in plan.due):
             judge(plan.clock, subjects.get(plan.clock.pk))
-    told = tell([Due(plan.clock, subjects.get(plan.clock.pk), tuple(plan.due)) for plan in taking], at=seen)
+    dues = [Due(plan.clock, subjects.get(plan.clock.pk), tuple(plan.due)) for plan in taking]
+    told = tell(dues, at=seen)
+    posted = posts_of(dues, told, at=seen)
     to: dict[tuple[int, str], list[int]] = {}
     for one in told:
         to.setdefault((one.clock_id, one.step), []).append(one.notice.to_id)
@@ -111,7 +113,11 @@ def carry_out(plans: list[Plan], seen: datetime) -> None:
             facts = {"told": to.get((clock.pk, step.name), [])}
             events.append(Event(clock.pk, step.kind, clock.round, step.at, step.name, "", seen, facts))
     new = add_events(events)
-    notify([one.notice for one in told if (one.clock_id, one.step) in new], at=seen)
+    notify(
+        [one.notice for one in told if (one.clock_id, one.step) in new],
+        posts=[one.post for one in posted if (one.clock_id, one.step) in new],
+        at=seen,
+    )
     update_clocks([plan.clock for plan in plans])
 
 

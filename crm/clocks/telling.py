@@ -1,24 +1,32 @@
-"""Who is told of the steps that clocks take, and in which words (R6)."""
+"""What people are told of the steps that clocks take, each in their own time (R6)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from django.utils.functional import cached_property
-
-from crm import handbook
 from crm.clocks.models import Clock
+from crm.clocks.recipients import People
 from crm.clocks.subjects import Subject
-from crm.clocks.terms import Step, StepKind
-from crm.notifications.services import Notice
+from crm.clocks.terms import TARGET, Step, StepKind
+from crm.notifications.moments import moment_words, zone_of
+from crm.notifications.rules import rule_of
+from crm.notifications.services import Notice, Post
 from crm.people.models import User
-from crm.people.presence import Presence
 
 WEIGHT: dict[StepKind, int] = {"warned": 0, "breached": 1, "escalated": 2}
 KIND = {"warned": "response_warned", "breached": "response_breached", "escalated": "response_escalated"}
 WORDS = {"warned": "A limit is near", "breached": "A limit has passed", "escalated": "Nobody has answered yet"}
+# What a warning is for, where it is not only that time passes.
+WHY = {
+    TARGET: "The time that is aimed at is over.",
+    "before_closing": "The limit falls after closing time: answer before the day ends.",
+    "at_opening": "The day has begun.",
+}
+# A notice that comes later than this after its time says so: for a while nobody looked.
+LATE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,13 @@ class Due:
     subject: Subject | None
     steps: tuple[Step, ...]
 
+    def told(self, *, at: datetime) -> list[Step]:
+        """The steps that anybody is told of: a warning that comes when its limit has passed is no warning."""
+        if self.clock.quiet:
+            return []
+        limit = self.clock.limit_at
+        return [step for step in self.steps if not (step.kind == "warned" and step.at <= limit <= at)]
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -38,82 +53,102 @@ class Told:
     clock_id: int
     step: str
     notice: Notice
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One step of one clock is written into the room of its kind."""
+
+    clock_id: int
+    step: str
+    post: Post
 
 
 def tell(dues: Sequence[Due], *, at: datetime) -> list[Told]:
     """Who is told what, in a fixed number of queries; of several steps that concern a person, the most important."""
-    people = People(at)
+    people = People([due.subject for due in dues], at=at)
     found: list[Told] = []
     for due in dues:
-        if due.clock.quiet:
-            continue
-        chosen: dict[int, Step] = {}
-        for step in due.steps:
-            # A warning that comes when its limit has passed is no warning: the breach is told.
-            if step.kind == "warned" and step.at <= due.clock.limit_at <= at:
-                continue
+        chosen: dict[int, tuple[Step, User]] = {}
+        for step in due.told(at=at):
             for person in people.of(step, due.subject):
                 before = chosen.get(person.pk)
-                if before is None or WEIGHT[before.kind] <= WEIGHT[step.kind]:
-                    chosen[person.pk] = step
-        found += [Told(due.clock.pk, step.name, notice_of(due, step, to_id)) for to_id, step in chosen.items()]
+                if before is None or WEIGHT[before[0].kind] <= WEIGHT[step.kind]:
+                    chosen[person.pk] = step, person
+        found += [
+            Told(due.clock.pk, step.name, notice_of(due, step, person, at=at), str(person))
+            for step, person in chosen.values()
+        ]
     return found
 
 
-def notice_of(due: Due, step: Step, to_id: int) -> Notice:
-    """What one person reads: who waits, since when and until when, and where."""
-    book, clock = handbook.current(), due.clock
-    since, until = (f"{at.astimezone(book.zone):%Y-%m-%d %H:%M %Z}" for at in (clock.started_at, clock.limit_at))
-    title = due.subject.title if due.subject else str(clock)
-    return Notice(
-        to_id,
-        KIND[step.kind],
-        f"clock:{clock.pk}:{clock.round}:{step.name}",
-        f"{WORDS[step.kind]}: {title}",
-        f"Waiting since {since}, to be answered by {until}.",
-        due.subject.address if due.subject else "",
-    )
+def posts_of(dues: Sequence[Due], told: Iterable[Told], *, at: datetime) -> list[Posted]:
+    """What is written into the chat: of several steps of one clock that go into a room, the most important."""
+    who: dict[tuple[int, str], list[str]] = {}
+    for one in told:
+        who.setdefault((one.clock_id, one.step), []).append(one.who)
+    found = []
+    for due in dues:
+        chosen: dict[str, Step] = {}
+        for step in due.told(at=at):
+            rule = rule_of(KIND[step.kind])
+            if rule and rule.chat:
+                before = chosen.get(rule.chat)
+                if before is None or WEIGHT[before.kind] <= WEIGHT[step.kind]:
+                    chosen[rule.chat] = step
+        for step in chosen.values():
+            names = who.get((due.clock.pk, step.name), [])
+            text = text_of(due, step, None, at=at) + (f" Told: {', '.join(names)}." if names else "")
+            post = Post(KIND[step.kind], key_of(due, step), title_of(due, step), text, address_of(due))
+            found.append(Posted(due.clock.pk, step.name, post))
+    return found
 
 
-class People:
-    """Who stands behind "owner", "manager" and "administrators" today; read once, and only when asked for."""
+def notice_of(due: Due, step: Step, person: User, *, at: datetime) -> Notice:
+    """What one person reads."""
+    text = text_of(due, step, person, at=at)
+    return Notice(person.pk, KIND[step.kind], key_of(due, step), title_of(due, step), text, address_of(due))
 
-    def __init__(self, at: datetime) -> None:
-        self.presence = Presence(handbook.current().today(at))
 
-    @cached_property
-    def administrators(self) -> list[User]:
-        """Everybody who runs setup and works here."""
-        roles = [role.key for role in handbook.current().roles_with("administrator")]
-        return list(User.objects.active_people().filter(role__in=roles).select_related("team__manager__team"))
+def key_of(due: Due, step: Step) -> str:
+    """The cause: one step of one clock's times."""
+    return f"clock:{due.clock.pk}:{due.clock.round}:{step.name}"
 
-    @cached_property
-    def by_email(self) -> dict[str, User]:
-        """Who is named by an email address in the policies."""
-        named = {
-            to.casefold()
-            for policy in handbook.current().policies
-            for escalation in policy.escalate
-            for to in escalation.to
-            if "@" in to
-        }
-        people = User.objects.active_people().filter(email_key__in=named).select_related("team__manager__team")
-        return {user.email_key: user for user in people}
 
-    def of(self, step: Step, subject: Subject | None) -> list[User]:
-        """Whom a step is told to; never nobody, while there is an administrator."""
-        told = [user for user in self._of(step, subject) if user is not None]
-        return told or [user for user in self.administrators if user.is_active]
+def title_of(due: Due, step: Step) -> str:
+    """What happened, and to whom."""
+    # What is said when the day begins may come after the limit.
+    words = WORDS["breached" if step.kind == "warned" and step.at > due.clock.limit_at else step.kind]
+    return f"{words}: {due.subject.title if due.subject else due.clock}"
 
-    def _of(self, step: Step, subject: Subject | None) -> Iterator[User | None]:
-        owner, team = (subject.owner, subject.team) if subject else (None, None)
-        for to in step.to if step.kind == "escalated" else ("owner",):
-            if to == "owner":
-                yield self.presence.told(owner) if owner else self.presence.manager_told(team)
-            elif to == "manager":
-                yield self.presence.manager_told(team or (owner.team if owner else None))
-            elif to == "administrators":
-                yield from self.administrators
-            else:
-                named = self.by_email.get(to.casefold())
-                yield self.presence.told(named) if named else None
+
+def address_of(due: Due) -> str:
+    """The page of the request, a path of this server."""
+    return due.subject.address if due.subject else ""
+
+
+def text_of(due: Due, step: Step, reader: User | None, *, at: datetime) -> str:
+    """Since when, until when, and whose it is; in the reader's time, a room's in the company's."""
+    zone: ZoneInfo | None = zone_of(reader) if reader else None
+    clock = due.clock
+    since, until = moment_words(clock.started_at, zone), moment_words(clock.limit_at, zone)
+    sentences = [f"Waiting since {since}."]
+    if step.kind == "warned" and step.at <= clock.limit_at:
+        sentences += [f"An answer is promised by {until}.", WHY.get(step.name, "")]
+    else:
+        sentences += [WHY.get(step.name, ""), f"An answer was promised by {until}, and nobody has answered."]
+    sentences.append(whose(due.subject, reader))
+    if at - step.at > LATE:
+        sentences.append(f"This should have been told at {moment_words(step.at, zone)}.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def whose(subject: Subject | None, reader: User | None) -> str:
+    """Whose it is, or where it waits, in a sentence."""
+    if subject is None:
+        return ""
+    if subject.owner is not None:
+        yours = reader is not None and reader.pk == subject.owner.pk
+        return "It is yours." if yours else f"It is with {subject.owner}."
+    return f"Nobody has it yet: it waits in the queue of {subject.team}." if subject.team else "Nobody has it yet."

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from crm.core import outbound
+from crm.core.keys import key_of
 from crm.notifications.models import Delivery
 from crm.notifications.outcomes import Failure, Outcome
 from crm.notifications.rules import link_to, room_address, room_of
@@ -38,7 +39,8 @@ def send(delivery: Delivery) -> Outcome:
 def text_of(delivery: Delivery) -> str:
     """What the room reads: what it is about, the sentences, where, and who is responsible for the room."""
     room = room_of(delivery.room)
-    responsible = User.objects.active_people().filter(email_key=room.dri.casefold()).first() if room else None
+    named = key_of("email_key", room.dri) if room else ""
+    responsible = User.objects.active_people().filter(email_key=named).first()
     lines = [delivery.title, delivery.text, link_to(delivery.address)]
     if room and responsible:
         lines.append(f"Directly Responsible Individual (DRI) for {room.label}: {responsible}")
