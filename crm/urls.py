@@ -11,6 +11,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", site.urls),
     path("api/", include("crm.api")),
+    path("hooks/", include("crm.enquiries.hooks.urls")),
 ]
 handler400 = "crm.api.answer_bad_request"
 handler500 = "crm.api.answer_fault"

@@ -20,6 +20,8 @@ from leads.models import Lead
 if TYPE_CHECKING:
     from django.db import models
 
+    from crm.people.models import User
+
 # A sender's clock that runs a little ahead of ours is no reason to refuse; what it says counts as now.
 CLOCK_DRIFT = timedelta(minutes=5)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,7 +36,8 @@ class Incoming:
     """A request as it came in; texts as they were sent. `channel` and `priority` are keys of the handbook.
 
     `system` and `external_id` name the message in another system: the same one is received once. `meeting_at` is the
-    slot they booked. `kept` are values of an import that have no field here.
+    slot they booked. `kept` are values of an import that have no field here. `owner` gets the lead that is made for
+    them, if one is: whom they booked.
     """
 
     channel: str
@@ -51,6 +54,7 @@ class Incoming:
     external_id: str = ""
     meeting_at: datetime | None = None
     website: str = ""
+    owner: User | None = None
     kept: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -263,12 +264,48 @@ class Source(Record):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def system(self) -> str:
+        """What its ids are of: an enquiry's `system`."""
+        return f"{self.kind}-{self.pk}"
+
+    def state(self, at: datetime) -> str:
+        """`active`, `stopped`, or `idle` while the user it acts as is deactivated."""
+        if self.stopped_at is not None:
+            return "stopped"
+        return "active" if self.user.is_active else "idle"
+
+
+class Thread(models.Model):
+    """What another system calls a conversation, a booking or a mail, and the enquiry that it is part of now.
+
+    `enquiry` is empty where there is none: a mail that asks for nothing, a booking that was cancelled before it came.
+    """
+
+    system = Line(max_length=50, blank=False)
+    key = Line(max_length=500, blank=False)
+    enquiry = models.ForeignKey(Enquiry, models.CASCADE, null=True, related_name="threads")
+    # By the sender's clock: what came last, and whether that was the end. Of a booking also its SEQUENCE.
+    last_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    sequence = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "key"], name="enquiries_thread_once")]
+
+    def __str__(self) -> str:
+        return f"{self.system}: {self.key}"
+
 
 class Received(models.Model):
-    """One signed message of a source: its id, so that it counts once however often it is sent, and our answer."""
+    """One signed message of a source: its id, so that it counts once however often it is sent, and our answer.
+
+    `digest` is a hash of what it said: another message under the same id is not taken for this one.
+    """
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="received")
     message_id = Line(max_length=200, blank=False)
+    digest = models.CharField(max_length=64, default="")
     at = models.DateTimeField()
     status = models.PositiveSmallIntegerField()
     answer = models.JSONField(default=dict)

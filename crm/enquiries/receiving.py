@@ -123,6 +123,7 @@ def make_lead(read: Incoming, came: Enquiry.Came, *, actor: User, at: datetime, 
         phone=read.phone,
         website=read.website,
         came_from=f"{channel} ({came.label})",
+        owner=read.owner,
     )
     return create_lead(lead, actor=actor, at=at, via=via, reason=f"{channel}.")
 

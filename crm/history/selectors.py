@@ -22,6 +22,8 @@ HOW = {
     "api": "through the API",
     "command": "by a command",
     "import": "by an import",
+    "webhook": "by a signed message",
+    "mail": "by mail",
     "task": "in the background",
     "shell": "in a shell",
     "database": "outside Plumb",
