@@ -31,6 +31,7 @@ from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.views import ApiView, RecordViewSet
 from crm.duplicates import api as duplicates
 from crm.duplicates import api_merge as merging
+from crm.enquiries.api import EnquiryViewSet
 from crm.people.api import UserViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -50,6 +51,7 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     UserViewSet,
     SuppressionViewSet,
     duplicates.PairViewSet,
+    EnquiryViewSet,
 )
 for resource in RESOURCES:
     router.register(resource.resource, resource, basename=resource.resource)

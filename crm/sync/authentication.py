@@ -22,6 +22,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from crm.core.proxies import client_address
 from crm.sync.models import ApiKey
 from crm.sync.throttle import KeyRate, count_failure, minute_of
 
@@ -57,7 +58,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         at = timezone.now()
         key = self.find(given, at)
         if key is None:
-            count_failure(request.META.get("REMOTE_ADDR", ""), at=at)
+            count_failure(client_address(request._request), at=at)
             raise AuthenticationFailed(NO_KEY, code="not_authenticated")
         rate = KeyRate(key.per_minute, key.uses, at)  # type: ignore[attr-defined]
         request._request.answer_headers = rate.headers()  # type: ignore[attr-defined]

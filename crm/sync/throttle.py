@@ -61,10 +61,19 @@ def count_failure(address: str, *, at: datetime) -> None:
     Raises:
         Throttled: there were too many from that part of the network in this minute.
     """
+    count_use(f"failed:{part_of(address)}", most=MOST_FAILURES, at=at)
+
+
+def count_use(subject: str, *, most: int, at: datetime) -> None:
+    """Count one more of something in this minute.
+
+    Raises:
+        Throttled: there were more than `most`.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sync_count_use(%s, %s)", [f"failed:{part_of(address)}", minute_of(at)])
+        cursor.execute("SELECT sync_count_use(%s, %s)", [subject, minute_of(at)])
         (count,) = cursor.fetchone()
-    KeyRate(MOST_FAILURES, count, at).refuse_more()
+    KeyRate(most, count, at).refuse_more()
 
 
 def part_of(address: str) -> int:
