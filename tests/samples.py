@@ -19,6 +19,7 @@ from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
 from crm.imports.models import HeldRow, ImportRun
 from crm.jobs.models import Job
+from crm.notifications.models import Delivery
 from crm.people.models import Absence, Team, User
 from crm.privacy.models import Erasure, Export
 from crm.sync.models import ApiKey
@@ -110,6 +111,24 @@ def make_key(owner: User) -> ApiKey:
         )
 
 
+def make_delivery(owner: User) -> Delivery:
+    """An email to this person that nobody could deliver."""
+    return Delivery.objects.create(
+        medium="email",
+        kind="response_warned",
+        key=f"sample:{next(_numbers)}",
+        to=owner,
+        title="A limit is near: Web chat from Nia Park",
+        text="Waiting since ten.",
+        state="dead",
+        attempts=9,
+        last_error="The mail server refuses the recipient (550).",
+        made_at=START,
+        next_at=START,
+        give_up_at=START,
+    )
+
+
 def make_erasure(owner: User) -> Erasure:
     """Somebody who was erased, by this person."""
     return Erasure.objects.create(
@@ -160,6 +179,7 @@ SAMPLES: dict[str, Maker] = {
     "history.Transaction": _transaction,
     "activities.Activity": make_touch,
     "activities.Task": make_task,
+    "notifications.Delivery": make_delivery,
     "privacy.Erasure": make_erasure,
     "privacy.Export": make_export,
     "accounts.Account": lambda owner: make_account(owner=owner),

@@ -9,7 +9,7 @@ from datetime import datetime
 from crm import handbook
 from crm.enquiries.models import Enquiry
 from crm.enquiries.subjects import address_of, title_of
-from crm.notifications.services import Notice, notify
+from crm.notifications.services import Notice, Post, notify
 from crm.people.models import Team, User
 from crm.people.presence import Presence
 
@@ -43,7 +43,8 @@ def tell_received(enquiry: Enquiry, *, came_back: bool, at: datetime) -> None:
         )
         for person in people
     ]
-    notify(notices, at=at)
+    post = Post(kind, f"{kind}:{enquiry.pk}", title, text[:LONGEST], address_of(enquiry))
+    notify(notices, posts=[post], at=at)
 
 
 def recipients(enquiry: Enquiry, presence: Presence) -> list[User]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -57,7 +58,8 @@ def administrators() -> list[int]:
     return list(User.objects.active_people().filter(role__in=roles).values_list("pk", flat=True))
 
 
-def try_again(deliveries: Iterable[Delivery], *, actor: User, at: datetime) -> int:
+@transaction.atomic
+def try_again(ids: Iterable[int], *, actor: User, at: datetime) -> int:
     """Try dead ends again, for as long as new messages are tried; how many that are.
 
     Raises:
@@ -66,7 +68,7 @@ def try_again(deliveries: Iterable[Delivery], *, actor: User, at: datetime) -> i
     if not may(actor, "change", Delivery):
         raise Refused("forbidden", "Messages are tried again by an administrator.")
     tries = timedelta(days=handbook.current().notices.try_days)
-    dead = Delivery.objects.given_up().filter(pk__in=[one.pk for one in deliveries])
+    dead = Delivery.objects.given_up().filter(pk__in=list(ids))
     count = dead.update(state=Delivery.State.WAITING, next_at=Now(), give_up_at=Now() + Value(tries))
     if count:
         wake.on_commit(TASK)

@@ -14,8 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from crm.core.admin import moment, user_of
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.notifications.models import Notification
+from crm.notifications.models import Delivery, Muted, Notification
+from crm.notifications.preferences import choices, choose_notices
+from crm.notifications.rules import label_of, sends_email
 from crm.notifications.services import put_all_aside, put_aside
+from crm.notifications.troubles import troubles
 from crm.site import site
 
 SHOWN = 100
@@ -36,10 +39,15 @@ def notifications(request: HttpRequest) -> HttpResponse:
     if not may(user_of(request), "view", Notification):
         raise PermissionDenied
     mine = Notification.objects.filter(to=user_of(request))
+    waiting = list(mine.unread()[:SHOWN])
+    runs_setup = may(user_of(request), "view", Delivery)
     context = {
         **site.each_context(request),
         "title": "Notifications",
-        "waiting": list(mine.unread()[:SHOWN]),
+        "waiting": [(one, label_of(one.kind)) for one in waiting],
+        "runs_setup": runs_setup,
+        "troubles": troubles(at=moment(request)) if runs_setup else [],
+        "sends_email": sends_email(),
         "read": list(mine.filter(read_at__isnull=False)[:20]),
     }
     return TemplateResponse(request, "notifications/list.html", context)
@@ -69,7 +77,24 @@ def all_aside(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:notifications"))
 
 
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Choose what one is told of: what is not ticked is off."""
+    user = user_of(request)
+    if not may(user, "change", Muted):
+        raise PermissionDenied
+    on = set(request.POST.getlist("on"))
+    off = {(kind, way) for kind, way in choices() if f"{kind}:{way}" not in on}
+    try:
+        choose_notices(user, off=off, actor=user)
+    except Refused as refused:
+        raise PermissionDenied(refused.message) from refused
+    messages.success(request, "What you are told of is saved.")
+    return HttpResponseRedirect(f"{reverse('admin:profile')}#notices")
+
+
 site.page("notifications/", "notifications")(notifications)
 site.page("notifications/bell/", "notifications_bell")(bell)
 site.page("notifications/<int:pk>/aside/", "notification_aside")(aside)
 site.page("notifications/aside/", "notifications_all_aside")(all_aside)
+site.page("notifications/preferences/", "notifications_preferences")(preferences)

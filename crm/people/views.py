@@ -23,6 +23,7 @@ from crm.people.absences import absences_of
 from crm.people.forms import DeactivateForm, ProfileForm
 from crm.people.leaving import deactivate_user, owned_by, what_ends
 from crm.people.models import User
+from crm.people.profile_parts import parts_of
 from crm.people.services import password_link_parts, reactivate_user, save_profile
 from crm.site import site
 
@@ -56,6 +57,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "opened_version": form.instance.version,
         "absences": absences_of(form.instance, today=today),
         "today": today,
+        "parts": parts_of(form.instance),
     }
     return TemplateResponse(request, "admin/people/profile.html", {**site.each_context(request), **context})
 
