@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from crm.enquiries.form_views import enquire, received
 from crm.site import site
 
 urlpatterns = [
@@ -12,6 +13,8 @@ urlpatterns = [
     path("admin/", site.urls),
     path("api/", include("crm.api")),
     path("hooks/", include("crm.enquiries.hooks.urls")),
+    path("enquire/", enquire, name="enquire"),
+    path("enquire/received/", received, name="enquire_received"),
 ]
 handler400 = "crm.api.answer_bad_request"
 handler500 = "crm.api.answer_fault"
