@@ -12,7 +12,7 @@ from crm.calendar.hours import Calendar
 
 Unit = Literal["minute", "hour", "business minute", "business hour", "day", "business day"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
-WRITTEN = re.compile(rf"([1-9]\d{{0,4}}) ({'|'.join(UNITS)})s?")
+WRITTEN = re.compile(rf"([1-9][0-9]{{0,4}}) ({'|'.join(UNITS)})s?")
 
 
 @dataclass(frozen=True, slots=True)
