@@ -12,6 +12,7 @@ from crm.demo.agreements import sign_agreements
 from crm.demo.cast import hire, is_hired
 from crm.demo.clock import Calendar
 from crm.demo.customers import open_accounts, owner_of, sell
+from crm.demo.enquiries import ask_all
 from crm.demo.leads import tell_all
 from crm.demo.rules import note_rules
 from crm.demo.stories import Teller
@@ -33,5 +34,6 @@ def load_demo(*, at: datetime) -> bool:
         sign_agreements(accounts, [owner_of(number, cast) for number in range(len(accounts))], cast, calendar)
         tell_all(Teller(cast, calendar))
         work_with(accounts, cast, calendar)
+        ask_all(cast, calendar)
         note_rules(cast, calendar)
     return True

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.test import Client
 
 from accounts.models import Account, Contact
@@ -17,11 +18,14 @@ from contracts.signing import ContractStatus
 from contracts.standing import types_of
 from contracts.terms import impossible
 from crm.activities.models import Activity, NextTouch
+from crm.clocks.models import Clock
 from crm.demo.cast import DOMAIN, PASSWORD, PEOPLE
 from crm.demo.clock import Calendar
 from crm.demo.load import load_demo
 from crm.demo.names import CUSTOMERS, PROSPECTS, person
 from crm.duplicates.finding import likely
+from crm.enquiries.models import Enquiry
+from crm.enquiries.responding import note_responses
 from crm.history.models import Change, Move
 from crm.people.models import Team, User
 from leads.models import Conversion, Lead
@@ -63,6 +67,22 @@ def test_every_list_and_box_has_something(loaded: datetime) -> None:
         "handed_over",
         "returned",
     ]
+
+
+def test_there_is_a_request_in_every_state_that_one_can_be_in(loaded: datetime) -> None:
+    note_responses(at=loaded)
+    clocks = Clock.objects.filter(enquiry__isnull=False)
+    assert Enquiry.objects.count() >= 12
+    assert clocks.filter(stopped_at__lte=F("limit_at")).count() >= 4
+    assert clocks.filter(stopped_at__gt=F("limit_at")).count() == 1
+    assert clocks.running().filter(limit_at__lt=loaded).exists()
+    assert clocks.running().filter(limit_at__gt=loaded, limit_at__lt=loaded + timedelta(hours=2)).exists()
+    assert clocks.filter(paused_at__isnull=False, stopped_at=None).count() == 1
+    assert Enquiry.objects.filter(voided_at__isnull=False).count() == 1
+    alone = Enquiry.objects.get(lead=None, contact=None)
+    assert alone.waits_in is not None
+    assert set(clocks.filter(channel="support").values_list("segment", flat=True)) == {"customer"}
+    assert not Enquiry.objects.filter(received_at__gt=loaded).exists()
 
 
 def test_the_past_is_one_that_people_could_have_had(now: datetime) -> None:
