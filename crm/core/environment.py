@@ -86,7 +86,7 @@ def broker(name: str, schemes: Sequence[str], *, default: str) -> str:
 
 def public_address(name: str, *, default: str) -> str:
     """The address people reach this server by, without a path: what links in messages begin with."""
-    value = (env.str(name, default="").strip() or default).rstrip("/")
+    value = str(env.str(name, default="").strip() or default).rstrip("/")
     try:
         parts = urlsplit(value)
         plain = bool(parts.hostname) and parts.port != 0 and not parts.username
@@ -117,7 +117,7 @@ def mail_server(name: str) -> dict[str, Any]:
 
 def sender(name: str, *, needed: bool) -> str:
     """Whom mail comes from: an address, or a name with one."""
-    value = env.str(name, default="").strip()
+    value = str(env.str(name, default="")).strip()
     if not value and not needed:
         return "plumb@localhost"
     _, address = parseaddr(value)

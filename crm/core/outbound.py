@@ -71,7 +71,12 @@ def post(
         line.default_port = 443 if place.scheme == "https" else 80
         try:
             line.sock = _encrypted(raw, place.host) if place.scheme == "https" else raw
-            return _ask(line, place, body, headers, most)
+            line.request("POST", place.path, body=body, headers={**headers, "Connection": "close"})
+            answer = line.getresponse()
+            if late.is_set():
+                raise TimeoutError  # the connection's end was taken for the end of the headers
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, found, answer.read(most))
         except (OSError, http.client.HTTPException) as error:
             why = f"no answer within {seconds:.0f} seconds." if late.is_set() else _words(error)
             raise NoAnswer(f"{place.host}: {why}") from None
@@ -192,13 +197,6 @@ def _end(watched: socket.socket, late: threading.Event) -> None:
     late.set()
     with suppress(OSError):  # it may have ended by itself
         watched.shutdown(socket.SHUT_RDWR)
-
-
-def _ask(line: http.client.HTTPConnection, place: Place, body: bytes, headers: Mapping[str, str], most: int) -> Answer:
-    line.request("POST", place.path, body=body, headers={**headers, "Connection": "close"})
-    answer = line.getresponse()
-    said = answer.read(most)
-    return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, said)
 
 
 def _words(error: Exception | None) -> str:

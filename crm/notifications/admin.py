@@ -66,7 +66,7 @@ class DeliveryAdmin(ReadAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Trying again, before the admin's catch-all."""
-        own = [
+        own: list[tuple[str, Any, str]] = [
             ("try-again/", delivery_pages.try_all_again, "tryall"),
             ("<int:pk>/try-again/", delivery_pages.try_one_again, "tryone"),
         ]

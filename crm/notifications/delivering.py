@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+import traceback
 from contextlib import closing
 from datetime import timedelta
 
@@ -56,7 +57,9 @@ class Turn:
         try:
             outcome = self.mailer.send(delivery) if delivery.medium == Medium.EMAIL else chatting.send(delivery)
         except Exception as error:  # one message that cannot be written must not keep the others
-            log.exception("delivery_failed", delivery=delivery.pk)
+            # Without the error's own words: they may quote the address of a room.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("delivery_failed", delivery=delivery.pk, error=type(error).__name__, trace=where)
             outcome = Failure(f"It could not be sent ({type(error).__name__}).")
         if outcome is not None and outcome.away:
             self.away.add(delivery.room or EMAIL_AWAY)
@@ -119,5 +122,5 @@ def leave_alone(delivery: Delivery, span: timedelta) -> None:
 
 def pause_after(attempts: int) -> timedelta:
     """How long until the next try: twice as long after each, up to half an hour, and never for all the same."""
-    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(max(attempts, 1) - 1, 10), LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads tries, hides nothing

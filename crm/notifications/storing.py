@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -46,7 +47,7 @@ class Message:
 
 def one_line(text: str) -> str:
     """A title: one line, whatever somebody typed as their name, and no longer than the column."""
-    return " ".join(printable(tidy(text)).split())[:LONGEST].rstrip()
+    return " ".join(tidy(printable(text)).split())[:LONGEST].rstrip()
 
 
 def printable(text: str) -> str:
@@ -59,19 +60,20 @@ def add_deliveries(messages: Sequence[Message], *, at: datetime) -> int:
     if not messages:
         return 0
     tries = timedelta(days=handbook.current().notices.try_days)
-    columns = [
+    columns: list[Any] = [
         [one.medium for one in messages],
         [one.kind for one in messages],
         [one.key[:LONGEST] for one in messages],
         [one.to_id for one in messages],
         [one.room for one in messages],
         [one_line(one.title) for one in messages],
-        [printable(tidy(one.text)) for one in messages],
+        [tidy(printable(one.text)) for one in messages],
         [one.address[:500] for one in messages],
         [uuid.uuid4() for _ in messages],
     ]
+    given: list[Any] = [at, tries, *columns]
     with connection.cursor() as cursor:
-        cursor.execute(ADD, [at, tries, *columns])
+        cursor.execute(ADD, given)
         added = int(cursor.rowcount)
     if added:
         wake.on_commit(TASK)
