@@ -32,6 +32,7 @@ HEALTH_TONES = {"green": "success", "amber": "warning", "red": "danger"}
 class AccountAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Companies. A new one is asked for its name first; the page of one is laid out as the handbook says (C2-C7)."""
 
+    panels_above = ("enquiries",)
     tones = {"type": TYPE_TONES, "health": HEALTH_TONES}
     sortable = {}
     page_related = ("owner", "parent")
@@ -64,6 +65,7 @@ class AccountAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ign
 class ContactAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """People in companies."""
 
+    panels_above = ("enquiries",)
     rich = {"name": "shown_name"}
     sortable = {}
     page_related = ("owner", "account", "reports_to")

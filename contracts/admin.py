@@ -63,7 +63,7 @@ class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type:
     bulk = ("move", "reassign", "export", "delete")
     head_template = "contracts/head.html"
     path_template = "contracts/stage_path.html"
-    panels_above = ("receipts", "missing")
+    panels_above = ("enquiries", "receipts", "missing")
     needed = ("account", "name", "amount", "close_on", "owner")
     text_only = ("lost_reason",)
     search_help_text = "Opportunity name"

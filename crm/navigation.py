@@ -22,6 +22,7 @@ TABS = {
     "leads": ("leads_lead_changelist", "person_search"),
     "contracts": ("contracts_contract_changelist", "contract"),
     "activities": ("activities_activity_changelist", "forum"),
+    "enquiries": ("enquiries_enquiry_changelist", "contact_support"),
     "suppressions": ("activities_suppression_changelist", "do_not_disturb_on"),
     "duplicates": ("duplicates_pair_changelist", "join_inner"),
     "held_rows": ("imports_heldrow_changelist", "front_hand"),
@@ -37,6 +38,24 @@ TABS = {
     "transactions": ("history_transaction_changelist", "history"),
     "workspace": ("workspace", "view_quilt"),
     "handbook": ("handbook_handbookversion_changelist", "menu_book"),
+}
+
+# What is worked in all day, what is looked after, and what is set up; within each the order is the handbook's.
+RECORDS, WORK, SETUP = "Records", "Work", "Setup"
+GROUPS = {
+    RECORDS: ("contacts", "opportunities", "accounts", "leads", "contracts", "activities", "enquiries"),
+    WORK: (
+        "response_times",
+        "suppressions",
+        "held_rows",
+        "imports",
+        "jobs",
+        "exports",
+        "duplicates",
+        "erasures",
+        "transactions",
+    ),
+    SETUP: ("teams", "users", "absences", "assignment", "api_keys", "sources", "workspace", "handbook"),
 }
 
 
@@ -60,10 +79,10 @@ def _named_filter(page: str, words: str) -> Mapping[str, str]:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """The role's tabs and no other; the logo, not a tab, leads home."""
+    """The role's tabs and no other, long rows of them in groups; the logo, not a tab, leads home."""
     book = handbook.current()
     labels = dict(book.choices("tabs"))
-    items = []
+    groups: dict[str, list[dict[str, Any]]] = {title: [] for title in GROUPS}
     for one in tabs_of(request):
         key = str(one.get("tab", ""))
         # A tab that the handbook or this version no longer knows is no reason to have none.
@@ -71,10 +90,20 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             continue
         address = tab_address(key, str(one.get("view", "")))
         active = request.path.startswith(address.partition("?")[0])
-        items.append({"title": labels[key], "icon": TABS[key][1], "link": address, "active": active})
-    if not items:
-        return []
-    return [{"title": "", "separator": False, "items": items}]
+        item = {"title": labels[key], "icon": TABS[key][1], "link": address, "active": active}
+        groups[group_of(key)].append(item)
+    shown = {title: items for title, items in groups.items() if items}
+    # Few tabs need no headings, and stand as the handbook has them.
+    plain = len(shown) == 1
+    return [
+        {"title": "" if plain else title, "separator": not plain and bool(number), "items": items}
+        for number, (title, items) in enumerate(shown.items())
+    ]
+
+
+def group_of(key: str) -> str:
+    """Under which heading a tab stands."""
+    return next((title for title, keys in GROUPS.items() if key in keys), WORK)
 
 
 def logo_light(request: HttpRequest) -> str:

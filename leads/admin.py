@@ -31,7 +31,10 @@ class LeadAdmin(PagesMixin, LeadListMixin, BulkMixin, RecordAdmin):  # type: ign
     head_template = "leads/head.html"
     path_template = "leads/path.html"
     work_template = "leads/work.html"
-    panels_above = ("receipts",)
+    panels_above = (
+        "enquiries",
+        "receipts",
+    )
     needed = ("first_name", "last_name", "email", "linkedin_url")
     # Said in the panel of BANT, where a note is asked for with each.
     text_only = tuple(f"{part}{note}" for part in BANT for note in ("", "_note"))

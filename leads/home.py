@@ -1,9 +1,10 @@
-"""What somebody has to do today: the sections of the home page, each a few rows, a count and the whole list."""
+"""What somebody has to do today with leads and opportunities: sections of the home page, each a few rows, a count and
+the whole list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from contracts.models import Opportunity
 from crm import handbook
 from crm.activities.gate import bars_of, first_bar
 from crm.activities.models import ABOUT, NextTouch, Task
+from crm.core.home import Part, home_part, notes_of
 from crm.core.paging import capped_count, count_words
 from crm.people.models import User
 from leads.guards import BANT
@@ -28,21 +30,9 @@ LOOKED_AT = 24
 OFFERS = ("touch", "come_back", "mine", "queue", "unowned")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One section: its rows are shown by `kind`; when there are none, `empty` says what to do."""
-
-    kind: str
-    title: str
-    rows: Sequence[Any]
-    count: str
-    full_list: str
-    empty: str
-
-    @property
-    def template(self) -> str:
-        """What shows one row."""
-        return f"leads/home/{self.kind}.html"
+@home_part(50)
+def _on_home(user: User, at: datetime) -> Sequence[Part]:
+    return home_parts(user, at=at)
 
 
 def home_parts(user: User, *, at: datetime) -> list[Part]:
@@ -124,6 +114,7 @@ def home_parts(user: User, *, at: datetime) -> list[Part]:
         ),
     ]
     parts = _contactable(parts)
+    _tell_notes(parts, at=at)
     # What only people with opportunities need is not shown empty to the others.
     own_opportunities = user.role == "ae" or any(part.rows for part in parts if part.kind in ("accept", "late"))
     return [part for part in parts if part.rows or part.kind not in ("accept", "late") or own_opportunities]
@@ -145,12 +136,27 @@ def _queues(user: User) -> list[Part]:
     if queues:
         empty = "No leads wait in the queues of your teams."
         rows = [one for one in queues if one.count]
-        parts.append(Part("queues", "Queues of your teams", rows, f"{sum(one.count for one in rows):,}", "", empty))
+        count = f"{sum(one.count for one in rows):,}"
+        parts.append(Part("queues", "Queues of your teams", rows, count, "", empty, _template("queues")))
     return parts
 
 
 def _part(kind: str, title: str, rows: QuerySet[Any], full_list: str, empty: str) -> Part:
-    return Part(kind, title, list(rows[:LOOKED_AT]), count_words(capped_count(rows)), full_list, empty)
+    count = count_words(capped_count(rows))
+    return Part(kind, title, list(rows[:LOOKED_AT]), count, full_list, empty, _template(kind))
+
+
+def _template(kind: str) -> str:
+    """What shows one row."""
+    return f"leads/home/{kind}.html"
+
+
+def _tell_notes(parts: Sequence[Part], *, at: datetime) -> None:
+    """Beside who is to be come back to, what has happened meanwhile: they may have written to us."""
+    rows = [row for part in parts if part.kind == "come_back" for row in part.rows]
+    notes = notes_of("lead", [row.pk for row in rows], at=at) if rows else {}
+    for row in rows:
+        row.home_note = notes.get(row.pk, "")
 
 
 def _contactable(parts: Sequence[Part]) -> list[Part]:

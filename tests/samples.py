@@ -15,6 +15,8 @@ from crm.activities.planning import plan_task
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.duplicates.models import Pair
+from crm.enquiries.models import Enquiry
+from crm.enquiries.receiving import Incoming, receive_enquiry
 from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
 from crm.imports.models import HeldRow, ImportRun
@@ -158,6 +160,13 @@ def make_pair(owner: User) -> Pair:
         )
 
 
+def make_enquiry(owner: User) -> Enquiry:
+    """A lead of this person asked something by the contact form."""
+    lead = make_lead(owner=owner)
+    asked = Incoming("contact_form", START, text="Do you support Windows?", email=lead.email)
+    return receive_enquiry(asked, came_by="form", actor=User.objects.system(), at=START, via="test").enquiry
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -179,6 +188,7 @@ SAMPLES: dict[str, Maker] = {
     "history.Transaction": _transaction,
     "activities.Activity": make_touch,
     "activities.Task": make_task,
+    "enquiries.Enquiry": make_enquiry,
     "notifications.Delivery": make_delivery,
     "privacy.Erasure": make_erasure,
     "privacy.Export": make_export,

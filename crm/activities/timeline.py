@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils.text import capfirst
 
 from crm.activities.models import ABOUT, Activity, Task
-from crm.activities.timeline_rows import KINDS, PARTS, Place, rows_of, stopped_at
+from crm.activities.timeline_rows import KINDS, PARTS, Place, Source, add_source, rows_of, stopped_at, without
 from crm.core.flow import Stateful
 from crm.core.permissions import may
 from crm.history.models import Change, Move, PriorChange
@@ -87,7 +87,7 @@ def kinds_of(record: models.Model) -> list[str]:
     flows = isinstance(record, Stateful) or any(
         _is_stateful(kind) for kind, _, _ in PARTS.get(str(name), ()) if kind != "lead"
     )
-    left_out = {"conversions": name not in ("account", "contact", "opportunity"), "moves": not flows}
+    left_out = {"conversions": name not in ("account", "contact", "opportunity"), "moves": not flows, **without(name)}
     return [kind for kind in KINDS if not left_out.get(kind, False)]
 
 
@@ -340,7 +340,8 @@ def _conversions(ids: list[int], reading: Reading) -> dict[int, Event]:
     }
 
 
-TELL: dict[str, Callable[[list[int], Reading], dict[int, Event]]] = {
+Tell = Callable[[list[int], Reading], dict[int, Event]]
+TELL: dict[str, Tell] = {
     "touch": _touches,
     "task": _tasks,
     "change": _changes,
@@ -348,3 +349,9 @@ TELL: dict[str, Callable[[list[int], Reading], dict[int, Event]]] = {
     "move": _moves,
     "conversion": _conversions,
 }
+
+
+def tell_more(source: Source, tell: Tell, *, under: str) -> None:
+    """Have timelines show entries of another app, each in its words."""
+    add_source(source, under=under)
+    TELL[source.name] = tell

@@ -41,6 +41,40 @@ KINDS: dict[str, tuple[str, ...]] = {
     "moves": ("move",),
     "conversions": ("conversion",),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Entries of another app: `statement` gives `id, at, written` of those that belong to `s`, a row of `scope`.
+
+    It has places for `{kind}`, the kind of `s`, and `{older}`, a condition on `r.{at}` and `r.id`; `kinds` are those
+    that it knows. It ends by the newest `%(most)s`.
+    """
+
+    name: str
+    at: str
+    statement: str
+    kinds: tuple[str, ...]
+
+
+_more: dict[str, Source] = {}
+
+
+def add_source(source: Source, *, under: str) -> None:
+    """Have every timeline show these entries as well, narrowed to by the word `under`."""
+    _more[source.name] = source
+    KINDS[under] = tuple(dict.fromkeys((*KINDS.get(under, ()), source.name)))
+
+
+def without(name: str | None) -> dict[str, bool]:
+    """What a timeline of this kind of record is not narrowed to: none of those sources knows the kind."""
+    return {
+        under: not any(str(name) in _more[one].kinds for one in sources)
+        for under, sources in KINDS.items()
+        if all(one in _more for one in sources)
+    }
+
+
 # The records that a conversion leads to; on the lead's own page it is a move.
 CONVERTED = ("account", "contact", "opportunity")
 # What changes with every move. A change that is a move's own is told by the move, with everything in it.
@@ -114,6 +148,8 @@ def rows_of(
         if source == "conversion" and name not in CONVERTED:
             continue
         statement = _statement(source, objects, after, values)
+        if not statement:
+            continue
         # Grouped, since one touch may be with several of the records.
         statements.append(
             f"(SELECT '{source}', q.id, q.at, q.written FROM ({statement}) q GROUP BY q.id, q.at, q.written"
@@ -157,11 +193,15 @@ def open_tasks_of(record: models.Model, *, kinds: Collection[str]) -> RawSQL:
 
 def _statement(source: str, kinds: Iterable[str], after: Place, values: dict[str, Any]) -> str:
     """The rows of one source; `values` gets where it is continued."""
-    at = {"touch": "happened_at", "task": "done_at"}.get(source, "at")
+    at = _more[source].at if source in _more else {"touch": "happened_at", "task": "done_at"}.get(source, "at")
     older = ""
     if source in after:
         values[f"{source}_at"], values[f"{source}_id"] = after[source]
         older = f"AND (r.{at}, r.id) < (%({source}_at)s::timestamptz, %({source}_id)s)"
+    if source in _more:
+        added = _more[source]
+        each = [added.statement.format(kind=kind, older=older) for kind in kinds if kind in added.kinds]
+        return " UNION ALL ".join(each)
     if source in ("touch", "task"):
         table, column, written = TOUCH if source == "touch" else TASK
         each = [OWN.format(kind=kind, table=table, at=column, written=written, older=older) for kind in kinds]

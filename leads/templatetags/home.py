@@ -9,8 +9,8 @@ from django import template
 from django.utils import timezone
 
 from crm import handbook
+from crm.core.home import parts_of
 from leads.home import held_verb as verb_when_held
-from leads.home import home_parts
 
 register = template.Library()
 
@@ -26,7 +26,7 @@ def home(context: Mapping[str, Any]) -> dict[str, Any]:
         "user": request.user,
         "at": at,
         "today": handbook.current().today(at),
-        "parts": home_parts(request.user, at=at),
+        "parts": parts_of(request.user, at=at),
         "here": request.path,
     }
 
