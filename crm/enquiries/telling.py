@@ -9,6 +9,7 @@ from datetime import datetime
 from crm import handbook
 from crm.enquiries.models import Enquiry
 from crm.enquiries.subjects import address_of, title_of
+from crm.notifications.moments import moment_words, zone_of
 from crm.notifications.services import Notice, Post, notify
 from crm.people.models import Team, User
 from crm.people.presence import Presence
@@ -22,29 +23,45 @@ def tell_received(enquiry: Enquiry, *, came_back: bool, at: datetime) -> None:
     if enquiry.came_by == Enquiry.Came.IMPORT or (enquiry.clock is not None and enquiry.clock.quiet):
         return
     presence = Presence(handbook.current().today(at))
-    kind, title, text = RECEIVED, title_of(enquiry), enquiry.subject or enquiry.text
-    people: Iterable[User]
+    title = title_of(enquiry)
     if enquiry.barred:
-        kind, title = BARRED, f"Not to be contacted: {title}"
-        text = f"They are not to be contacted, and wrote to us. No clock runs: say what is to be done. {text}"
-        people = managers_of(enquiry, presence)
-    else:
-        people = recipients(enquiry, presence)
-        if came_back:
-            title = f"Back from nurture: {title}"
+        said = "They are not to be contacted, and wrote to us. No clock runs: say what is to be done."
+        _tell(enquiry, BARRED, f"Not to be contacted: {title}", said, managers_of(enquiry, presence), at=at)
+        return
+    if came_back:
+        title = f"Back from nurture: {title}"
+    people = recipients(enquiry, presence)
+    _tell(enquiry, RECEIVED, title, "", people, at=at, room=True)
+
+
+def _tell(
+    enquiry: Enquiry, kind: str, title: str, said: str, people: Iterable[User], *, at: datetime, room: bool = False
+) -> None:
+    """One notice for each; what they wrote is in it, but not in a chat room."""
+    key, address = f"{kind}:{enquiry.pk}", address_of(enquiry)
+    wrote = (enquiry.subject or enquiry.text)[:LONGEST]
     notices = [
         Notice(
-            to_id=person.pk,
+            to_id=one.pk,
             kind=kind,
-            key=f"{kind}:{enquiry.pk}",
+            key=key,
             title=title[:255],
-            text=text[:LONGEST],
-            address=address_of(enquiry),
+            text=" ".join(filter(None, (said, wrote, _promise(enquiry, one)))),
+            address=address,
         )
-        for person in people
+        for one in people
     ]
-    post = Post(kind, f"{kind}:{enquiry.pk}", title, text[:LONGEST], address_of(enquiry))
-    notify(notices, posts=[post], at=at)
+    whose = f"It is with {enquiry.responsible}." if enquiry.responsible else "Nobody has it yet."
+    posts = [Post(kind, key, title[:255], f"{_promise(enquiry, None)} {whose}".strip(), address)] if room else []
+    notify(notices, at=at, posts=posts)
+
+
+def _promise(enquiry: Enquiry, reader: User | None) -> str:
+    """Until when an answer is promised, in the reader's time; nothing where none is, or it was given."""
+    clock = enquiry.clock
+    if clock is None or clock.stopped_at is not None:
+        return ""
+    return f"An answer is promised by {moment_words(clock.limit_at, zone_of(reader) if reader else None)}."
 
 
 def recipients(enquiry: Enquiry, presence: Presence) -> list[User]:

@@ -13,8 +13,10 @@ from accounts.models import Contact, DriChangeStep
 from crm.activities.models import Activity, NextTouch, Task
 from crm.core.keys import compute_keys
 from crm.enquiries.models import Enquiry
+from crm.enquiries.telling import BARRED, RECEIVED
 from crm.history.models import Change, Move
 from crm.imports.models import HeldRow
+from crm.notifications.models import Delivery, Notification
 from crm.privacy.everywhere import ERASED, Table, Values, replace_in, tables, take_out
 from crm.privacy.persons import ERASED_DOMAIN, FIRST_NAME, LAST_NAME, Person
 from crm.sync.models import ExternalId
@@ -102,6 +104,11 @@ def blank_parts(person: Person) -> tuple[dict[str, int], dict[str, list[int]]]:
     empty = {column: {} if column == "kept" else "" for column in PERSONAL["enquiry"]}
     own["enquiry"] = sorted(Enquiry._base_manager.filter(asked).values_list("pk", flat=True))
     counts[Enquiry._meta.db_table] = Enquiry._base_manager.filter(pk__in=own["enquiry"]).update(**empty)
+    told = [f"{kind}:{pk}" for pk in own["enquiry"] for kind in (RECEIVED, BARRED)]
+    notices: tuple[type[Notification] | type[Delivery], ...] = (Notification, Delivery)
+    for notice in notices:
+        worded = notice._base_manager.filter(key__in=told).exclude(text="")
+        counts[notice._meta.db_table] = worded.update(text="")
     said = Activity._base_manager.filter(enquiry__in=own["enquiry"])
     with_them_or_asked = with_them | Q(pk__in=said.values("pk"))
     said.update(**blank)
