@@ -33,7 +33,7 @@ KEPT = timedelta(days=1)
 PATIENCE = "2s"
 REPLAYED = "Idempotent-Replayed"
 # The draft has the key as a quoted string; most clients send it bare. It is the same key.
-SHAPE = re.compile(r'"([!#-~]{1,255})"|([!-~]{1,255})')
+SHAPE = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 LOCK_NOT_AVAILABLE = "55P03"
 BATCH = 1000
 

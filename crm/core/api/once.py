@@ -38,5 +38,5 @@ def header_parameter() -> dict[str, Any]:
         " belongs to your API key and this address. 422: the key was sent with another request; 409"
         " `still_running`: the first one is not done yet."
     )
-    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"}
     return {"name": HEADER, "in": "header", "description": said, "schema": schema}
