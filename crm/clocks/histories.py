@@ -8,6 +8,7 @@ from datetime import datetime
 
 from crm.clocks.models import ClockEvent
 from crm.clocks.terms import Pause, Step
+from crm.core.among import among
 
 Kind = ClockEvent.Kind
 # After these the times are others, and the steps begin anew.
@@ -53,7 +54,7 @@ def histories_of(ids: Sequence[int]) -> dict[int, History]:
     """The history of each of these clocks, in one query."""
     found = {pk: History() for pk in ids}
     rows: Iterable[tuple[int, str, str, int, datetime]] = (
-        ClockEvent.objects.filter(clock__in=ids, kind__in=LOOKED_AT)
+        ClockEvent.objects.filter(clock__in=among(ids), kind__in=LOOKED_AT)
         .order_by("id")
         .values_list("clock_id", "kind", "step", "round", "at")
     )

@@ -30,7 +30,12 @@ _here: ContextVar[Handbook | None] = ContextVar("handbook", default=None)
 
 def configured_path() -> Path:
     """Where this process finds its handbook: `CRM_HANDBOOK`, else the shipped file."""
-    return Path(getattr(settings, "CRM_HANDBOOK", "") or SHIPPED)
+    return _path(getattr(settings, "CRM_HANDBOOK", ""))
+
+
+@cache
+def _path(configured: str) -> Path:
+    return Path(configured or SHIPPED)
 
 
 @cache

@@ -16,9 +16,12 @@ from crm.clocks.models import Clock, ClockEvent
 from crm.clocks.services import pause_clock, reopen_clock, resume_clock, stop_clock, void_clock
 from crm.clocks.subjects import Subject
 from crm.clocks.sweeping import sweep, sweep_batch
+from crm.core.acting import acting
+from crm.enquiries.models import Enquiry
 from crm.notifications.models import Notification
 from crm.people.models import Absence, Team, User
 from tests.clocks.clocks import TEN, about, make_clock, steps, told
+from tests.factories import make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.races import in_thread, race, second_connection
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -245,6 +248,34 @@ def test_it_asks_as_much_for_many_as_for_few(hers: Mapped, django_assert_max_num
     with django_assert_max_num_queries(25) as counted:
         assert sweep_batch(at=TEN + 2 * HOUR, size=200) == 110
     assert len(counted) <= few
+
+
+def test_it_asks_as_much_for_requests_of_many_people_as_of_one(root: User, django_assert_max_num_queries: Any) -> None:
+    """Of leads, of contacts with accounts and opportunities, and of nobody: each of another owner and team."""
+    for number in range(30):
+        manager = make_user(f"manager{number}", role="manager", team=Team.objects.create(name=f"Board {number}"))
+        team = Team.objects.create(name=f"Team {number}", manager=manager)
+        owner = make_user(f"owner{number}", role="sdr", team=team)
+        whose: dict[str, Any] = [
+            {"lead": make_lead(owner=owner)},
+            {"contact": (contact := make_contact(account=make_account(owner=owner))), "account": contact.account},
+            {"opportunity": make_opportunity(owner=owner, account=contact.account), "account": contact.account},
+            {"queue": team},
+        ][number % 4]
+        started_at = TEN + number * timedelta(seconds=1)
+        with acting(actor=root, via="test", at=TEN):
+            Enquiry.objects.create(
+                channel="web_chat",
+                received_at=started_at,
+                came_by="api",
+                clock=make_clock(started_at=started_at),
+                **whose,
+            )
+    with django_assert_max_num_queries(30) as counted:
+        sweep_batch(at=TEN + 2 * HOUR, size=4)
+    few = len(counted)
+    with django_assert_max_num_queries(few):
+        assert sweep_batch(at=TEN + 2 * HOUR, size=200) == 26
 
 
 def test_it_says_when_some_are_left(hers: Mapped, monkeypatch: pytest.MonkeyPatch) -> None:
