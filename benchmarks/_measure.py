@@ -153,6 +153,18 @@ def _drop_indexes(cursor: Any, table: str) -> list[str]:
     return [definition for _, definition in found]
 
 
+def empty_columns(kind: Any) -> dict[str, str]:
+    """Every column that has to be given, with what an empty one has."""
+    found: dict[str, str] = {}
+    for column in kind._meta.concrete_fields:
+        if column.null or column.primary_key or column.generated or column.has_db_default():
+            continue
+        empty = column.get_default()
+        plain = "'{}'" if empty == {} else "'[]'" if empty == [] else f"'{empty if empty is not None else ''}'"
+        found[column.column] = plain
+    return found
+
+
 def seconds(call: Callable[[], object]) -> float:
     """How long one call takes."""
     start = time.perf_counter()

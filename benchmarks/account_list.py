@@ -13,7 +13,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from _measure import alternate, arguments, conclude, print_table, scratch_database, seconds, use_database
+from _measure import (
+    alternate,
+    arguments,
+    conclude,
+    empty_columns,
+    print_table,
+    scratch_database,
+    seconds,
+    use_database,
+)
 from _pages import answer_here, count_queries, log_in, timer
 from django.db import connection
 from django.test import Client
@@ -106,7 +115,7 @@ def seed(rows: int) -> None:
         ("contracts_invoice", "invoice", "invoices"),
         ("contracts_opportunity", "opportunity", "opportunities"),
     ):
-        columns = filled(names[table]) | VALUES[table]
+        columns = empty_columns(names[table]) | VALUES[table]
         words[many], words[f"{one}_values"] = ", ".join(columns), ", ".join(columns.values())
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
@@ -114,18 +123,6 @@ def seed(rows: int) -> None:
             cursor.execute(statement.format(**words), {"rows": rows})
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE")
-
-
-def filled(kind: Any) -> dict[str, str]:
-    """Every column that has to be given, with what an empty one has."""
-    found: dict[str, str] = {}
-    for column in kind._meta.concrete_fields:
-        if column.null or column.primary_key or column.generated or column.has_db_default():
-            continue
-        empty = column.get_default()
-        plain = "'{}'" if empty == {} else "'[]'" if empty == [] else f"'{empty if empty is not None else ''}'"
-        found[column.column] = plain
-    return found
 
 
 def compare(few: str, many: str, rows: int, rounds: int) -> bool:

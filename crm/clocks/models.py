@@ -98,6 +98,20 @@ class Clock(models.Model):
                 fields=["limit_at", "id"], name="clocks_clock_open", condition=Q(stopped_at=None, voided_at=None)
             ),
             models.Index(fields=["started_at", "id"], name="clocks_clock_by_start"),
+            models.Index(
+                fields=["id"],
+                include=[
+                    "policy",
+                    "limit_at",
+                    "paused_at",
+                    "stopped_at",
+                    "voided_at",
+                    "verdict_owner",
+                    "verdict_team",
+                    "worked_seconds",
+                ],
+                name="clocks_clock_verdicts",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -168,6 +168,23 @@ class Enquiry(Record):
         ]
         indexes = [
             models.Index(F("received_at").desc(), F("id").desc(), name="enquiries_by_time"),
+            models.Index(
+                fields=["received_at"],
+                include=[
+                    "id",
+                    "clock",
+                    "channel",
+                    "barred",
+                    "voided_at",
+                    "voided_by",
+                    "lead",
+                    "account",
+                    "opportunity",
+                    "owner",
+                    "queue",
+                ],
+                name="enquiries_figures",
+            ),
             models.Index(fields=["updated_at", "id"], name="enquiries_by_change"),
             models.Index(fields=["channel", "-received_at"], name="enquiries_by_channel"),
             models.Index(fields=["email_key"], name="enquiries_by_email", condition=~Q(email_key="")),
