@@ -5,19 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from crm.calendar.federal import federal_holiday
 from crm.calendar.hours import Calendar, Window
-from crm.handbook.problems import Place, one_of, written_value
-from crm.handbook.promises import Hours, Policy
+from crm.calendar.spans import Span, read_span
+from crm.handbook.problems import Place, one_of, written_place, written_value
+from crm.handbook.promises import Hours, NoticeKind, Policy
 from crm.handbook.raw import Raw, at, keys, tables, texts
 from crm.handbook.structure import Found
 from crm.handbook.values import CLOCK_TIME, WINDOW
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEGMENTS = ("customer", "prospect")
+NOTICES: tuple[str, ...] = get_args(NoticeKind)
+BREACHED = "response_breached"
 
 
 def calendar_of(hours: Hours, zone: ZoneInfo, *, holidays_open: bool = False) -> Calendar:
@@ -64,18 +67,21 @@ def _windows(raw: Raw) -> Iterator[Found]:
         opens, closes = hours.get("opens"), hours.get("closes")
         written_as_times = all(CLOCK_TIME.fullmatch(str(value)) for value in (opens, closes))
         if written_as_times and str(closes) <= str(opens):
-            yield (*place, "closes"), written_value(closes), f"allowed: a time after opens, {written_value(opens)}"
-        weekdays = hours.get("weekdays") if isinstance(hours.get("weekdays"), dict) else {}
-        for day, windows in (weekdays or {}).items():
-            yield from _in_order((*place, "weekdays", day), windows)
-        if set(WEEK) == set(weekdays or {}) and not any((weekdays or {}).values()):
-            yield place, "hours that are never open", "at least one weekday needs a time"
+            allowed = f"allowed: a time after {written_place((*place, 'opens'))}, {written_value(opens)}"
+            yield (*place, "closes"), written_value(closes), allowed
+        given, usual = hours.get("weekdays"), hours.get("days")
+        weekdays: Raw = given if isinstance(given, dict) else {}
+        for name, windows in weekdays.items():
+            yield from _in_order((*place, "weekdays", name), windows)
+        is_open = [weekdays[name] if name in weekdays else name in _list(usual) for name in WEEK]
+        if isinstance(usual, list) and usual and not any(is_open):
+            yield place, "hours that are never open", "allowed: a time on at least one weekday"
         taken: dict[date, int] = {}
         for n, own in tables(hours, "own_days"):
             yield from _in_order((*place, "own_days", n, "open"), own.get("open"))
             first, last = own.get("day"), own.get("last")
-            if not isinstance(first, date) or not isinstance(last, date | None):
-                continue
+            if type(first) is not date or not (last is None or type(last) is date):
+                continue  # also a date with a time: said elsewhere
             if last is not None and not timedelta() <= last - first < timedelta(days=366):
                 yield (*place, "own_days", n, "last"), written_value(last), "allowed: a day after day, within a year"
                 continue
@@ -100,7 +106,7 @@ def _enquiry(raw: Raw) -> Iterator[Found]:
 
 
 def _policies(raw: Raw) -> Iterator[Found]:
-    """Names that are there; a target before its limit, in the same unit; escalations after the limit, in order."""
+    """Names that are there; a target before its limit, in the same unit; escalations in order, warnings once."""
     lists = {
         "channels": keys(raw, "enquiry", "channels"),
         "priorities": keys(raw, "enquiry", "priorities"),
@@ -126,13 +132,43 @@ def _policies(raw: Raw) -> Iterator[Found]:
             if isinstance(target, str) and isinstance(limit, str) and not _within(target, limit):
                 allowed = f"allowed: less than the limit, {written_value(limit)}, in its unit"
                 yield (*place, name, "target"), written_value(target), allowed
+        yield from _escalations((*place, "escalate"), policy)
+        warned: set[int] = set()
+        for m, part in enumerate(_list(policy.get("warn"))):
+            if type(part) is int and part in warned:
+                yield (*place, "warn", m), f"{part} a second time", "allowed: each once"
+            warned |= {part} if type(part) is int else set()
+
+
+def _escalations(place: Place, policy: Raw) -> Iterator[Found]:
+    """Each later than the one before, as far as two spans can be compared: those of one unit, and the limit itself."""
+    before: str | None = None
+    for n, (m, step) in enumerate(tables(policy, "escalate")):
+        after = step.get("after")
+        if after is None and n:
+            said = "nothing, so at the limit" if before is None else f"nothing, after {written_value(before)}"
+            yield (*place, m, "after"), said, "allowed: a time after the escalation before"
+        elif isinstance(after, str) and before is not None and _same_unit(after, before) and not _within(before, after):
+            yield (*place, m, "after"), written_value(after), f"allowed: more than {written_value(before)}"
+        before = after if isinstance(after, str) else before
 
 
 def _within(target: str, limit: str) -> bool:
-    first, second = (text.strip().rstrip("s").split(" ", 1) for text in (target, limit))
-    if len(first) < 2 or len(second) < 2 or not (first[0].isdigit() and second[0].isdigit()):
-        return True  # said elsewhere
-    return first[1] == second[1] and int(first[0]) < int(second[0])
+    """Whether the first is less than the second, in its unit; of what is no span, something else is said."""
+    first, second = _span(target), _span(limit)
+    return first is None or second is None or (first.unit == second.unit and first.count < second.count)
+
+
+def _same_unit(one: str, other: str) -> bool:
+    first, second = _span(one), _span(other)
+    return first is not None and second is not None and first.unit == second.unit
+
+
+def _span(text: str) -> Span | None:
+    try:
+        return read_span(text)
+    except ValueError:
+        return None
 
 
 def _covered(raw: Raw) -> Iterator[Found]:
@@ -171,13 +207,22 @@ def _list(value: Any) -> Iterable[Any]:
 
 
 def _notices(raw: Raw) -> Iterator[Found]:
-    """Each kind once, and in a room that is there."""
-    rooms, seen = keys(raw, "notices", "chats"), set()
-    for n, rule in tables(raw, "notices", "kinds"):
+    """Each kind once and none left out, in a room that is there; that a limit has passed cannot be turned off."""
+    rooms, seen = keys(raw, "notices", "chats"), list[Any]()
+    rules = tables(raw, "notices", "kinds")
+    for n, rule in rules:
         place: Place = ("notices", "kinds", n)
-        if rule.get("kind") in seen:
-            yield (*place, "kind"), f"{written_value(rule.get('kind'))} a second time", "allowed: each once"
-        seen.add(rule.get("kind"))
+        kind = rule.get("kind")
+        if kind in seen:
+            yield (*place, "kind"), f"{written_value(kind)} a second time", "allowed: each once"
+        seen.append(kind)
+        if kind == BREACHED and rule.get("always", False) is False:
+            yield (*place, "always"), "nothing" if "always" not in rule else "false", f"allowed for {BREACHED}: true"
         chat = rule.get("chat")
         if isinstance(chat, str) and chat not in rooms:
             yield (*place, "chat"), f"{written_value(chat)}, which is not under notices.chats", one_of(rooms, chat)
+    # One that is misspelt is not missing as well.
+    if rules and all(kind in NOTICES for kind in seen):
+        for kind in NOTICES:
+            if kind not in seen:
+                yield ("notices", "kinds"), f'no kind "{kind}"', "allowed: each kind of notice once"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from crm.handbook.entries import Entry, Section, Sentence
 from crm.handbook.values import ClockTime, Days, Key, Label, OpenTime, Promised, Zone
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # Who is told: whose the record is, the manager of their team, or every administrator; others by their email.
-Told = Literal["owner", "manager", "administrators"]
+TOLD = ("owner", "manager", "administrators")
 NoticeKind = Literal["response_warned", "response_breached", "response_escalated", "enquiry_received"]
+
+
+def _is_told(value: str) -> str:
+    if value not in TOLD and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise ValueError(f"{', '.join(TOLD)}, or the email of a user")
+    return value
+
+
+Told = Annotated[str, AfterValidator(_is_told)]
 
 
 class OwnDay(Section):
@@ -87,7 +97,7 @@ class Promise(Section):
 class Escalation(Section):
     """Who is told when nobody has answered, and how long after the limit; without a span, at the limit."""
 
-    to: Annotated[tuple[Told | Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...], Field(min_length=1)]
+    to: Annotated[tuple[Told, ...], Field(min_length=1)]
     after: Promised | None = None
 
 

@@ -14,6 +14,7 @@ from crm.handbook.problems import Place, guess, one_of, written_value
 ALLOWED = {
     "bool_type": "true or false, without quotes",
     "date_type": "a date, without quotes, as 2026-01-31",
+    "date_from_datetime_inexact": "a date without a time, as 2026-01-31",
     "dict_type": "a table",
     "model_type": "a table",
     "int_type": "a whole number, without quotes",
@@ -21,6 +22,7 @@ ALLOWED = {
     "tuple_type": "a list, in square brackets",
     "greater_than": "a number above {gt}",
     "greater_than_equal": "a number from {ge} up",
+    "less_than": "a number below {lt}",
     "less_than_equal": "a number up to {le}",
     "string_too_short": "text of at least {min_length} character",
     "string_too_long": "text of at most {max_length} characters",
@@ -42,6 +44,9 @@ def structural(model: type[BaseModel], error: ValidationError) -> Iterator[Found
     for place, one in details:
         if one["type"] == "extra_forbidden":
             yield place, "a name that is not known here", one_of(_names(model, place[:-1]), place[-1])
+        # A list that is long enough is only short of what is wrong in it: that is said already.
+        elif one["type"] == "too_short" and len(one["input"]) >= one["ctx"]["min_length"]:
+            continue
         # A misspelt key is one mistake: that the right one is missing is not said again.
         elif one["type"] != "missing":
             yield place, written_value(one["input"]), _allowed(one)

@@ -28,10 +28,14 @@ NIGHTS = {
 }
 
 
+# Whole hours more often than not, so that what happens at once is tried.
+MINUTES = st.one_of(st.integers(0, 24).map(lambda n: n * 60), st.integers(0, DAY_MINUTES))
+
+
 @st.composite
 def windows(draw: Any) -> tuple[Window, ...]:
     """Up to three windows in order; some touch, some begin or end at midnight."""
-    edges = sorted(draw(st.lists(st.integers(0, DAY_MINUTES), min_size=0, max_size=6, unique=True)))
+    edges = sorted(draw(st.lists(MINUTES, min_size=0, max_size=6, unique=True)))
     return tuple(Window(*pair) for pair in zip(edges[::2], edges[1::2], strict=False))
 
 
@@ -53,7 +57,8 @@ def calendars(draw: Any) -> tuple[Calendar, date]:
 def moments(day: date) -> st.SearchStrategy[datetime]:
     """Whole minutes within a day and a half of noon."""
     noon = datetime.combine(day, time(12), tzinfo=UTC)
-    return st.integers(-36 * 60, 36 * 60).map(lambda n: noon + n * MINUTE)
+    whole = st.integers(-72, 72).map(lambda n: noon + n * 30 * MINUTE)
+    return st.one_of(whole, st.integers(-36 * 60, 36 * 60).map(lambda n: noon + n * MINUTE))
 
 
 @given(calendars(), st.data())

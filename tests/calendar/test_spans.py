@@ -39,8 +39,9 @@ def test_it_reads_singular_and_plural(text: str, span: Span) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hour", "0 hours", "-1 hours", "1.5 hours", "1,5 hours", "1  hour", "1h", "1 week", "1 Hour", 
-     "1 business week", "1 business", "2 weeks", "100000 hours", "٣ hours", "1 hour\n2 hours", "one hour", "01 hours", "1٣ hours"],
+    ["", "hour", "0 hours", "-1 hours", "1.5 hours", "1,5 hours", "1  hour", "1h", "1 week", "1 Hour",
+     "1 business week", "1 business", "2 weeks", "100000 hours", "٣ hours", "1 hour\n2 hours", "one hour",
+     "01 hours", "1٣ hours"],
 )  # fmt: skip
 def test_it_refuses_a_unit_or_a_number_that_cannot_be_and_says_how_one_is_written(text: str) -> None:
     with pytest.raises(ValueError, match="minutes, hours, business minutes, business hours, days, business days"):

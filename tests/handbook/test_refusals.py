@@ -39,7 +39,7 @@ LOST = 'label = "Closed lost", kind = "lost", probability = 0, forecast = "omitt
         ('"monday", ', '"Mon", ', "hours.days[0]", "monday, tuesday"),
         ('holidays = "US"', 'holidays = "DE"', "hours.holidays", "US, none"),
         ('rights = "service"', 'rights = "servce"', "roles[4].rights", 'did you mean "service"'),
-        ('"held_rows", "imports"', '"held_row", "imports"', "roles[2].tabs[7]", 'did you mean "held_rows"'),
+        ('"held_rows", "imports"', '"held_row", "imports"', "roles[2].tabs[9]", 'did you mean "held_rows"'),
         ('scope = "domain"', 'scope = "company"', "lead.do_not_contact_reasons[1].scope", "person, domain, address"),
         ('key = "web_chat"', 'key = "Web chat"', "lead.sources[17].key", "small letters, digits and underscores"),
         ('label = "Website"', 'label = ""', "lead.sources[0].label", "at least 1"),
@@ -71,7 +71,7 @@ def test_it_guesses_a_misspelt_key_inside_a_list(refused: Spoil) -> None:
 def test_it_lists_the_known_names_for_a_section_it_does_not_know(refused: Spoil) -> None:
     (problem,) = refused(("[company]", "[weather]\nsun = true\n[company]"))
     assert problem.where == "weather"
-    assert "company, hours, roles" in problem.allowed
+    assert "company, hours, other_hours, roles" in problem.allowed
 
 
 def test_it_refuses_hours_that_close_before_they_open(refused: Spoil) -> None:
@@ -108,7 +108,7 @@ def test_it_refuses_a_file_without_an_administrator(refused: Spoil) -> None:
 
 def test_it_refuses_a_tab_that_is_not_described(refused: Spoil) -> None:
     problems = refused(('    { key = "held_rows", label = "Held rows", default_filter = "Waiting" },\n', ""))
-    assert [problem.where for problem in problems] == ["roles[2].tabs[7]", "roles[3].tabs[7]"]
+    assert [problem.where for problem in problems] == ["roles[2].tabs[9]", "roles[3].tabs[9]"]
     assert "not under tabs" in problems[0].found
 
 

@@ -106,12 +106,27 @@ def test_it_asks_an_empty_file_for_every_section(tmp_path: Path) -> None:
     path.write_text("")
     assert {problem.where for problem in problems(path)} == {
         *("company", "hours", "roles", "tabs", "lead", "touch", "opportunity", "industries", "account", "assignment"),
-        *("contract", "salesforce", "words"),
+        *("contract", "salesforce", "words", "enquiry", "policies", "notices"),
     }
 
 
 @pytest.mark.parametrize("value", ["1", '"x"', "[]", "[1]", "[[1]]", "{}", "{ a = {} }", "2024-01-01", "inf"])
-@pytest.mark.parametrize("section", ["company", "roles", "lead", "touch", "opportunity", "salesforce", "words"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        "company",
+        "hours",
+        "roles",
+        "lead",
+        "touch",
+        "enquiry",
+        "policies",
+        "notices",
+        "opportunity",
+        "salesforce",
+        "words",
+    ],
+)
 def test_it_never_breaks_on_a_section_of_the_wrong_form(tmp_path: Path, section: str, value: str) -> None:
     path = tmp_path / "ours.toml"
     path.write_text(f"{section} = {value}\n")
