@@ -18,6 +18,7 @@ from crm.history.models import Change, Move
 from crm.imports.models import HeldRow
 from crm.notifications.models import Delivery, Notification
 from crm.privacy.everywhere import ERASED, Table, Values, replace_in, tables, take_out
+from crm.privacy.noticing import blank_notices
 from crm.privacy.persons import ERASED_DOMAIN, FIRST_NAME, LAST_NAME, Person
 from crm.sync.models import ExternalId
 from leads.models import Conversion, Lead
@@ -220,6 +221,7 @@ def blank_near(person: Person, own: dict[str, list[int]]) -> dict[str, int]:
             skip=("stage", "type", "currency", "lead_source", "lost_reason"),
         )
     }
+    counts |= blank_notices(own.get("enquiry", []), near, by_name)
     # What was promised of these opportunities, as far as it is not their next step now (contracts.triggers).
     counts["contracts_nextstep"] = take_out(
         by_name["contracts_nextstep"],
