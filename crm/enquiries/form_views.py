@@ -49,6 +49,7 @@ def enquire(request: HttpRequest) -> HttpResponse:
     return page(request, Sent(channel=asked_channel(request)))
 
 
+@csrf_exempt
 @require_safe
 def received(request: HttpRequest) -> HttpResponse:
     """What follows: the same page for everybody."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from django.db.models import Count, Q
+
 from accounts.models import Contact
 from crm import handbook
 from crm.activities.gate import bars_of, first_bar, hold_for
@@ -63,7 +65,7 @@ def receive_enquiry(incoming: Incoming, *, came_by: str, actor: User, at: dateti
         made = not match.found and bool(keys)
         if made:
             match = Match(lead=make_lead(read, came, actor=actor, at=at, via=via))
-        barred = barred or _is_barred(match)
+        barred = barred or is_barred(match)
         enquiry = Enquiry(
             **{name: getattr(read, name) for name in ("channel", "priority", "received_at", "subject", "text")},
             **{name: getattr(read, name) for name in ("name", "company", "email", "linkedin_url", "phone")},
@@ -144,16 +146,20 @@ def start(enquiry: Enquiry, match: Match, *, at: datetime) -> None:
 
 
 def team_for(channel: str, actor: User) -> Team | None:
-    """In whose queue a request stands that nobody is known of: the channel's team, else the one that gets leads."""
-    named = handbook.current().channel(channel).team
-    if named:
-        team = Team.objects.filter(name__iexact=named).first()
-        if team is not None:
-            return team
-    return actor.team or Team.objects.order_by("pk").first()
+    """In whose queue a request stands that nobody is known of: the channel's team, else that of who brought it in, else
+    the one with the most people who get leads."""
+    book = handbook.current()
+    named = book.channel(channel).team
+    if named and (team := Team.objects.filter(name__iexact=named).first()) is not None:
+        return team
+    if actor.team is not None:
+        return actor.team
+    sellers = Q(members__is_active=True, members__is_service=False, members__role__in=book.assignment.roles)
+    return Team.objects.annotate(sellers=Count("members", filter=sellers)).order_by("-sellers", "pk").first()
 
 
-def _is_barred(match: Match) -> bool:
+def is_barred(match: Match) -> bool:
+    """Whether somebody who was found is not to be contacted."""
     for kind, record in (("contact", match.contact), ("lead", match.lead)):
         if record is not None and first_bar(bars_of(kind, [record.pk]).get(record.pk, ())):
             return True

@@ -12,6 +12,7 @@ from crm.core.text import tidy
 from crm.enquiries.locking import locked_for
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import settle
+from crm.enquiries.taking_up import take_up
 from crm.people.models import User
 
 LONGEST_NOTE = 10_000
@@ -41,6 +42,8 @@ def void_enquiry(enquiry: Enquiry, *, reason: str, note: str = "", actor: User, 
 def unvoid_enquiry(enquiry: Enquiry, *, note: str = "", actor: User, at: datetime, via: str) -> Enquiry:
     """It was a request after all: its clock runs on as if it had never been voided.
 
+    One that was voided as it came (the form's trap) gets its person and its clock now.
+
     Raises:
         Refused: `forbidden`, `not_found`, `not_voided`.
     """
@@ -52,6 +55,8 @@ def unvoid_enquiry(enquiry: Enquiry, *, note: str = "", actor: User, at: datetim
         locked.save(update_fields=["voided_at", "voided_by", "void_reason", "void_note"])
         if locked.clock is not None:
             reopen_clock(locked.clock, by=actor, at=at, reason=tidy(note) or "It was a request after all.")
+        elif not locked.barred:
+            take_up(locked, actor=actor, at=at, via=via)
         settle([locked.pk], at=at)
     enquiry.refresh_from_db()
     return locked
