@@ -73,7 +73,7 @@ class WhoseFilter(OwnerFilter):
 class EnquiryListMixin:
     """The list part of the enquiries' admin."""
 
-    list_display = ("shown_who", "shown_left", "shown_whose", "channel_label", "shown_received", "shown_text")
+    list_display = ("shown_who", "shown_left", "shown_whose", "shown_channel", "shown_received", "shown_text")
     list_display_links = ("shown_who",)
     list_select_related = (
         "clock",
@@ -151,6 +151,11 @@ class EnquiryListMixin:
         if enquiry.responsible is not None:
             return str(enquiry.responsible)
         return f"Queue of {enquiry.waits_in}" if enquiry.waits_in else "Nobody"
+
+    @admin.display(description="channel")
+    def shown_channel(self, enquiry: Any) -> str:
+        """The handbook's label."""
+        return str(enquiry.channel_label)
 
     @admin.display(description="received")
     def shown_received(self, enquiry: Any) -> str:

@@ -50,9 +50,10 @@ class AnswerForm(EnquiryForm):
     next_touch_text = forms.CharField(label="What to do next", required=False, max_length=255)
 
     def __init__(self, data: Any, *, at: datetime, enquiry: Enquiry, initial: Any = None) -> None:
-        likely = {"kind": LIKELY.get(enquiry.channel, "email"), "happened_at": timezone.localtime(at)}
+        book, kind = handbook.current(), LIKELY.get(enquiry.channel, "email")
+        fit = [one.key for one in book.touch.outcomes if one.response and kind in one.kinds]
+        likely = {"kind": kind, "outcome": fit[0] if fit else "", "happened_at": timezone.localtime(at)}
         super().__init__(data, at=at, enquiry=enquiry, initial=likely | (initial or {}))
-        book = handbook.current()
         self.fields["outcome"].choices = [("", "Choose one"), *book.choices("touch.outcomes")]  # type: ignore[attr-defined]
         self.fields["outcome"].help_text = "Their clock stops with a response: no answer and a bounce are none."
         self.fields["next_touch_kind"].choices = [("", "The same way"), *kind_choices()]  # type: ignore[attr-defined]

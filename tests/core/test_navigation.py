@@ -11,7 +11,7 @@ from crm import handbook
 from crm.core.acting import acting
 from crm.handbook import SHIPPED, read
 from crm.handbook.schema import TabKey
-from crm.navigation import TABS
+from crm.navigation import GROUPS, TABS
 from crm.people.models import User
 from crm.workspace.models import RoleTabs
 from tests.access import client_of
@@ -23,8 +23,27 @@ STANDARD = ["Contacts", "Opportunities", "Accounts", "Leads"]
 def tabs_of(role: str) -> list[tuple[str, str]]:
     """The tabs that are on the page of somebody of this role."""
     shown = client_of(make_user(f"tabs-{role}", role=role)).get("/admin/leads/lead/")
-    (group,) = shown.context["sidebar_navigation"]
-    return [(item["title"], str(item["link"])) for item in group["items"]]
+    groups = shown.context["sidebar_navigation"]
+    return [(item["title"], str(item["link"])) for group in groups for item in group["items"]]
+
+
+def test_long_rows_of_tabs_are_grouped_in_the_handbooks_order(db: None) -> None:
+    shown = client_of(make_user("grouped", role="administrator")).get("/admin/leads/lead/")
+    groups = {
+        group["title"]: [item["title"] for item in group["items"]] for group in shown.context["sidebar_navigation"]
+    }
+    assert list(groups) == ["Records", "Work", "Setup"]
+    labels = dict(handbook.current().choices("tabs"))
+    asked = [labels[key] for key in handbook.current().role("administrator").tabs]
+    for titles in groups.values():
+        assert titles == [title for title in asked if title in titles]
+    few = client_of(make_user("few", role="sdr")).get("/admin/leads/lead/").context["sidebar_navigation"]
+    assert [group["title"] for group in few] == [""]
+
+
+def test_every_tab_stands_under_one_heading() -> None:
+    placed = [key for keys in GROUPS.values() for key in keys]
+    assert sorted(placed) == sorted(TabKey.__args__)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("role", ["sdr", "ae"])
