@@ -296,6 +296,12 @@ EMAIL_FILE_PATH: str = MAIL.get("EMAIL_FILE_PATH", "")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = sender("DEFAULT_FROM_EMAIL", needed=SENDS_EMAIL)
 # The addresses of the rooms that the handbook names. They are secrets: never logged, never shown.
 CHAT_WEBHOOKS = rooms("CHAT_WEBHOOKS")
+
+# Mail that comes in (`manage.py receive_mail`): the longest message in megabytes; the name by which the mail server
+# signs its Authentication-Results; our own mailing lists (List-Id), through which people write to us.
+MAIL_LIMIT = whole_number("MAIL_LIMIT_MB", default=25, least=1, most=1024) * 1024 * 1024
+MAIL_RELAY: str = env.str("MAIL_RELAY", default="")
+MAIL_LISTS = words("MAIL_LISTS")
 # Hosts on the company's own network that messages may be sent to; no other private address is asked (core.outbound).
 OUTBOUND_PRIVATE_HOSTS = words("OUTBOUND_PRIVATE_HOSTS")
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from icalendar import Calendar
+from icalendar.error import BrokenCalendarProperty
 
 from crm.core.errors import Missing, Refused
 from crm.core.keys import compute_keys
@@ -83,7 +84,7 @@ def _event(body: bytes) -> tuple[Calendar, Any]:
 
 def _start(event: Any) -> datetime:
     """When the meeting begins, in UTC."""
-    found = getattr(event.get("DTSTART"), "dt", None)
+    found = _part(event.get("DTSTART"), "dt")
     if found is None:
         raise _wrong("invalid_start", "DTSTART: a day and a time.", "DTSTART")
     if not isinstance(found, datetime):
@@ -97,8 +98,16 @@ def _start(event: Any) -> datetime:
         raise _wrong("invalid_start", "DTSTART: a day and a time.", "DTSTART") from error
 
 
+def _part(value: Any, name: str) -> Any:
+    """What the reader made of a line's value; None where it could make nothing of it."""
+    try:
+        return getattr(value, name, None)
+    except BrokenCalendarProperty:
+        return None
+
+
 def _moment(event: Any, name: str) -> datetime | None:
-    found = getattr(event.get(name), "dt", None)
+    found = _part(event.get(name), "dt")
     try:
         return found.astimezone(UTC) if isinstance(found, datetime) and found.tzinfo is not None else None
     except (OverflowError, ValueError):
@@ -119,7 +128,7 @@ def _people(event: Any) -> Iterator[tuple[str, str]]:
     """The attendees, address and name; rooms and other things are none."""
     given = event.get("ATTENDEE") or []
     for one in (given if isinstance(given, list) else [given])[:MOST_ATTENDEES]:
-        parameters = getattr(one, "params", {})
+        parameters = _part(one, "params") or {}
         if str(parameters.get("CUTYPE", "INDIVIDUAL")).upper() in ("ROOM", "RESOURCE"):
             continue
         name = tidy(str(parameters.get("CN", "")))[:255]

@@ -144,8 +144,8 @@ def test_an_old_secret_works_until_it_ends_and_either_signature_will_do(chat: To
     assert new.send("chat.message", {**HELLO, "conversation": "c-3"}).status_code == 200
     body = json.dumps({"type": "chat.message", "timestamp": timezone.now().isoformat(), "data": HELLO}).encode()
     both = new.headers(body, "msg_a")
-    both["webhook-signature"] = f"{Tool(chat.source, 'whsec_AAAA').headers(body, 'msg_a')['webhook-signature']} " + (
-        both["webhook-signature"]
+    both["webhook-signature"] = (
+        f"{Tool(chat.source, 'whsec_AAAA').headers(body, 'msg_a')['webhook-signature']} " + (both["webhook-signature"])
     )
     assert post(new.address, body, both).status_code == 200
     Source.objects.update(old_until=timezone.now())

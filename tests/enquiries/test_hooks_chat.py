@@ -174,7 +174,9 @@ def test_a_customers_chat_makes_no_lead(chat: Tool, ann: User) -> None:
     assert clock_of(Enquiry.objects.get()).stopped_at is not None
 
 
-@pytest.mark.parametrize("visitor", [{"email": "not an address"}, {"linkedin_url": "https://www.linkedin.com/company/x"}])
+@pytest.mark.parametrize(
+    "visitor", [{"email": "not an address"}, {"linkedin_url": "https://www.linkedin.com/company/x"}]
+)
 def test_details_that_will_not_do_are_named_and_nothing_is_changed(chat: Tool, alice: User, visitor: Any) -> None:
     says(chat, "Hello.", ago=10 * MINUTE)
     answer = chat.send("chat.details", {"conversation": "c-1", "visitor": visitor})

@@ -1,0 +1,1 @@
+"""Mail as it comes from a mail server: one message at a time, read whatever its sender made of the standards."""
