@@ -19,16 +19,20 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from crm.clocks.models import ClockEvent
 from crm.jobs.models import Heartbeat
+from crm.notifications.models import Delivery, Notification
 from crm.people.models import Team, User
 from tests.children import kill_group, run, running, wait_for
 from tests.clocks.falling_due import Waiting, fall_due
+from tests.notifications.servers import chat_server, mail_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 LONG = bool(os.environ.get("CRM_SOAK"))
-CLOCKS, SECONDS, GROUPS = (5000, 120, 12) if LONG else (1000, 9, 1)
+CLOCKS, SECONDS, GROUPS = (5000, 120, 12) if LONG else (1000, 7, 1)
+MESSAGES, KILLS = (300, 40) if LONG else (24, 4)
 WORKER = ("-m", "celery", "-A", "crm", "worker", "--concurrency", "1", "--loglevel", "WARNING")
 # As beat does, only oftener: it wakes, and a broker that is away costs a message.
 WAKE = """
@@ -37,6 +41,7 @@ from crm.celery import app
 while True:
     try:
         app.send_task("crm.clocks.tasks.sweep", retry=False, expires=5)
+        app.send_task("crm.notifications.tasks.deliver", retry=False, expires=5)
     except Exception as error:
         print("not sent", type(error).__name__, flush=True)
     time.sleep(0.2)
@@ -141,11 +146,16 @@ def kill_while_it_sweeps(worker: subprocess.Popen[bytes], waiting: Waiting, draw
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.02))
         met += is_sweeping()
-        for pid in pool_of(worker.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_pool(worker)
         time.sleep(draw.uniform(0.2, 0.6))
     return met
+
+
+def kill_pool(worker: subprocess.Popen[bytes]) -> None:
+    """`kill -9` of the process that does the tasks; the worker's master makes another."""
+    for pid in pool_of(worker.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_each_step_is_taken_once_however_often_the_worker_is_killed(
@@ -164,6 +174,53 @@ def test_each_step_is_taken_once_however_often_the_worker_is_killed(
         wait_for(waiting.is_over, seconds=60)
     waiting.check(owner)
     assert met >= 2, "the worker was never killed inside a batch: this proves nothing"
+
+
+def test_every_message_arrives_under_one_id_however_often_the_worker_is_killed(
+    broker: dict[str, str], owner: User, tmp_path: Path
+) -> None:
+    """At a real mail server and a real chat server; what was sent twice says so by its id."""
+    draw, log = random.Random(7), tmp_path / "log"
+    with mail_server() as box, chat_server() as room, running("-c", WAKE, log=log, **broker):
+        values = broker | {
+            "EMAIL_URL": f"smtp://127.0.0.1:{box.port}",
+            "DEFAULT_FROM_EMAIL": "Plumb <plumb@crm.example.com>",
+            "CHAT_WEBHOOKS": f"response_times={room.address}",
+            "OUTBOUND_PRIVATE_HOSTS": "127.0.0.1",
+        }
+        with working(log, **values) as worker:
+            wait_for(lambda: Heartbeat.objects.filter(part="sweep").exists())
+            waiting = fall_due(MESSAGES, owner=owner, within=timedelta(seconds=2))
+            for _ in range(KILLS):
+                sent = len(box.got) + len(room.got)
+                # Killed soon after some message has left, at no time in particular.
+                wait_for(lambda sent=sent: len(box.got) + len(room.got) > sent or all_sent(waiting))
+                time.sleep(draw.uniform(0, 0.2))
+                kill_pool(worker)
+            kill_group(worker)
+        # As when the leases of what was being sent are over, which takes minutes.
+        Delivery.objects.filter(state="waiting").update(next_at=Now())
+        with working(log, **values):
+            wait_for(lambda: all_sent(waiting), seconds=60)
+    waiting.check(owner)
+    made = {(one.to_id, one.key): one for one in Delivery.objects.filter(medium="email")}
+    assert set(made) == set(Notification.objects.values_list("to_id", "key")), "an email for each notification"
+    assert len(made) == Delivery.objects.filter(medium="email").count()
+    got = [(message["Message-ID"].strip("<>").split("@")[0], message["To"]) for message in box.got]
+    assert set(got) == {(str(one.message_id), people_by_id()[one.to_id]) for one in made.values()}
+    posts = Delivery.objects.filter(medium="chat")
+    assert set(room.ids) == {str(one.message_id) for one in posts}
+    assert posts.count() == posts.values("key").distinct().count() > 0
+
+
+def all_sent(waiting: Waiting) -> bool:
+    """Whether every step is taken and every message has left."""
+    return waiting.is_over() and not Delivery.objects.exclude(state="sent").exists()
+
+
+def people_by_id() -> dict[int | None, str]:
+    """Everybody's address."""
+    return dict(User.objects.values_list("pk", "email"))
 
 
 def test_a_broker_that_was_down_is_caught_up_with_and_it_says_how_late_it_was(
