@@ -40,8 +40,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin:app_list": {"app_label": "leads"},
     "admin:view_on_site": {"content_type_id": 1, "object_id": 1},
 }
-# Answered without a login: the login itself, what it needs, and who has been given a link.
-PUBLIC = {"admin:login", "admin:jsi18n", "admin:logout", "admin:set_password", "", "admin:*"}
+# Answered without a login: the login itself, what it needs, who has been given a link, and the form for people outside.
+FORM = {"enquire", "enquire_received"}
+PUBLIC = {"admin:login", "admin:jsi18n", "admin:logout", "admin:set_password", "", "admin:*", *FORM}
 
 
 def cast(owner_team: Team) -> dict[str, User | None]:
