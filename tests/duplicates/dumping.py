@@ -21,8 +21,8 @@ from crm.sync.models import ExternalId
 from leads.models import Lead
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity
 
-# What only grows: the change log, and the count of a record's versions with the time of the last.
-GROWS = ("history_", "django_")
+# What only grows: the change log and what is to be looked at; and the count of versions with the time of the last.
+GROWS = ("history_", "django_", "enquiries_recheck")
 COUNTED = ("version", "updated_at")
 
 

@@ -179,3 +179,11 @@ def test_a_person_of_no_team_and_no_manager_still_has_somebody_told(now: datetim
     User.objects.filter(pk=lone.pk).update(is_active=False)
     ask(now, email=lead.email)
     assert Notification.objects.get().to == mona
+
+
+def test_who_is_unknown_waits_for_the_team_with_the_most_people_who_get_leads(alice: User, now: datetime) -> None:
+    Team.objects.create(name="Accounting")
+    south = Team.objects.create(name="South")
+    make_user("sue", role="sdr", team=south)
+    make_user("sid", role="sdr", team=south)
+    assert ask(now, channel="web_chat", name="Visitor").waits_in == south
