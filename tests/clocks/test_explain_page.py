@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -21,7 +22,7 @@ from tests.clocks.clocks import TEN, about, make_clock
 HOUR = timedelta(hours=1)
 # The eve of Thanksgiving, half an hour before closing in Los Angeles.
 EVE = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
-SUPPORT = {"channel": "support", "priority": "p3", "segment": "customer", "tier": "premium"}
+SUPPORT: dict[str, Any] = {"channel": "support", "priority": "p3", "segment": "customer", "tier": "premium"}
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_it_says_which_time_did_not_count_and_why(alice: User) -> None:
 
 def test_it_speaks_in_the_readers_zone_and_in_the_companys(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(zone="Europe/Berlin")
-    text = page(alice, make_clock(started_at=EVE))
+    text = page(User.objects.get(pk=alice.pk), make_clock(started_at=EVE))
     assert "Thu, Nov 26, 2026, 00:30" in text
     assert "Wed, Nov 25, 2026, 15:30" in text
     assert "Europe/Berlin" in text
@@ -104,7 +105,7 @@ def test_there_is_no_page_of_a_clock_that_is_not_there(alice: User) -> None:
 
 def test_a_clock_whose_handbook_cannot_be_read_any_more_says_so(alice: User) -> None:
     clock = make_clock()
-    old = HandbookVersion.objects.create(text="[company]\nnothing = true", sha256="0" * 64)
+    old = HandbookVersion.objects.create(text="[company]\nnothing = true", sha256="0" * 64, applied_at=TEN)
     Clock.objects.filter(pk=clock.pk).update(handbook=old)
     answer = client_of(alice).get(reverse("admin:clocks_clock_explain", args=[clock.pk]))
     assert answer.status_code == 409
