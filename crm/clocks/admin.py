@@ -3,4 +3,5 @@
 from __future__ import annotations
 
 from crm.clocks import explain_page as explain_page
+from crm.clocks import replay_page as replay_page
 from crm.clocks import watch_pages as watch_pages

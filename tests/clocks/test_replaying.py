@@ -15,12 +15,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm import handbook
-from crm.clocks import replaying
+from crm.clocks import replay_page, replaying
 from crm.clocks.models import Clock
 from crm.clocks.replaying import replay
 from crm.clocks.services import pause_clock, resume_clock, stop_clock, void_clock
 from crm.clocks.subjects import Subject
+from crm.handbook.reader import with_section
 from crm.people.models import User
+from tests.access import client_of
 from tests.clocks.clocks import TEN, about, make_clock
 from tests.clocks.test_recalculating import changed
 
@@ -161,3 +163,48 @@ def test_it_refuses_a_file_that_is_no_handbook_and_a_day_that_is_none(tmp_path: 
         call_command("replay_clocks", f"--handbook={broken}", "--since=yesterday")
     with pytest.raises(CommandError, match="gone"):
         call_command("replay_clocks", f"--handbook={tmp_path / 'gone.toml'}", "--since=2026-03-04")
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+PAGE = "/admin/clocks/replay/"
+
+
+def text_to_try() -> str:
+    return replay_page.written(handbook.current()).replace(*STRICT, 1)
+
+
+def test_a_manager_tries_other_policies_on_the_page(alice: User, mona: User) -> None:
+    answered(40 * MINUTE, alice)
+    client = client_of(mona)
+    empty = client.get(PAGE).content.decode()
+    assert "[[policies]]" in empty
+    assert "What these policies would have done" not in empty
+    page = client.post(PAGE, {"since": "2026-03-04", "policies": text_to_try()}).content.decode()
+    assert "<strong>1</strong> the verdict would have been another" in page
+    assert "Web chat" in page
+    assert "Alice" in page
+    assert "answered in time → late" in page
+
+
+def test_the_policies_as_they_are_written_there_are_those_in_force() -> None:
+    tried = with_section(handbook.current(), replay_page.written(handbook.current()), Path("x"), "policies")
+    assert tried.policies == handbook.current().policies
+
+
+def test_the_page_tries_the_newest_and_says_so(alice: User, mona: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_page, "MOST", 2)
+    for minute in range(4):
+        answered(40 * MINUTE, alice, started_at=TEN + minute * MINUTE)
+    page = client_of(mona).post(PAGE, {"since": "2026-03-04", "policies": text_to_try()}).content.decode()
+    assert "2 requests since" in page
+    assert "the newest 2 were tried" in page
+
+
+def test_the_page_says_what_is_wrong_with_policies(mona: User) -> None:
+    page = client_of(mona).post(PAGE, {"since": "2026-03-04", "policies": "[[policies]]\nkey = 3\n"}).content.decode()
+    assert "policies[0].key" in page
+
+
+def test_the_page_is_for_managers(alice: User) -> None:
+    assert client_of(alice).get(PAGE).status_code == 403
