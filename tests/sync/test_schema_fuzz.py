@@ -23,13 +23,15 @@ from schemathesis.specs.openapi.checks import (
 from crm.core.api.scopes import known_scopes
 from crm.people.models import User
 from crm.wsgi import application
-from tests.factories import make_account, make_contact, make_lead, make_opportunity
+from tests.enquiries.asking import ask
+from tests.factories import START, make_account, make_contact, make_lead, make_opportunity
 from tests.keys import make_key
 
 # The server's own entrance closes connections after each request: what is stored has to be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
 SOAK = bool(os.environ.get("CRM_SOAK"))
 EXAMPLES = 400 if SOAK else 12
+ENQUIRIES = ("void", "unvoid", "hold-up", "resume", "claim", "attach", "answer")
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -55,6 +57,7 @@ def records(root: User, alice: User) -> None:
         make_lead(owner=alice if number else None)
         make_contact(account=make_account(owner=alice))
         make_opportunity(owner=alice)
+        ask(START, received_at=START)
 
 
 def operations(description: Any) -> Iterator[Any]:
@@ -70,6 +73,18 @@ def test_the_description_has_every_address_of_the_moves(description: Any) -> Non
     assert len(known_scopes()) >= 8
     assert {"/api/v1/leads/{id}/moves/", "/api/v1/leads/{id}/moves/{verb}/", "/api/v1/leads/moves/"} <= paths
     assert {"/api/v1/leads/{id}/conversion/", "/api/v1/leads/{id}/conversion/preview/"} <= paths
+    assert {f"/api/v1/enquiries/{{id}}/{name}/" for name in ENQUIRIES} <= paths
+
+
+def test_every_post_says_that_it_is_done_once_for_each_key_and_no_name_is_there_twice(description: Any) -> None:
+    raw = description.raw_schema
+    found = [one for path in raw["paths"].values() for one in path.values()]
+    names = [one["operationId"] for one in found]
+    assert len(names) == len(set(names))
+    for path in raw["paths"].values():
+        for method, one in path.items():
+            told = {parameter["name"] for parameter in one.get("parameters", ())}
+            assert ("Idempotency-Key" in told, "422" in one["responses"]) == (method == "post",) * 2, one
 
 
 def test_no_request_meets_a_fault_and_every_answer_is_as_described(description: Any, root: User, records: None) -> None:
