@@ -15,7 +15,7 @@ from crm.activities.planning import plan_task
 from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.duplicates.models import Pair
-from crm.enquiries.models import Enquiry
+from crm.enquiries.models import Enquiry, Source
 from crm.enquiries.receiving import Incoming, receive_enquiry
 from crm.handbook.models import HandbookVersion
 from crm.history.models import Transaction
@@ -167,6 +167,14 @@ def make_enquiry(owner: User) -> Enquiry:
     return receive_enquiry(asked, came_by="form", actor=User.objects.system(), at=START, via="test").enquiry
 
 
+def make_source(owner: User) -> Source:
+    """A chat tool that acts as this person."""
+    with acting(actor=owner, via="test", at=START):
+        return Source.objects.create(
+            name=f"Chat tool {next(_numbers)}", kind="chat", channel="web_chat", user=owner, salt="0" * 64
+        )
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -189,6 +197,7 @@ SAMPLES: dict[str, Maker] = {
     "activities.Activity": make_touch,
     "activities.Task": make_task,
     "enquiries.Enquiry": make_enquiry,
+    "enquiries.Source": make_source,
     "notifications.Delivery": make_delivery,
     "privacy.Erasure": make_erasure,
     "privacy.Export": make_export,

@@ -13,9 +13,11 @@ from django.urls import URLPattern, path, reverse
 from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.errors import Missing, Refused
+from crm.enquiries import attainment_page  # noqa: F401 - gives the page of response times its address
 from crm.enquiries.admin_list import EnquiryListMixin
 from crm.enquiries.dialogs import VIA, EnquiryDialog
 from crm.enquiries.entering import EnterForm
+from crm.enquiries.hooks import admin as admin_sources  # noqa: F401 - registers the sources
 from crm.enquiries.models import Enquiry
 from crm.enquiries.receiving import Receipt, receive_enquiry
 from crm.enquiries.showing import enquiry_page
