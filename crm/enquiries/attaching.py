@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 
 from accounts.models import Contact
+from crm import handbook
 from crm.activities.models import Activity
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
@@ -66,7 +67,10 @@ def details_known(
         raise Refused("missing_facts", said, [Missing("needs_details", said, "email")])
     with acting(actor=actor, via=via, at=at):
         texts: dict[str, Any] = {field: tidy(value) or getattr(enquiry, field) for field, value in given.items()}
-        known = Incoming(channel=enquiry.channel, received_at=enquiry.received_at, **texts)
+        # A channel that left the handbook since is no reason not to know them.
+        channels = [one.key for one in handbook.current().enquiry.channels]
+        channel = enquiry.channel if enquiry.channel in channels else channels[0]
+        known = Incoming(channel=channel, received_at=enquiry.received_at, **texts)
         read = read_incoming(known, at=max(at, enquiry.received_at))
         keys = keys_of(email=read.email, linkedin_url=read.linkedin_url)
         take_holds(keys, read)

@@ -22,10 +22,12 @@ from crm.enquiries.incoming import Incoming, Keys, keys_of, read_incoming
 from crm.enquiries.matching import Match, find_match, segment_of
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import look_on_commit, settle
+from crm.enquiries.scheduling import schedule_lead
 from crm.enquiries.telling import tell_received
 from crm.people.models import Team, User
 from leads.assignment import create_lead
 from leads.models import Lead
+from leads.statuses import Status
 
 P = TypeVar("P", bound=Lead | Contact)
 __all__ = ["Incoming", "Receipt", "receive_enquiry"]
@@ -83,6 +85,7 @@ def receive_enquiry(incoming: Incoming, *, came_by: str, actor: User, at: dateti
         if not barred:
             start(enquiry, match, at=at)
         enquiry.save()
+        schedule_lead(enquiry, actor=actor, at=at, via=via)
         # One that comes late may have been answered; a booking answers itself.
         settle([enquiry.pk], at=at)
         enquiry.refresh_from_db()
@@ -159,7 +162,9 @@ def team_for(channel: str, actor: User) -> Team | None:
 
 
 def is_barred(match: Match) -> bool:
-    """Whether somebody who was found is not to be contacted."""
+    """Whether somebody who was found is not to be contacted; also a lead that another system closed so."""
+    if match.lead is not None and match.lead.status == Status.CLOSED_DO_NOT_CONTACT:
+        return True
     for kind, record in (("contact", match.contact), ("lead", match.lead)):
         if record is not None and first_bar(bars_of(kind, [record.pk]).get(record.pk, ())):
             return True

@@ -187,3 +187,9 @@ def test_who_is_unknown_waits_for_the_team_with_the_most_people_who_get_leads(al
     make_user("sue", role="sdr", team=south)
     make_user("sid", role="sdr", team=south)
     assert ask(now, channel="web_chat", name="Visitor").waits_in == south
+
+
+def test_a_lead_that_another_system_closed_as_do_not_contact_has_no_clock(alice: User, now: datetime) -> None:
+    lead = make_lead(status=Status.CLOSED_DO_NOT_CONTACT, owner=alice)
+    enquiry = ask(now, email=lead.email)
+    assert (enquiry.lead, enquiry.barred, enquiry.clock) == (lead, True, None)

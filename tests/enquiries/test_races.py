@@ -104,3 +104,15 @@ def test_two_who_void_at_once_void_once(alice: User, bob: User, now: datetime) -
     results = race(*calls, behind="SELECT 1 FROM enquiries_enquiry FOR UPDATE")
     assert sorted(getattr(one, "code", "") for one in results) == ["", "voided"]
     assert ClockEvent.objects.filter(clock=clock_of(enquiry), kind=ClockEvent.Kind.VOIDED).count() == 1
+
+
+def test_an_answer_that_woke_nobody_is_found_by_the_sweep_before_it_tells_of_a_breach(
+    alice: User, now: datetime
+) -> None:
+    lead = make_lead(owner=alice)
+    enquiry = ask(now, email=lead.email, channel="web_chat")
+    written_by_sql(lead, alice, now + timedelta(minutes=5))
+    sweeping.sweep(seconds=5)
+    clock = clock_of(enquiry)
+    assert clock.stopped_at == now + timedelta(minutes=5)
+    assert not clock.events.filter(kind__in=("warned", "breached", "escalated")).exists()
