@@ -187,3 +187,18 @@ def test_the_answer_and_the_next_touch_are_one(lead: Lead, alice: User, now: dat
     assert lead.next_touch.kind == "call"
     assert Activity.objects.count() == 1
     assert Enquiry.objects.get().clock == clock_of(enquiry)
+
+
+def test_the_lead_of_who_booked_a_slot_is_moved_to_meeting_scheduled(alice: User, robot: User, now: datetime) -> None:
+    slot = now + timedelta(days=1)
+    enquiry = ask(now, email="nia@hooli.example", channel="talk_to_expert", meeting_at=slot, actor=robot)
+    lead = Lead.objects.get()
+    assert (lead.status, lead.meeting_at, clock_of(enquiry).stopped_by) == ("meeting_scheduled", slot, "meeting")
+
+
+def test_where_no_move_leads_there_the_booking_is_kept_all_the_same(alice: User, robot: User, now: datetime) -> None:
+    alone = make_lead()
+    enquiry = ask(now, email=alone.email, channel="talk_to_expert", meeting_at=now + timedelta(days=1), actor=robot)
+    alone.refresh_from_db()
+    assert clock_of(enquiry).stopped_by == "meeting"
+    assert (alone.owner, alone.status) == (None, "new")
