@@ -50,7 +50,7 @@ class StateFilter(PickFilter):
 class DeliveryAdmin(ReadAdmin):
     """Emails and chat messages, the newest first. A dead end can be tried again, one by one or all that are shown."""
 
-    list_display = ("title", "shown_to", "shown_kind", "shown_state", "attempts", "last_error", "shown_made")
+    list_display = ("title", "shown_to", "shown_state", "attempts", "last_error", "shown_made")
     list_select_related = ("to",)
     list_title = "Messages"
     sortable = {}
@@ -98,11 +98,6 @@ class DeliveryAdmin(ReadAdmin):
     def shown_to(self, delivery: Any) -> str:
         """Whom or which room it is for."""
         return f"Chat: {room_label(delivery.room)}" if delivery.room else f"{delivery.to}"
-
-    @admin.display(description="kind")
-    def shown_kind(self, delivery: Any) -> str:
-        """The kind of notice."""
-        return label_of(delivery.kind) or str(delivery.kind)
 
     @display(description="state", label=TONES)  # type: ignore[untyped-decorator]
     def shown_state(self, delivery: Any) -> tuple[str, str]:

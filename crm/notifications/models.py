@@ -95,14 +95,14 @@ class Delivery(models.Model):
     made_at = models.DateTimeField("made")
     next_at = models.DateTimeField("next try")
     give_up_at = models.DateTimeField("given up after")
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField("tries", default=0)
     sent_at = models.DateTimeField("sent", null=True)
     last_error = Line(max_length=500)
 
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name, verbose_name_plural = "message", "messages"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(

@@ -44,13 +44,19 @@ def notifications(request: HttpRequest) -> HttpResponse:
     context = {
         **site.each_context(request),
         "title": "Notifications",
-        "waiting": [(one, label_of(one.kind)) for one in waiting],
+        "waiting": [(one, kind_words(one)) for one in waiting],
         "runs_setup": runs_setup,
         "troubles": troubles(at=moment(request)) if runs_setup else [],
         "sends_email": sends_email(),
         "read": list(mine.filter(read_at__isnull=False)[:20]),
     }
     return TemplateResponse(request, "notifications/list.html", context)
+
+
+def kind_words(one: Notification) -> str:
+    """The kind of a notice, unless its title begins with it."""
+    label = label_of(one.kind)
+    return "" if one.title.startswith(label) else label
 
 
 @require_POST

@@ -83,6 +83,88 @@ def test_it_splits_words(set_value: pytest.MonkeyPatch) -> None:
     assert environment.words("ALLOWED_HOSTS", default=["x"]) == ["x"]
 
 
+def test_it_reads_a_mail_server(set_value: pytest.MonkeyPatch) -> None:
+    set_value.delenv("EMAIL_URL", raising=False)
+    assert environment.mail_server("EMAIL_URL") == {}
+    set_value.setenv("EMAIL_URL", "smtp+tls://me%40example.com:pass%2Fword@mail.example.com")
+    found = environment.mail_server("EMAIL_URL")
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"], found["EMAIL_USE_TLS"]) == ("mail.example.com", 587, True)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("me@example.com", "pass/word")
+    set_value.setenv("EMAIL_URL", "smtp+ssl://mail.example.com:2465")
+    found = environment.mail_server("EMAIL_URL")
+    assert (found["EMAIL_PORT"], found["EMAIL_USE_SSL"], found["EMAIL_HOST_USER"]) == (2465, True, "")
+
+
+@pytest.mark.parametrize("value", ["secret", "http://u:secret@h", "smtp://", "smtp://u:secret@h:x1", "memorymail://"])
+def test_it_refuses_a_mail_server_without_repeating_its_password(
+    set_value: pytest.MonkeyPatch, capsys: Capture, value: str
+) -> None:
+    set_value.setenv("EMAIL_URL", value)
+    with pytest.raises(SystemExit):
+        environment.mail_server("EMAIL_URL")
+    text = refused(capsys)
+    assert "smtp+tls://user:password@mail.example.com:587" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize("value", ["", "Plumb", "plumb@", "@example.com", "a b@example.com", "P <p@x.example>\nBcc: y"])
+def test_it_refuses_a_sender_that_is_none(set_value: pytest.MonkeyPatch, capsys: Capture, value: str) -> None:
+    set_value.setenv("DEFAULT_FROM_EMAIL", value)
+    with pytest.raises(SystemExit):
+        environment.sender("DEFAULT_FROM_EMAIL", needed=True)
+    assert "Plumb <plumb@example.com>" in refused(capsys)
+
+
+def test_it_reads_a_sender(set_value: pytest.MonkeyPatch) -> None:
+    set_value.setenv("DEFAULT_FROM_EMAIL", "Plumb <crm@example.com>")
+    assert environment.sender("DEFAULT_FROM_EMAIL", needed=True) == "Plumb <crm@example.com>"
+
+
+def test_it_reads_rooms_between_commas_blanks_or_lines(set_value: pytest.MonkeyPatch) -> None:
+    set_value.setenv("CHAT_WEBHOOKS", "a=https://x.example/s?b=1,2, b=mmosts://host/token\n c=https://y.example/,")
+    assert environment.rooms("CHAT_WEBHOOKS") == {
+        "a": "https://x.example/s?b=1,2",
+        "b": "mmosts://host/token",
+        "c": "https://y.example/",
+    }
+    set_value.setenv("CHAT_WEBHOOKS", " ")
+    assert environment.rooms("CHAT_WEBHOOKS") == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://x.example/secret", "a=secret", "a=https://x/secret a=https://y/secret", "A=https://x/secret", "a="],
+)
+def test_it_refuses_rooms_without_repeating_an_address(
+    set_value: pytest.MonkeyPatch, capsys: Capture, value: str
+) -> None:
+    set_value.setenv("CHAT_WEBHOOKS", value)
+    with pytest.raises(SystemExit):
+        environment.rooms("CHAT_WEBHOOKS")
+    assert "secret" not in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("https://crm.example.com/", "https://crm.example.com"), ("http://10.0.0.5:8080", "http://10.0.0.5:8080")],
+)
+def test_it_reads_the_public_address(set_value: pytest.MonkeyPatch, value: str, found: str) -> None:
+    set_value.setenv("PUBLIC_URL", value)
+    assert environment.public_address("PUBLIC_URL", default="") == found
+
+
+@pytest.mark.parametrize(
+    "value", ["crm.example.com", "https://", "https://x.example/crm", "ftp://x", "https://x:99999"]
+)
+def test_it_refuses_a_public_address_that_links_cannot_begin_with(
+    set_value: pytest.MonkeyPatch, capsys: Capture, value: str
+) -> None:
+    set_value.setenv("PUBLIC_URL", value)
+    with pytest.raises(SystemExit):
+        environment.public_address("PUBLIC_URL", default="")
+    assert "without a path" in refused(capsys)
+
+
 MANAGE = ("manage.py", "check")
 GUNICORN = ("-m", "gunicorn", "-c", "crm/gunicorn_config.py", "crm.wsgi", "--bind", "127.0.0.1:0")
 PLAIN_GUNICORN = ("-m", "gunicorn", "--no-control-socket", "crm.wsgi", "--bind", "127.0.0.1:0")
