@@ -196,9 +196,9 @@ def test_the_lead_of_who_booked_a_slot_is_moved_to_meeting_scheduled(alice: User
     assert (lead.status, lead.meeting_at, clock_of(enquiry).stopped_by) == ("meeting_scheduled", slot, "meeting")
 
 
-def test_where_no_move_leads_there_the_booking_is_kept_all_the_same(alice: User, robot: User, now: datetime) -> None:
-    alone = make_lead()
-    enquiry = ask(now, email=alone.email, channel="talk_to_expert", meeting_at=now + timedelta(days=1), actor=robot)
-    alone.refresh_from_db()
-    assert clock_of(enquiry).stopped_by == "meeting"
-    assert (alone.owner, alone.status) == (None, "new")
+def test_who_may_not_move_the_lead_enters_the_booking_all_the_same(alice: User, charlie: User, now: datetime) -> None:
+    lead = make_lead(owner=alice)
+    slot = now + timedelta(days=1)
+    enquiry = ask(now, email=lead.email, channel="talk_to_expert", meeting_at=slot, actor=charlie, came_by="admin")
+    lead.refresh_from_db()
+    assert (lead.status, enquiry.lead, clock_of(enquiry).stopped_by) == ("new", lead, "meeting")
