@@ -27,11 +27,13 @@ from contracts.api_contracts import ContractViewSet, InvoiceViewSet
 from crm.activities.api import ActivityViewSet
 from crm.activities.api_suppressions import SuppressionViewSet
 from crm.activities.api_tasks import TaskViewSet
+from crm.clocks import api as clocks
 from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.views import ApiView, RecordViewSet
 from crm.duplicates import api as duplicates
 from crm.duplicates import api_merge as merging
 from crm.enquiries.api import EnquiryViewSet
+from crm.enquiries.api_response_times import ResponseTimes
 from crm.people.api import UserViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -51,6 +53,7 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     UserViewSet,
     SuppressionViewSet,
     duplicates.PairViewSet,
+    clocks.ClockViewSet,
     EnquiryViewSet,
 )
 for resource in RESOURCES:
@@ -124,11 +127,13 @@ class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
 v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
+    re_path("^response-times/?$", ResponseTimes.as_view(), name="response_times"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *opportunity_steps.addresses,
     *duplicates.addresses,
     *merging.addresses,
+    *clocks.addresses,
     path("", include(router.urls)),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

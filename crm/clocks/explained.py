@@ -34,10 +34,9 @@ class Verdict(Func):
         super().__init__(*(F(f"{prefix}{name}") for name in names), Now())
 
 
-def with_verdict(clocks: QuerySet[Clock]) -> QuerySet[Clock]:
+def with_verdict(clocks: QuerySet[Clock]) -> QuerySet[Any]:
     """Clocks with `verdict` on each."""
-    found: QuerySet[Any] = clocks.annotate(verdict=Verdict())
-    return found
+    return clocks.annotate(verdict=Verdict())
 
 
 @dataclass(frozen=True, slots=True)
