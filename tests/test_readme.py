@@ -13,7 +13,10 @@ from leads.moves_table import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-READS = re.compile(r'(?:env\.\w+|flag|words|one_of|whole_number|database|broker)\(\s*["\']([A-Z_]+)["\']')
+READS = re.compile(
+    r"(?:env\.\w+|flag|words|one_of|whole_number|database|broker|public_address|mail_server|sender|rooms)"
+    r"\(\s*[\"']([A-Z_]+)[\"']"
+)
 
 
 def section(title: str) -> str:

@@ -26,6 +26,7 @@ def test_a_name_leaves_what_was_told_and_what_waits_to_be_sent(
     asked = Incoming(channel="web_chat", received_at=now, text="My blue invoice", email="z@quill.example")
     receive_enquiry(asked, came_by="api", actor=root, at=now, via="test")
     clock = lead.enquiries.get().clock  # type: ignore[attr-defined]
+    assert clock is not None
     sweep(seconds=60, at=clock.limit_at)
     texts = [f"{one.title} {one.text}" for kind in (Notification, Delivery) for one in kind.objects.all()]
     assert [text for text in texts if "Quillfeather" in text]
