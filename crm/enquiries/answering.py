@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from crm.activities import touching
+from crm.activities.gate import hold_for
 from crm.activities.models import Activity
 from crm.activities.rules import wrong_with_touch
 from crm.core.acting import acting, retry_deadlocks
@@ -13,6 +14,7 @@ from crm.enquiries.locking import locked_for
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import settle
 from crm.people.models import User
+from leads.models import Lead
 from leads.working import plan_touch
 
 
@@ -37,6 +39,7 @@ def answer_enquiry(
         Refused: `forbidden`, `not_found`, `do_not_contact` for the next touch, `missing_facts` for what will not do.
     """
     with acting(actor=actor, via=via, at=at):
+        _hold(enquiry)
         locked = locked_for(enquiry, "answer", actor)
         wrong = list(wrong_with_touch(kind=kind, outcome=outcome, happened_at=happened_at, at=at))
         if next_touch_on is not None and locked.lead is None:
@@ -71,3 +74,14 @@ def answer_enquiry(
             )
     enquiry.refresh_from_db()
     return touch
+
+
+def _hold(enquiry: Enquiry) -> None:
+    """The gate's holds and the lead's row before the enquiry's, as everywhere: a conversion locks in this order too."""
+    names = ("lead", "contact", "account", "opportunity")
+    ids = Enquiry.objects.filter(pk=enquiry.pk).values_list(*(f"{name}_id" for name in names)).first()
+    for name, pk in zip(names, ids or (), strict=False):
+        if pk is not None:
+            hold_for(name, [pk])
+    if ids is not None:
+        Lead.objects.select_for_update(of=("self",), no_key=True).filter(pk=ids[0]).first()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from crm.activities.suppressing import suppress
 from crm.clocks import sweeping
 from crm.clocks.models import Clock, ClockEvent
+from crm.core.door import move
+from crm.core.errors import Refused
+from crm.enquiries.answering import answer_enquiry
 from crm.enquiries.claiming import claim_enquiry
 from crm.enquiries.models import Enquiry, Recheck
 from crm.enquiries.responding import note_responses
@@ -116,3 +120,23 @@ def test_an_answer_that_woke_nobody_is_found_by_the_sweep_before_it_tells_of_a_b
     clock = clock_of(enquiry)
     assert clock.stopped_at == now + timedelta(minutes=5)
     assert not clock.events.filter(kind__in=("warned", "breached", "escalated")).exists()
+
+
+def test_an_answer_and_a_conversion_at_once_are_both_done(alice: User, ann: User, now: datetime) -> None:
+    known: dict[str, Any] = dict.fromkeys(("budget", "authority", "need", "timing"), "confirmed")
+    lead = make_lead(status="engaged", owner=alice, **known)
+    enquiry = ask(now, email=lead.email)
+    due = (now + timedelta(days=3)).date()
+    facts: dict[str, Any] = {"opportunity_owner": ann, "next_step": "Call", "next_step_due": due}
+    said: dict[str, Any] = {"kind": "email", "outcome": "sent", "happened_at": now, "text": "", "next_touch_on": due}
+    results = race(
+        partial(answer_enquiry, enquiry, actor=alice, at=now, via="test", **said),
+        partial(move, lead, "convert", actor=alice, at=now, via="test", **facts),
+        behind="SELECT 1 FROM leads_lead FOR UPDATE",
+    )
+    enquiry.refresh_from_db()
+    assert enquiry.contact is not None
+    # Who answers after the conversion plans no touch with a lead: then nothing of the answer is stored.
+    answered = not isinstance(results[0], Refused)
+    assert (clock_of(enquiry).stopped_at == now) == answered
+    assert not isinstance(results[1], Exception)
