@@ -21,6 +21,7 @@ from crm.core.admin_list import OneFilter, OwnerFilter, pick
 from crm.core.display import short_day
 from crm.core.keys import compute_keys
 from crm.core.related import of_record
+from crm.enquiries.attainment_filter import FiguresFilter
 from crm.enquiries.models import Enquiry, channel_choices, priority_choices
 from crm.enquiries.subjects import title_of
 from crm.enquiries.waiting import BY_TIME_LEFT, STATES, UNANSWERED, in_state, stand, with_verdict, with_whose
@@ -97,6 +98,7 @@ class EnquiryListMixin:
         of_record("contact", Contact),
         of_record("account", Account),
         of_record("opportunity", Opportunity),
+        FiguresFilter,
     )
     search_help_text = "Name, company or email of who asked"
     empty_title = "No enquiries yet"

@@ -75,6 +75,8 @@ class Asked:
 
 
 PARAMETERS = ("since", "until", "channel", "owner", "team", "policy")
+# A number of the page says also what became of the promise, and who voided.
+NAMES = (*PARAMETERS, "standing", "voider")
 STANDINGS = ("met", "breached", "open", "voided", "no_promise", "barred")
 
 

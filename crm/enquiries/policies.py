@@ -12,11 +12,13 @@ from crm.people.models import User
 @policy(Enquiry)
 def enquiries(user: User, verb: str, record: models.Model | None) -> bool:
     """Everybody sees and enters them; whose it is, their team and managers answer, hold up and void; a manager undoes
-    a voiding."""
+    a voiding. How a team keeps its promises is its managers' to see, and programs'."""
     if verb in ("view", "add"):
         return bool(user.rights)
     if verb in ("unvoid", "undo"):
         return user.is_manager
+    if verb == "response_times":
+        return user.is_manager or user.rights == "service"
     if verb not in ("change", "answer", "void", "pause", "resume", "claim") or not user.rights:
         return False
     if record is None or user.is_manager or user.rights == "service" or not isinstance(record, Enquiry):
