@@ -46,6 +46,8 @@ HISTORY = {
     "jobs.Job.by",
     "leads.Conversion.answered_by",
     "leads.Conversion.by",
+    "notifications.Delivery.to",
+    "notifications.Muted.user",
     "notifications.Notification.to",
     "people.Absence.user",
     "people.Turn.user",
