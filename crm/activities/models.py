@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 
 from crm import handbook
 from crm.activities.triggers import MarkViolation
+from crm.core.constraints import any_of
 from crm.core.records import Record
 from crm.core.text import Line, Link, Paragraphs
 from crm.core.triggers import tracked
@@ -71,13 +72,7 @@ class Activity(Record):
     contract = models.ForeignKey("contracts.Contract", models.CASCADE, null=True, blank=True, related_name="touches")
     # What it answers, as long as nobody knows who asked.
     enquiry = models.ForeignKey(
-        "enquiries.Enquiry",
-        models.PROTECT,
-        null=True,
-        blank=True,
-        editable=False,
-        db_index=False,
-        related_name="touches",
+        "enquiries.Enquiry", models.PROTECT, null=True, editable=False, db_index=False, related_name="touches"
     )
     title = Line(help_text="As notes are titled: “Charlie (Fleet)”.")
     notes_url = Link("meeting notes", help_text="Where the notes are.")
@@ -96,12 +91,7 @@ class Activity(Record):
         ordering = ["-happened_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(lead__isnull=False)
-                | Q(contact__isnull=False)
-                | Q(account__isnull=False)
-                | Q(opportunity__isnull=False)
-                | Q(contract__isnull=False)
-                | Q(enquiry__isnull=False),
+                condition=any_of("lead", "contact", "account", "opportunity", "contract", "enquiry"),
                 name="activities_touch_is_with_somebody",
                 violation_error_message="A touch belongs to a lead, contact, account, opportunity or contract.",
             )
@@ -249,11 +239,7 @@ class Task(Record):
         ordering = ["due_on", "id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(lead__isnull=False)
-                | Q(contact__isnull=False)
-                | Q(account__isnull=False)
-                | Q(opportunity__isnull=False)
-                | Q(contract__isnull=False),
+                condition=any_of("lead", "contact", "account", "opportunity", "contract"),
                 name="activities_task_is_about_something",
                 violation_error_message="A task belongs to a lead, contact, account, opportunity or contract.",
             ),

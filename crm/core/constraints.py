@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import models
@@ -32,3 +34,8 @@ def _leaves(condition: Any) -> list[Any]:
         for child in getattr(condition, "children", [])
         for leaf in (_leaves(child) if isinstance(child, models.Q) else [child])
     ]
+
+
+def any_of(*names: str) -> models.Q:
+    """The condition that at least one of these foreign keys names a record."""
+    return reduce(or_, (models.Q(**{f"{name}__isnull": False}) for name in names))
