@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm.enquiries.hooks import leaving as sources  # noqa: F401 - registers what becomes of sources
 from crm.enquiries.models import Enquiry
 from crm.people.leaving import Leaving, Way, offer_way
 from crm.people.models import User

@@ -37,5 +37,6 @@ SCHEDULE = {
     "sweep the clocks": every("crm.clocks.tasks.sweep", SWEEP_SECONDS),
     "tidy kept answers": every("crm.sync.tasks.tidy_answers", ANSWERS_SECONDS),
     "deliver messages": every("crm.notifications.tasks.deliver", DELIVER_SECONDS),
+    "forget received messages": every("crm.enquiries.tasks.forget_messages", TIDY_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }

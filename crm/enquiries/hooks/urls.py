@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import re_path
+from django.urls import path
 
 from crm.enquiries.hooks.views import Hook
 
 urlpatterns = [
-    re_path("^(?P<kind>[^/]+)/(?P<source>[^/]+)/?$", Hook.as_view(), name="hook"),
+    path("<str:kind>/<str:source>", Hook.as_view(), name="hook"),
+    path("<str:kind>/<str:source>/", Hook.as_view(), name="hook"),
 ]
