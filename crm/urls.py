@@ -14,6 +14,8 @@ urlpatterns = [
     path("api/", include("crm.api")),
     path("hooks/", include("crm.enquiries.hooks.urls")),
     path("enquire/", enquire, name="enquire"),
+    # A redirect to the slash would lose what a form of somebody's own page posts.
+    path("enquire", enquire),
     path("enquire/received/", received, name="enquire_received"),
 ]
 handler400 = "crm.api.answer_bad_request"

@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin:leads_lead_move": {"verb": "qualify"},
     **{f"admin:{kind}_bulk": {"operation": "reassign"} for kind in BULK},
     **{f"admin:{page}": {"pk": 1} for page in ("job", "job_answer", "job_results", "job_file")},
+    "hook": {"kind": "chat", "source": "1"},
     "admin:workspace_layout": {"kind": "account"},
     "admin:workspace_tabs": {"role": "sdr"},
     **{f"admin:view_{page}": {"pk": 0} for page in ("change", "delete", "share", "pin")},
@@ -40,9 +41,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin:app_list": {"app_label": "leads"},
     "admin:view_on_site": {"content_type_id": 1, "object_id": 1},
 }
-# Answered without a login: the login itself, what it needs, who has been given a link, and the form for people outside.
-FORM = {"enquire", "enquire_received"}
-PUBLIC = {"admin:login", "admin:jsi18n", "admin:logout", "admin:set_password", "", "admin:*", *FORM}
+# Answered without a login: the login itself, what it needs, who has been given a link, the form for people outside, and
+# what is signed.
+OUTSIDE = {"enquire", "enquire_received", "hook"}
+PUBLIC = {"admin:login", "admin:jsi18n", "admin:logout", "admin:set_password", "", "admin:*", *OUTSIDE}
 
 
 def cast(owner_team: Team) -> dict[str, User | None]:

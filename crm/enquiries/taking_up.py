@@ -10,6 +10,7 @@ from crm.enquiries.incoming import keys_of
 from crm.enquiries.matching import Match
 from crm.enquiries.models import Enquiry
 from crm.enquiries.receiving import is_barred, start
+from crm.enquiries.telling import tell_received
 from crm.people.models import User
 
 
@@ -25,3 +26,4 @@ def take_up(enquiry: Enquiry, *, actor: User, at: datetime, via: str) -> None:
     if not taken.barred:
         start(taken, match, at=at)
     taken.save(update_fields=["barred", "clock"])
+    tell_received(taken, came_back=match.came_back, at=at)

@@ -90,9 +90,10 @@ def test_it_needs_no_cookie_token_script_or_frame_and_no_other_host(visitor: Cli
     assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_a_page_of_the_company_s_own_posts_the_same_fields(visitor: Client) -> None:
+@pytest.mark.parametrize("address", ["/enquire/?channel=talk_to_expert", "/enquire?channel=talk_to_expert"])
+def test_a_page_of_the_company_s_own_posts_the_same_fields(address: str, visitor: Client) -> None:
     answer = visitor.post(
-        "/enquire/?channel=talk_to_expert",
+        address,
         "name=Nia+Park&email=nia%40hooli.example&message=Hello",
         content_type="application/x-www-form-urlencoded",
         headers={"origin": "https://www.hooli.example", "referer": "https://www.hooli.example/contact"},
@@ -307,7 +308,7 @@ def test_what_a_program_fills_in_is_kept_as_spam_and_looks_like_any_other(visito
     assert not Notification.objects.filter(key__endswith=f":{kept.pk}").exists()
 
 
-def test_what_was_no_spam_is_taken_up_again_with_its_lead_and_clock(visitor: Client, mona: User) -> None:
+def test_what_was_no_spam_is_taken_up_again_with_its_lead_and_clock(visitor: Client, mona: User, alice: User) -> None:
     send(visitor, website="filled in by the browser")
     kept = Enquiry.objects.get()
     unvoid_enquiry(kept, actor=mona, at=timezone.now(), via="test")
@@ -317,3 +318,4 @@ def test_what_was_no_spam_is_taken_up_again_with_its_lead_and_clock(visitor: Cli
     assert (kept.clock, kept.voided_at) == (Clock.objects.get(), None)
     assert kept.clock is not None
     assert kept.clock.started_at == kept.received_at
+    assert Notification.objects.filter(to=alice, key=f"enquiry_received:{kept.pk}").exists()
