@@ -15,7 +15,7 @@ from django.db.models import Q
 from crm.clocks.histories import histories_of
 from crm.clocks.models import Clock
 from crm.clocks.renewal import Force, in_force, renew, successor
-from crm.clocks.storing import add_events, update_clocks
+from crm.clocks.storing import RENEWED, add_events, update_clocks
 from crm.clocks.waking import wake_sweep
 from crm.handbook.document import Handbook
 from crm.handbook.services import register_seed
@@ -75,7 +75,7 @@ def recalculate(ids: Iterable[int], force: Force, *, at: datetime) -> int:
     histories = histories_of([clock.pk for clock, _ in changing])
     events = [renew(clock, policy, force, histories[clock.pk], at=at) for clock, policy in changing]
     add_events(events)
-    update_clocks([clock for clock, _ in changing])
+    update_clocks([clock for clock, _ in changing], RENEWED)
     if any(clock.next_at is not None and clock.next_at <= at for clock, _ in changing):
         wake_sweep()
     return len(changing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,16 +22,15 @@ ADD = """
     ON CONFLICT (clock_id, step, round) WHERE NOT (step = '') DO NOTHING
     RETURNING clock_id, step
 """
-COLUMNS = {
+# What a sweep changes of every clock, and what only other times change.
+SWEPT = {"next_at": "timestamptz", "verdict_owner_id": "bigint", "verdict_team_id": "bigint"}
+RENEWED = SWEPT | {
     "policy": "text",
     "handbook_id": "bigint",
     "in_hours": "boolean",
     "target_at": "timestamptz",
     "limit_at": "timestamptz",
-    "next_at": "timestamptz",
     "round": "int",
-    "verdict_owner_id": "bigint",
-    "verdict_team_id": "bigint",
 }
 
 
@@ -68,13 +67,13 @@ def add_events(events: Sequence[Event]) -> set[tuple[int, str]]:
         return set(cursor.fetchall())
 
 
-def update_clocks(clocks: Sequence[Clock]) -> None:
-    """Write what a sweep or a recalculation changes of clocks that are locked."""
+def update_clocks(clocks: Sequence[Clock], columns: Mapping[str, str]) -> None:
+    """Write these columns (`SWEPT`, `RENEWED`) of clocks that are locked."""
     if not clocks:
         return
-    types = {"id": "bigint", **COLUMNS}
+    types = {"id": "bigint", **columns}
     given = ", ".join(f"%s::{kind}[]" for kind in types.values())
-    sets = ", ".join(f"{name} = given.{name}" for name in COLUMNS)
+    sets = ", ".join(f"{name} = given.{name}" for name in columns)
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE clocks_clock SET {sets} FROM unnest({given}) AS given ({', '.join(types)})"

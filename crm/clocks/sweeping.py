@@ -23,7 +23,7 @@ from crm.clocks.histories import History, histories_of
 from crm.clocks.models import Clock
 from crm.clocks.renewal import Force, in_force, renew, successor
 from crm.clocks.services import judge
-from crm.clocks.storing import Event, add_events, update_clocks
+from crm.clocks.storing import RENEWED, SWEPT, Event, add_events, update_clocks
 from crm.clocks.subjects import subjects_of
 from crm.clocks.telling import Due, posts_of, tell
 from crm.clocks.terms import LIMIT, TARGET, Step, terms_of
@@ -118,7 +118,8 @@ def carry_out(plans: list[Plan], seen: datetime) -> None:
         posts=[one.post for one in posted if (one.clock_id, one.step) in new],
         at=seen,
     )
-    update_clocks([plan.clock for plan in plans])
+    renewed = any(plan.events for plan in plans)
+    update_clocks([plan.clock for plan in plans], RENEWED if renewed else SWEPT)
 
 
 class Planning:

@@ -12,7 +12,7 @@ from crm.clocks.recipients import People
 from crm.clocks.subjects import Subject
 from crm.clocks.terms import TARGET, Step, StepKind
 from crm.notifications.moments import moment_words, zone_of
-from crm.notifications.rules import rule_of
+from crm.notifications.rules import room_address, rule_of
 from crm.notifications.services import Notice, Post
 from crm.people.models import User
 
@@ -93,7 +93,7 @@ def posts_of(dues: Sequence[Due], told: Iterable[Told], *, at: datetime) -> list
         chosen: dict[str, Step] = {}
         for step in due.told(at=at):
             rule = rule_of(KIND[step.kind])
-            if rule and rule.chat:
+            if rule and rule.chat and room_address(rule.chat):
                 before = chosen.get(rule.chat)
                 if before is None or WEIGHT[before.kind] <= WEIGHT[step.kind]:
                     chosen[rule.chat] = step

@@ -52,6 +52,8 @@ def one_line(text: str) -> str:
 
 def printable(text: str) -> str:
     """Without control characters, but for the ends of lines: they show nothing, and end headers."""
+    if text.isprintable():
+        return text
     return "".join(" " if unicodedata.category(sign) == "Cc" and sign != "\n" else sign for sign in text)
 
 
