@@ -193,3 +193,9 @@ def test_a_lead_that_another_system_closed_as_do_not_contact_has_no_clock(alice:
     lead = make_lead(status=Status.CLOSED_DO_NOT_CONTACT, owner=alice)
     enquiry = ask(now, email=lead.email)
     assert (enquiry.lead, enquiry.barred, enquiry.clock) == (lead, True, None)
+
+
+def test_nobody_is_told_that_an_import_brought_one_in_though_its_clock_runs(alice: User, now: datetime) -> None:
+    enquiry = ask(now, email=make_lead(owner=alice).email, came_by="import")
+    assert clock_of(enquiry).next_at is not None
+    assert not Notification.objects.exists()
