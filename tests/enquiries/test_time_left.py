@@ -176,8 +176,10 @@ def test_the_list_is_filtered_by_how_it_stands(
     for name in ("over", "near", "quiet"):
         make_lead(owner=alice, email=f"{name}@globex.example")
     over, near = ask(now, email="over@globex.example"), ask(now, email="near@globex.example")
-    TimeLeft.objects.filter(lead_id=over.lead_id).update(limit_at=now - timedelta(days=3650))
-    TimeLeft.objects.filter(lead_id=near.lead_id).update(limit_at=now + timedelta(days=3650), warned=True)
+    assert over.lead
+    assert near.lead
+    TimeLeft.objects.filter(lead_id=over.lead.pk).update(limit_at=now - timedelta(days=3650))
+    TimeLeft.objects.filter(lead_id=near.lead.pk).update(limit_at=now + timedelta(days=3650), warned=True)
     answer = client.get(LIST, {"response": state})
     assert [row.email.partition("@")[0] for row in answer.context["cl"].result_list] == names
     assert [chip.title for chip in answer.context["cl"].chips] == ["response"]
