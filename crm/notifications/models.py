@@ -106,7 +106,10 @@ class Delivery(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["medium", "to", "room", "key"], nulls_distinct=False, name="notifications_delivered_once"
+                fields=["to", "key"], condition=models.Q(medium="email"), name="notifications_emailed_once"
+            ),
+            models.UniqueConstraint(
+                fields=["room", "key"], condition=models.Q(medium="chat"), name="notifications_posted_once"
             ),
             models.CheckConstraint(
                 condition=models.Q(medium="email", to__isnull=False, room="")

@@ -27,7 +27,7 @@ ADD = """
     FROM unnest(
         %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[]
     ) AS given (medium, kind, key, to_id, room, title, text, address, message_id)
-    ON CONFLICT (medium, to_id, room, key) DO NOTHING
+    ON CONFLICT DO NOTHING
 """
 
 

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'messages',
                 'ordering': ['-id'],
                 'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['next_at', 'id'], name='notifications_due'), models.Index(condition=models.Q(('state', 'dead')), fields=['-id'], name='notifications_dead')],
-                'constraints': [models.UniqueConstraint(fields=('medium', 'to', 'room', 'key'), name='notifications_delivered_once', nulls_distinct=False), models.CheckConstraint(condition=models.Q(models.Q(('medium', 'email'), ('room', ''), ('to__isnull', False)), models.Q(('medium', 'chat'), ('to', None), models.Q(('room', ''), _negated=True)), _connector='OR'), name='notifications_delivery_has_a_recipient', violation_error_message='An email goes to somebody, a chat message into a room.')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('medium', 'email')), fields=('to', 'key'), name='notifications_emailed_once'), models.UniqueConstraint(condition=models.Q(('medium', 'chat')), fields=('room', 'key'), name='notifications_posted_once'), models.CheckConstraint(condition=models.Q(models.Q(('medium', 'email'), ('room', ''), ('to__isnull', False)), models.Q(('medium', 'chat'), ('to', None), models.Q(('room', ''), _negated=True)), _connector='OR'), name='notifications_delivery_has_a_recipient', violation_error_message='An email goes to somebody, a chat message into a room.')],
             },
         ),
         migrations.CreateModel(
