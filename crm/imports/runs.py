@@ -97,13 +97,6 @@ def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: dateti
     return run
 
 
-def _found(name: str) -> dict[str, Any]:
-    """What is known of a file before anybody read it."""
-    if is_beside(name):
-        return {"beside": True}
-    return {} if kind_named(name)[0] else {"passed_over": True}
-
-
 def choose(
     run: ImportRun, *, words: Mapping[tuple[str, str], str], owners: Mapping[str, str], actor: User, at: datetime
 ) -> ImportRun:

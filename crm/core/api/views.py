@@ -106,7 +106,6 @@ class RecordViewSet(ViewSetMixin, ApiView):
     filterset_class: ClassVar[type[RecordFilters]] = RecordFilters
     orderings: ClassVar[Mapping[str, Sequence[str]]] = {}
     lookup_value_regex = "[^/]+"
-    may_be_deleted: ClassVar[bool] = True
     # What `expand=computed` adds to each record, as JSON Schema; `compute` fills it in.
     computed: ClassVar[Mapping[str, Any]] = {}
 
