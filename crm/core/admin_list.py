@@ -62,6 +62,10 @@ class RecordChangeList(BaseChangeList):
             self.page_num = min(asked, self.paginator.num_pages)
         self.list_before_rows(request)
 
+    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
+        """This list's address with other parameters; those to remove by their whole names, not by how they begin."""
+        return super().get_query_string({**dict.fromkeys(remove or ()), **(new_params or {})})
+
     def in_order(self, request: HttpRequest, rows: models.QuerySet[Any]) -> Any:
         """The rows of all pages in an order that no index has; by itself a list has none."""
         return rows

@@ -58,8 +58,8 @@ def store_slices(job: Job, slices: Iterable[Mapping[str, Any]] | IdSlices) -> in
 
 def _cut(job: Job, slices: IdSlices) -> int:
     # A search that joins finds a row more than once.
-    rows = models.QuerySet(slices.queryset.model).filter(pk__in=slices.queryset.order_by().values("pk"))
-    order = (slices.queryset.query.order_by if slices.ordered else ()) or ("pk",)
+    rows = slices.queryset.model._base_manager.filter(pk__in=slices.queryset.order_by().values("pk"))
+    order: Any = (slices.queryset.query.order_by if slices.ordered else ()) or ("pk",)
     query = rows.order_by().annotate(place=Window(RowNumber(), order_by=[*order])).values("pk", "place").query
     try:
         found, values = query.sql_with_params()
