@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +172,12 @@ class PickFilter(MultipleDropdownFilter):  # type: ignore[misc]
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Value and label of each choice."""
         return self.options(request)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The form of this filter, headed by its title alone: a label that begins with a capital stays one."""
+        for one in super().choices(changelist):
+            one["form"].fields[self.parameter_name].label = str(capfirst(self.title))
+            yield one
 
     @property
     def picked(self) -> list[str]:
