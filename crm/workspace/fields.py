@@ -92,7 +92,7 @@ def find(kind: type[models.Model], name: str, book: Handbook | None = None) -> F
         return None
     if not isinstance(column, models.Field) or column.primary_key or isinstance(column, models.GeneratedField):
         return None
-    return Field(name, field_label(column), kind=_kind_of(column), column=name, choices=_choices_of(column))
+    return Field(name, field_label(column), kind=kind_of(column), column=name, choices=_choices_of(column))
 
 
 def fields_of(kind: type[models.Model], book: Handbook | None = None) -> list[Field]:
@@ -112,7 +112,8 @@ def built_in(kind: type[models.Model]) -> list[str]:
 HIDDEN = frozenset(("id", "version", "kept", "search", "criteria_met"))
 
 
-def _kind_of(column: models.Field[Any, Any]) -> Kind:
+def kind_of(column: models.Field[Any, Any]) -> Kind:
+    """What is entered in a column."""
     if isinstance(column, models.ForeignKey):
         return "person" if column.related_model._meta.label == "people.User" else "record"  # type: ignore[union-attr]
     if column.choices:
