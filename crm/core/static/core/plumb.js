@@ -27,3 +27,14 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
 });
+
+// What the theme leaves unsaid to whoever hears the page: where its main part is, and which half of a moment a field is.
+document.addEventListener("DOMContentLoaded", () => {
+  document.getElementById("content")?.setAttribute("role", "main");
+  for (const [half, word] of [[0, "date"], [1, "time"]]) {
+    for (const input of document.querySelectorAll(`.datetime input[name$="_${half}"]`)) {
+      const label = document.querySelector(`label[for="${input.id.slice(0, -2)}"], label[for="${input.id.slice(0, -2)}_0"]`);
+      if (half === 1 || !input.labels.length) input.setAttribute("aria-label", `${(label?.textContent ?? "").replace("*", "").trim()}: ${word}`.replace(/^: /, ""));
+    }
+  }
+});
