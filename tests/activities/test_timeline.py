@@ -340,3 +340,12 @@ def test_the_feed_beside_a_record_begins_with_ten_and_goes_on(alice: User, now: 
     assert "Show older" in page
     assert client.get(base, headers={"hx-request": "true"}).content.decode().count('class="pl-event ') == 10
     assert client.get(base).content.decode().count('class="pl-event ') == 20
+
+
+def test_the_list_of_touches_begins_with_what_happened_last(alice: User) -> None:
+    """What was entered late, or came in by an import, stands where it happened."""
+    lead = make_lead(owner=alice)
+    for text, days in (("yesterday", 1), ("long ago", 90), ("last week", 7)):
+        call(alice, START - timedelta(days=days), text, lead=lead)
+    rows = client_of(alice).get("/admin/activities/activity/").context["cl"].result_list
+    assert [touch.text for touch in rows] == ["yesterday", "last week", "long ago"]
