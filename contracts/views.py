@@ -127,7 +127,7 @@ class AddInvoice(ContractDialog):
 
     def form(self, data: Any) -> InvoiceForm:
         invoice = Invoice(contract=self.contract, currency=self.contract.currency)
-        return InvoiceForm(data, instance=invoice)
+        return InvoiceForm(data, instance=invoice, at=self.at)
 
     def is_done(self, form: InvoiceForm) -> bool:
         if form.is_valid():
@@ -148,7 +148,7 @@ class ChangeInvoice(ContractDialog):
         self.invoice: Invoice = found
 
     def form(self, data: Any) -> InvoiceForm:
-        return InvoiceForm(data, instance=self.invoice)
+        return InvoiceForm(data, instance=self.invoice, at=self.at)
 
     def is_done(self, form: InvoiceForm) -> bool:
         version, call = whole_number(self.request.POST.get("version", "")), {"actor": self.actor, "at": self.at}
