@@ -97,3 +97,18 @@ def test_an_address_is_not_cut_on_a_phone(live_server: Any, open_page: OpenPage,
     page.goto(live_server.url + "/admin/accounts/contact/")
     address = page.locator("#result_list .field-email").first
     assert address.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+
+
+def test_a_label_in_a_dialog_leads_to_the_dialogs_own_field(
+    live_server: Any, open_page: OpenPage, alice: User, pages: list[str]
+) -> None:
+    """The record's page behind it has fields of the same names."""
+    page = open_page()
+    log_in(page, live_server.url, alice)
+    page.goto(live_server.url + pages[-5])
+    page.get_by_role("link", name="Mark as enriched").click()
+    dialog = page.locator("#pl-dialog")
+    dialog.get_by_label("Mobile").fill("+1 415 555 0100")
+    assert dialog.locator("[name=mobile]").input_value() == "+1 415 555 0100"
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids)), sorted({one for one in ids if ids.count(one) > 1})

@@ -39,3 +39,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 });
+
+// The search within a field of several choices is named as the field is, once it is reached.
+document.addEventListener("focusin", (event) => {
+  if (!event.target.matches(".select2-search__field") || event.target.ariaLabel) return;
+  const field = event.target.closest(".select2")?.previousElementSibling;
+  const label = field?.labels?.[0] ?? field?.closest(".field-line, div")?.querySelector("label, h3");
+  if (label) event.target.setAttribute("aria-label", `Search: ${label.textContent.trim()}`);
+});
