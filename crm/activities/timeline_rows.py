@@ -41,6 +41,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "moves": ("move",),
     "conversions": ("conversion",),
 }
+# Narrowed to changes, a timeline has those that a move made as well: there is no move in it to tell them.
+NARROWED = KINDS | {"changes": ("change", "with_move", "prior")}
 # The records that a conversion leads to; on the lead's own page it is a move.
 CONVERTED = ("account", "contact", "opportunity")
 # What changes with every move. A change that is a move's own is told by the move, with everything in it.
@@ -60,8 +62,8 @@ CHANGE = """
         SELECT r.id, r.at FROM history_change r
         WHERE r.object = s.object AND r.record_id = s.id {older}
           AND (r.op = 'I' OR r.what - {of_moves} <> '{{}}')
-          AND NOT EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
-                          AND m.version = r.version)
+          AND {not_}EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
+                            AND m.version = r.version)
         ORDER BY r.at DESC, r.id DESC LIMIT %(most)s
     ) t
 """
@@ -168,8 +170,8 @@ def _statement(source: str, kinds: Iterable[str], after: Place, values: dict[str
         return " UNION ALL ".join(each)
     if source == "conversion":
         return CONVERSION.format(kind=next(iter(kinds)), older=older)
-    shape = {"change": CHANGE, "prior": PRIOR, "move": MOVE}[source]
-    return shape.format(older=older, of_moves=OF_MOVES)
+    shape = {"change": CHANGE, "with_move": CHANGE, "prior": PRIOR, "move": MOVE}[source]
+    return shape.format(older=older, of_moves=OF_MOVES, not_="" if source == "with_move" else "NOT ")
 
 
 def _merged(found: list[Row], most: int) -> list[Row]:
@@ -219,7 +221,7 @@ def read_place(text: str) -> Place | None:
     try:
         found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         place = {str(source): (str(at), int(pk)) for source, (at, pk) in found.items()}
-        known = {one for sources in KINDS.values() for one in sources}
+        known = {one for sources in NARROWED.values() for one in sources}
         if not place.keys() <= known or any(not 0 <= pk < 2**63 for _, pk in place.values()):
             return None
         for at, _ in place.values():
