@@ -167,7 +167,7 @@ def _values(request: HttpRequest, plan: Plan, run: ImportRun) -> dict[str, Any]:
             if place.isdecimal() and int(place) < len(header):
                 words.setdefault(header[int(place)], {})[word] = str(value)
         elif kind == "person":
-            people[rest] = str(value)
+            people[rest] = str(value) or sent.get("people_left", "")
     changes: dict[str, Any] = {
         "columns": columns,
         "words": {name: {word: key for word, key in chosen.items() if key} for name, chosen in words.items()},
