@@ -26,7 +26,7 @@ from crm.imports.csv.links import KEYS, Links, Named, People, find_records
 from crm.imports.csv.mapping import Mapped
 from crm.imports.csv.plan import CREATE, RULES, UPDATE, Plan
 from crm.imports.csv.targets import PAST, WITH, Target
-from crm.imports.salesforce.moving import verb_to
+from crm.imports.salesforce.moving import still_to_do, verb_to
 from crm.people.models import User
 from crm.sync.models import ExternalId
 from leads.assignment import create_lead
@@ -293,7 +293,8 @@ class Storing:
                     move(record, verb, actor=self.actor, at=self.at, via=VIA, **facts)
                 return
             except Refused as refusal:
-                why = refusal.message
+                current = labels.get(record.current_state, record.current_state)
+                why = still_to_do(type(record), verb, current, refusal)
         row.flags.append(("status_not_moved", f"The file says {labels.get(row.state, row.state)}: {why}"))
 
     def _tell_suppressed(self, results: list[Result]) -> None:
