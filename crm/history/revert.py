@@ -227,7 +227,7 @@ def _try(cursor: Any, kind: type[models.Model], batch: list[Wanted], write: Any,
 
 
 def _try_again(cursor: Any, kind: type[models.Model], group: list[Wanted], write: Any, asked: Asked) -> None:
-    """Write those that stood against each other once more, as long as that helps: what one gives back, another takes."""
+    """Write those that stood against others once more, as long as that helps: what one gives back, another takes."""
     left = [one for one in group if one.refusal is not None]
     while left:
         for one in left:
