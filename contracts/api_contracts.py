@@ -76,9 +76,9 @@ class ContractSerializer(EnteredSerializer):
 
     def judge(self, values: dict[str, Any]) -> Iterable[Flaw]:
         """As it is judged on the page; a reseller is an account of type Partner."""
-        reseller = values.get("reseller_id")
-        new = reseller is not None and reseller != getattr(self.instance, "reseller_id", None)
-        if new and not Account.objects.filter(pk=reseller, type="partner").exists():
+        reseller: Any = values.get("reseller_id")
+        known = reseller is None or reseller == getattr(self.instance, "reseller_id", None)
+        if not known and not Account.objects.filter(pk=reseller, type="partner").exists():
             yield Flaw("reseller_id", "invalid_choice", f"{NO_SUCH} A reseller is an account of type Partner.")
         if "status" in values:
             return

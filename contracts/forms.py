@@ -12,7 +12,7 @@ from contracts.entering_contracts import wrong_with_contract, wrong_with_invoice
 from contracts.models import Invoice
 from contracts.signing_facts import day
 from crm.core.days import ask_at, check_day
-from crm.workspace.pages import PageForm
+from crm.workspace.own import PageForm
 
 # Django's forms are generic to the type checker only.
 if TYPE_CHECKING:
