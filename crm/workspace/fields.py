@@ -22,6 +22,7 @@ from django.db.models import Q
 
 from crm import handbook
 from crm.core.labels import field_label
+from crm.core.phones import PhoneKey
 from crm.handbook.document import Handbook
 
 Kind = Literal["text", "number", "money", "date", "datetime", "choice", "link", "record", "person", "yes_no"]
@@ -90,7 +91,7 @@ def find(kind: type[models.Model], name: str, book: Handbook | None = None) -> F
         column = kind._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    if not isinstance(column, models.Field) or column.primary_key or isinstance(column, models.GeneratedField):
+    if not isinstance(column, models.Field) or column.primary_key or isinstance(column, OF_THE_PROGRAM):
         return None
     return Field(name, field_label(column), kind=kind_of(column), column=name, choices=_choices_of(column))
 
@@ -108,7 +109,8 @@ def built_in(kind: type[models.Model]) -> list[str]:
     return list(dict.fromkeys([*columns, *_declared.get(kind, {})]))
 
 
-# Columns that are for the program alone.
+# Columns that are for the program alone: by name, and by what they are.
+OF_THE_PROGRAM = (models.GeneratedField, PhoneKey)
 HIDDEN = frozenset(("id", "version", "kept", "search", "criteria_met"))
 
 
