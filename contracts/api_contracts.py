@@ -17,7 +17,7 @@ from crm.core.api.fields import NO_SUCH
 from crm.core.api.problems import Flaw
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
 
@@ -34,7 +34,6 @@ declare_scopes(
     place="Store contracts in a status that another system says they have",
 )
 
-READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 CONTRACT = """name account_id opportunity_id effective_date close_date subscription_end_date term_months amount
     currency hosts payment_terms billing_process reseller_id auto_renew notice_days signing terms
     description""".split()
