@@ -30,6 +30,13 @@ def outcome_choices() -> list[tuple[str, str]]:
 
 # What a touch or a task can be with or about, by the names of the foreign keys; the nearest first.
 ABOUT = ("lead", "contact", "opportunity", "contract", "account")
+ABOUT_SOMETHING = (
+    Q(lead__isnull=False)
+    | Q(contact__isnull=False)
+    | Q(account__isnull=False)
+    | Q(opportunity__isnull=False)
+    | Q(contract__isnull=False)
+)
 # The kind of touch that has notes: the flow of leads logs it by this word as well.
 MEETING_KIND = "meeting"
 MEETING = Q(kind=MEETING_KIND)
@@ -86,11 +93,7 @@ class Activity(Record):
         ordering = ["-happened_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(lead__isnull=False)
-                | Q(contact__isnull=False)
-                | Q(account__isnull=False)
-                | Q(opportunity__isnull=False)
-                | Q(contract__isnull=False),
+                condition=ABOUT_SOMETHING,
                 name="activities_touch_is_with_somebody",
                 violation_error_message="A touch belongs to a lead, contact, account, opportunity or contract.",
             )
@@ -237,11 +240,7 @@ class Task(Record):
         ordering = ["due_on", "id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(lead__isnull=False)
-                | Q(contact__isnull=False)
-                | Q(account__isnull=False)
-                | Q(opportunity__isnull=False)
-                | Q(contract__isnull=False),
+                condition=ABOUT_SOMETHING,
                 name="activities_task_is_about_something",
                 violation_error_message="A task belongs to a lead, contact, account, opportunity or contract.",
             ),
