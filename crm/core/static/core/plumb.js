@@ -30,7 +30,7 @@ document.addEventListener("click", (event) => {
 
 // What the theme leaves unsaid to whoever hears the page: where its main part is, and which half of a moment a field is.
 document.addEventListener("DOMContentLoaded", () => {
-  document.getElementById("content")?.setAttribute("role", "main");
+  (document.getElementById("content") ?? document.getElementById("page"))?.setAttribute("role", "main");
   document.querySelector('#header-inner a[href="#"]:has(> .material-symbols-outlined)')?.setAttribute("aria-label", "More");
   for (const [half, word] of [[0, "date"], [1, "time"]]) {
     for (const input of document.querySelectorAll(`.datetime input[name$="_${half}"]`)) {
