@@ -84,7 +84,7 @@ class AccountViewSet(PlainAccounts):
         """412; where the account itself is as it was, that its type is another."""
         number, known = record_id(self.kwargs["pk"]), condition(self.request, "If-Match")
         asked = known.version_of(number) if known else None
-        if not Account.objects.filter(pk=number, version=asked).exists():
+        if asked is None or not Account.objects.filter(pk=number, version=asked).exists():
             return super().stale(stale)
         said = "The account's type is another since you read it: it follows from its contracts."
         return Problem(412, "stale", said, [Flaw("type", "changed_meanwhile", said)])
