@@ -109,6 +109,7 @@ def attempt(
     return codes, status, count
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("status", list(SPEC))
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 def test_every_door_gives_the_same_verdict(door: Door, status: str, roles: dict[str, User]) -> None:
