@@ -72,13 +72,16 @@ def run(search: Search, *, at: datetime) -> int:
     """Find the pairs of one search, store what is new, and take back what speaks for a pair no longer. How many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE pairs_found (lower_id bigint, higher_id bigint, keys jsonb) ON COMMIT DROP;"
+            # Looked into pair by pair, whatever the planner expects: among a million people there are many.
+            "CREATE TEMP TABLE pairs_found (lower_id bigint, higher_id bigint, keys jsonb,"
+            " PRIMARY KEY (lower_id, higher_id)) ON COMMIT DROP;"
             "CREATE TEMP TABLE pair_terms (side integer, id bigint, key text) ON COMMIT DROP"
         )
         for side, kind in enumerate(search.sides):
             _collect(cursor, search, side, kind)
         cursor.execute("ANALYZE pair_terms")
         _pair_up(cursor, search)
+        cursor.execute("ANALYZE pairs_found")
         found = _store(cursor, search, at)
         cursor.execute("DROP TABLE pairs_found, pair_terms")
     return found
