@@ -101,8 +101,10 @@ def _collect(cursor: Any, search: Search, side: int, kind: Mergeable) -> None:
         sources += [kind.more_evidence[search.by]] if search.by in kind.more_evidence else []
     only = search.crossing.only if search.crossing is not None and side == 0 else ""
     picked = f" AND s.id IN (SELECT r.id FROM {table} r WHERE {only})" if only else ""
+    # One column has one key for each record; only of several may two be the same.
+    each = "DISTINCT" if len(sources) > 1 else ""
     cursor.execute(
-        f"INSERT INTO pair_terms SELECT DISTINCT {side}, s.id, s.key FROM ({' UNION ALL '.join(sources)}) s"
+        f"INSERT INTO pair_terms SELECT {each} {side}, s.id, s.key FROM ({' UNION ALL '.join(sources)}) s"
         f" WHERE s.key <> '' AND s.key NOT LIKE %s AND s.key <> ALL(%s){picked}",
         [ERASED, left_out],
     )
