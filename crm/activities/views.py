@@ -147,7 +147,7 @@ def answer(
     said: str = "",
     template: str = "activities/feed.html",
 ) -> HttpResponse:
-    """The changed part of the page; without htmx, the page again, with what was wrong as messages."""
+    """The changed part of the page; without htmx, the record's page, or the forms with what was typed and is wrong."""
     if not request.htmx:  # type: ignore[attr-defined]
         wrong = (
             [f"{form[field].label}: {' '.join(map(str, errors))}" for field, errors in form.errors.items()]
@@ -158,7 +158,9 @@ def answer(
             messages.error(request, sentence)
         if violated := context.get("violated"):
             messages.warning(request, f"Logged. They were not to be contacted ({violated}): their manager is told.")
-        if wrong:
-            return HttpResponseRedirect(url_of(record, "change"))
+        if form is not None and (wrong or refusal):
+            page = {"title": str(record), "back": address_of(record), "record": record, "part": template}
+            whole = {**site.each_context(request), **page, **context}
+            return told(render(request, "activities/feed_page.html", whole, status=status_of(refusal)), refusal)
         return _back(request, record, said or "Saved.", refusal)
     return told(render(request, template, context, status=status_of(refusal)), refusal)
