@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.core.acting import acting
-from crm.duplicates import views
+from crm.duplicates import merging, views
 from crm.duplicates.models import Pair, Tombstone
 from crm.duplicates.values import compare_address, ref
 from crm.people.models import User
@@ -174,7 +174,7 @@ def test_a_second_click_on_merge_is_told_where_the_record_went(
 ) -> None:
     one, other = two_leads(alice)
     sent = form([one, other])
-    behind = views.merge_records
+    behind = merging.merge_records
 
     def first_click_wins(survivor: Any, others: Any, **call: Any) -> Any:
         behind(Lead.objects.get(pk=survivor.pk), [Lead.objects.get(pk=row.pk) for row in others], **call)
