@@ -14,7 +14,7 @@ from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
 from crm.duplicates.api import DUPLICATES, add_duplicates
@@ -27,7 +27,6 @@ for resource in ("accounts", "contacts"):
         delete=f"Delete {resource}",
     )
 
-READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 ACCOUNT = """name stated_type website domains linkedin_url linkedin_sales_navigator_url my_linkedin_overlaps phone
     industry employees ciso_employees account_rating parent_account_id owner_id billing_street billing_city
     billing_state billing_postal_code billing_country shipping_street shipping_city shipping_state

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from accounts import dri_change
 from accounts.models import Account, Contact, DriChange
 from crm.core.asking import moment, user_of
-from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
+from crm.core.dialogs import status_of, told, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA
 from crm.core.panels import panel
@@ -105,12 +105,9 @@ def _answer(request: HttpRequest, account: Account, call: Any) -> HttpResponse:
     except Refused as refused:
         refusal = refused
     if request.htmx:  # type: ignore[attr-defined]
-        status = STATUS.get(refusal.code, 200) if refusal else 200
-        response = HttpResponse(show(request, account, refusal), status=status)
+        response = HttpResponse(show(request, account, refusal), status=status_of(refusal))
     else:
         if refusal:
             messages.error(request, refusal.message)
         response = HttpResponseRedirect(f"{url_of(account, 'change')}#dri-change")
-    if refusal:
-        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-    return response
+    return told(response, refusal)

@@ -18,7 +18,7 @@ from crm.activities.models import Activity
 from crm.activities.touch_forms import NotesForm
 from crm.activities.touching import add_notes, handle, title_of
 from crm.core.asking import moment, user_of
-from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
+from crm.core.dialogs import status_of, told, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA
 from crm.core.panels import panel
@@ -80,10 +80,8 @@ def write(request: HttpRequest, name: str, pk: int, touch: int) -> HttpResponse:
         html = reminder(request, record, wrong=(touch, form, said) if said else None, saved=not said)
         if not said and isinstance(record, Account):
             html += notes(request, record, swap=True)
-        response = HttpResponse(html, status=STATUS.get(refusal.code, 200) if refusal else 200)
-    if refusal:
-        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-    return response
+        response = HttpResponse(html, status=status_of(refusal))
+    return told(response, refusal)
 
 
 def _noted(touch: Activity) -> dict[str, Any]:

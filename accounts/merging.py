@@ -131,16 +131,19 @@ def contact_keys(contacts: Sequence[Any]) -> Iterable[tuple[str, str]]:
         yield "linkedin", contact.linkedin_key
 
 
+def addresses_of(person: Any, second: str) -> list[Named]:
+    """What a contact or a lead is reached by; `second` is the field of their other email."""
+    fields = ((Kind.EMAIL, "email"), (Kind.EMAIL, second), (Kind.LINKEDIN, "linkedin_url"))
+    return [
+        Named(kind, getattr(person, field), key)
+        for kind, field in (*fields, (Kind.PHONE, "phone"), (Kind.PHONE, "mobile"))
+        if (key := getattr(person, f"{field.removesuffix('_url')}_key"))
+    ]
+
+
 def contact_named(contact: Any, scope: str) -> list[Named]:
     """What a suppression of this scope holds on to of a person."""
-    pairs = (
-        (Kind.EMAIL, contact.email, contact.email_key),
-        (Kind.EMAIL, contact.personal_email, contact.personal_email_key),
-        (Kind.LINKEDIN, contact.linkedin_url, contact.linkedin_key),
-        (Kind.PHONE, contact.phone, contact.phone_key),
-        (Kind.PHONE, contact.mobile, contact.mobile_key),
-    )
-    own = [Named(kind, value, key) for kind, value, key in pairs if key]
+    own = addresses_of(contact, "personal_email")
     # Of a whole company that asked, this person's own addresses: the company may be another now.
     return own if scope == "domain" else fit(own, scope)
 

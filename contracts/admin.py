@@ -15,6 +15,7 @@ from contracts import admin_roles  # noqa: F401 - registers contact roles
 from contracts.admin_signing import SigningMixin
 from contracts.entering import check_entered
 from contracts.flow import stage_choices
+from contracts.forms import ContractForm
 from contracts.models import Contract, Opportunity
 from contracts.opportunity_views import KeepStep, OpportunityMove
 from contracts.signing import ContractStatus
@@ -127,6 +128,7 @@ class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type:
 class ContractAdmin(SigningMixin, PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type: ignore[misc]
     """Contracts and their three dates (C1). The status changes by the moves on the page, never by the form."""
 
+    form = ContractForm
     tones = {"status": STATUS_TONES}
     sortable = {"effective_date": ("effective_date", "id")}
     page_related = ("account", "account__owner", "opportunity", "opportunity__owner")

@@ -14,7 +14,7 @@ from contracts.people import add_contact_role
 from crm.core.api.problems import Flaw
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
 
@@ -33,7 +33,6 @@ declare_scopes(
     delete="Remove contact roles",
 )
 
-READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 OPPORTUNITY = """name account_id contact_id owner_id type amount currency close_date next_step next_step_due_date
     exit_criteria_met hosts payment_terms billing_process term_months reseller_id effective_date subscription_end_date
     renews_id amends_id poc_start poc_end poc_criteria lead_source description""".split()

@@ -10,10 +10,14 @@ from django.utils import timezone
 
 from accounts.api import AccountFilters
 from accounts.api import AccountViewSet as PlainAccounts
-from accounts.models import account_type_choices
+from accounts.models import Account, account_type_choices
 from contracts.figures import figures_of
 from contracts.standing import is_type, types_of
+from crm.core.api.etags import condition
+from crm.core.api.problems import Flaw, Problem
 from crm.core.api.queries import Words
+from crm.core.api.views import record_id
+from crm.core.errors import Stale
 
 DAY: dict[str, Any] = {"type": ["string", "null"], "format": "date"}
 COUNT: dict[str, Any] = {"type": "integer"}
@@ -67,6 +71,23 @@ class AccountViewSet(PlainAccounts):
             types = types_of([row["id"] for row in rows], self.at)
             for row in rows:
                 row["type"] = types.get(row["id"], row["type"])
+
+    def beside(self, row: Mapping[str, Any]) -> str:
+        """The type: it follows from contracts, without the account's version."""
+        return str(row.get("type") or "")
+
+    def beside_now(self, pk: int) -> str:
+        """The type as it is now; nothing of an account that is not there."""
+        return types_of([pk], self.at).get(pk) or ""
+
+    def stale(self, stale: Stale) -> Problem:
+        """412; where the account itself is as it was, that its type is another."""
+        number, known = record_id(self.kwargs["pk"]), condition(self.request, "If-Match")
+        asked = known.version_of(number) if known else None
+        if asked is None or not Account.objects.filter(pk=number, version=asked).exists():
+            return super().stale(stale)
+        said = "The account's type is another since you read it: it follows from its contracts."
+        return Problem(412, "stale", said, [Flaw("type", "changed_meanwhile", said)])
 
     def compute(self, rows: list[dict[str, Any]]) -> None:
         """The figures of each account, in one query."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from accounts.models import Account
+from contracts.entering import candidate
+from contracts.entering_contracts import wrong_with_contract, wrong_with_invoice
 from contracts.invoicing import add_invoice
 from contracts.models import Contract, Invoice
 from contracts.signing import ContractStatus
@@ -15,7 +17,7 @@ from crm.core.api.fields import NO_SUCH
 from crm.core.api.problems import Flaw
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
 
@@ -32,7 +34,6 @@ declare_scopes(
     place="Store contracts in a status that another system says they have",
 )
 
-READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
 CONTRACT = """name account_id opportunity_id effective_date close_date subscription_end_date term_months amount
     currency hosts payment_terms billing_process reseller_id auto_renew notice_days signing terms
     description""".split()
@@ -40,7 +41,19 @@ PLACED = ("status_since", "terminated_on")
 INVOICE = "contract_id number amount currency sent_on paid_on".split()
 
 
-class ContractSerializer(RecordSerializer):
+class EnteredSerializer(RecordSerializer):
+    """One whose values are judged together with what is stored."""
+
+    def entered(self, values: dict[str, Any]) -> tuple[Any, list[str]]:
+        """The record as it would be, and the fields that are entered or changed."""
+        attributes = {str(one.attname): one.name for one in self.model._meta.concrete_fields}
+        stored: Any = self.instance
+        before = stored or self.model()
+        changed = [attributes[name] for name, value in values.items() if not stored or getattr(stored, name) != value]
+        return candidate(before, values), changed
+
+
+class ContractSerializer(EnteredSerializer):
     """An agreement with a customer and its three dates (C1); its status changes by moves."""
 
     model = Contract
@@ -61,12 +74,16 @@ class ContractSerializer(RecordSerializer):
     }
 
     def judge(self, values: dict[str, Any]) -> Iterable[Flaw]:
-        """A reseller is an account of type Partner."""
-        reseller = values.get("reseller_id")
-        if reseller is None or reseller == getattr(self.instance, "reseller_id", None):
-            return
-        if not Account.objects.filter(pk=reseller, type="partner").exists():
+        """As it is judged on the page; a reseller is an account of type Partner."""
+        reseller: Any = values.get("reseller_id")
+        known = reseller is None or reseller == getattr(self.instance, "reseller_id", None)
+        if not known and not Account.objects.filter(pk=reseller, type="partner").exists():
             yield Flaw("reseller_id", "invalid_choice", f"{NO_SUCH} A reseller is an account of type Partner.")
+        if "status" in values:
+            return
+        entered, changed = self.entered(values)
+        for item in wrong_with_contract(entered, changed):
+            yield Flaw(self.name_of(item.field), item.code, item.message)
 
 
 class ContractFilters(RecordFilters):
@@ -118,7 +135,7 @@ class ContractViewSet(RecordViewSet):
             row["payment_received"] = contract and contract.payment_received
 
 
-class InvoiceSerializer(RecordSerializer):
+class InvoiceSerializer(EnteredSerializer):
     """An invoice of a contract."""
 
     model = Invoice
@@ -127,10 +144,13 @@ class InvoiceSerializer(RecordSerializer):
     needed = ("contract_id",)
 
     def judge(self, values: dict[str, Any]) -> Iterable[Flaw]:
-        """An invoice stays with its contract."""
+        """As it is judged on the page; an invoice stays with its contract."""
         stored = getattr(self.instance, "contract_id", None)
         if stored is not None and values.get("contract_id", stored) != stored:
             yield Flaw("contract_id", "read_only", "An invoice stays with its contract: delete it and make another.")
+        entered, changed = self.entered(values)
+        for item in wrong_with_invoice(entered, changed, at=self.context["at"]):
+            yield Flaw(self.name_of(item.field), item.code, item.message)
 
 
 class InvoiceFilters(RecordFilters):

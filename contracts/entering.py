@@ -10,7 +10,9 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import models
 
 from contracts.models import Contract, Opportunity
 from contracts.stages import criteria_before, every_criterion, stage_keys, unmet
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 CURRENCY = re.compile(r"[A-Z]{3}")
+R = TypeVar("R", bound=models.Model)
 RENEWAL, EXPANSION, PARTNER = "renewal", "expansion", "partner"
 
 
@@ -31,11 +34,11 @@ def has_year(name: str) -> bool:
     return bool(YEAR.search(name))
 
 
-def candidate(opportunity: Opportunity, values: Mapping[str, Any]) -> Opportunity:
+def candidate(record: R, values: Mapping[str, Any]) -> R:
     """The record as it would be with these values, by attribute; the given one stays as it is."""
-    made = copy.copy(opportunity)
-    made._state = copy.copy(opportunity._state)
-    made._state.fields_cache = dict(opportunity._state.fields_cache)
+    made = copy.copy(record)
+    made._state = copy.copy(record._state)
+    made._state.fields_cache = dict(record._state.fields_cache)
     for name, value in values.items():
         setattr(made, name, value)
     return made

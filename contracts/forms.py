@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 
+from contracts.entering import candidate
+from contracts.entering_contracts import wrong_with_contract, wrong_with_invoice
 from contracts.models import Invoice
 from contracts.signing_facts import day
 from crm.core.days import ask_at, check_day
+from crm.workspace.own import PageForm
 
 # Django's forms are generic to the type checker only.
 if TYPE_CHECKING:
@@ -18,8 +21,25 @@ else:
     ModelForm = forms.ModelForm
 
 
+class ContractForm(PageForm):
+    """The form of a contract's page: what cannot be entered like this is said at its field."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """Judged as it is over the API."""
+        cleaned = super().clean()
+        changed = [name for name in self.changed_columns if name in self.cleaned_data]
+        entered = candidate(self.instance, {name: self.cleaned_data[name] for name in changed})
+        for item in wrong_with_contract(entered, changed):
+            self.add_error(item.field if item.field in self.fields else None, item.message)
+        return cleaned
+
+
 class InvoiceForm(ModelForm):
     """What was asked for, when it was sent, and when it was paid."""
+
+    def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.at = at
 
     class Meta:
         model = Invoice
@@ -29,7 +49,7 @@ class InvoiceForm(ModelForm):
         }
 
     def clean(self) -> dict[str, Any]:
-        """Days lie within reason."""
+        """Days lie within reason, and what is said together can be."""
         values = super().clean() or self.cleaned_data
         for name in ("sent_on", "paid_on"):
             if name in self.changed_data and values.get(name):
@@ -37,6 +57,10 @@ class InvoiceForm(ModelForm):
                     check_day(values[name])
                 except forms.ValidationError as error:
                     self.add_error(name, error)
+        entered = candidate(self.instance, self.cleaned_data)
+        for item in wrong_with_invoice(entered, self.changed_data, at=self.at):
+            if item.field not in self.errors:
+                self.add_error(item.field, item.message)
         return values
 
     def _get_validation_exclusions(self) -> set[str]:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views import View
-from django_htmx.http import HttpResponseClientRedirect
 
 from contracts.flow_facts import StepFacts
 from contracts.models import Opportunity
 from contracts.next_steps import KEEP, keep_next_step
-from crm.core.dialogs import REFUSED_HEADER, STATUS, MoveDialog, url_of
+from crm.core.dialogs import MoveDialog, dialog, leave, url_of
 from crm.core.errors import Refused
 from crm.core.flow import Stateful
 from crm.core.offers import VIA
@@ -83,8 +82,7 @@ class KeepStep(View):
                     form.add_error(item.field, item.message)
             return self.answer(form, refusal)
         messages.success(request, f"“{kept.text}” was {kept.get_outcome_display().lower()}.")
-        address = url_of(self.record, "change")
-        return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)  # type: ignore[attr-defined]
+        return leave(request, url_of(self.record, "change"))
 
     def form(self, data: Any) -> StepFacts:
         """The next one, and by when."""
@@ -94,12 +92,10 @@ class KeepStep(View):
 
     def answer(self, form: StepFacts, refusal: Refused | None) -> TemplateResponse:
         """The dialog, with what is wrong at its field."""
-        htmx = self.request.htmx  # type: ignore[attr-defined]
         said = refusal
         if refusal is not None and refusal.missing and all(item.field in form.fields for item in refusal.missing):
             said = None  # each is said at its field
         context = {
-            **(self.site.each_context(self.request) if self.site and not htmx else {}),
             "title": f"“{self.record.next_step}” was done" if self.record.next_step else KEEP.label,
             "button": "Save",
             "form": form,
@@ -107,11 +103,5 @@ class KeepStep(View):
             "record_url": url_of(self.record, "change"),
             "version": self.request.POST.get("version") or self.record.version,
             "refusal": said,
-            "partial_name": "contracts/dialog_form.html",
         }
-        status = STATUS.get(refusal.code, 200) if refusal else 200
-        name = "contracts/dialog_form.html" if htmx else "core/move.html"
-        response = TemplateResponse(self.request, name, context, status=status)
-        if refusal:
-            response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-        return response
+        return dialog(self.request, context, refusal, site=self.site, partial="contracts/dialog_form.html")

@@ -106,13 +106,20 @@ def completed(effective_date: date | None, end_date: date | None, months: int | 
     return end_date, months
 
 
+def ends_too_early(start: date | None, end: date | None) -> str:
+    """What is said of an end that is none, with both dates; empty while one is unknown."""
+    if not start or not end:
+        return ""
+    return f"The subscription end date ({end}) does not lie after the effective date ({start})."
+
+
 def impossible(dates: Dates) -> Iterator[Said]:
     """What cannot be, as sentences that name both dates."""
     start, end, stop = dates.effective_date, dates.end_date, dates.terminated_on
     if start and end and end <= start:
         yield Said(
             "end_before_effective",
-            f"The subscription end date ({end}) does not lie after the effective date ({start}).",
+            ends_too_early(start, end),
             "end_date",
         )
     if start and stop and stop < start:

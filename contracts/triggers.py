@@ -9,9 +9,8 @@ from typing import Any
 
 import pgtrigger
 
-from crm.core.triggers import PLANNED_APART
+from crm.core.triggers import AT, PLANNED_APART
 
-AT = "COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now())"
 # A promise is made by who acts. Nobody, outside Plumb.
 PROMISE = f"""
     INSERT INTO contracts_nextstep

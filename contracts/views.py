@@ -9,11 +9,10 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views import View
-from django_htmx.http import HttpResponseClientRedirect
 
 from contracts.forms import ExpansionForm, InvoiceForm
 from contracts.invoicing import add_invoice, change_invoice, remove_invoice
@@ -21,7 +20,7 @@ from contracts.models import Contract, Invoice
 from contracts.renewing import add_expansion
 from crm import handbook
 from crm.core.constraints import field_of, named
-from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
+from crm.core.dialogs import dialog, leave, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA
 from crm.core.permissions import may
@@ -90,9 +89,7 @@ class ContractDialog(View):
 
     def go(self) -> HttpResponse:
         """Back to the contract's page, which has it now."""
-        address = url_of(self.contract, "change")
-        htmx = self.request.htmx  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(address) if htmx else HttpResponseRedirect(address)
+        return leave(self.request, url_of(self.contract, "change"))
 
     def more(self) -> dict[str, Any]:
         """What the dialog shows beside its fields."""
@@ -100,24 +97,16 @@ class ContractDialog(View):
 
     def answer(self, form: forms.BaseForm, refusal: Refused | None = None) -> TemplateResponse:
         """The dialog with what is wrong."""
-        htmx = self.request.htmx  # type: ignore[attr-defined]
         context = {
-            **(self.site.each_context(self.request) if self.site and not htmx else {}),
             "title": self.title,
             "button": self.button,
             "form": form,
             "record": self.contract,
             "record_url": url_of(self.contract, "change"),
             "refusal": refusal,
-            "partial_name": "contracts/dialog_form.html",
             **self.more(),
         }
-        status = STATUS.get(refusal.code, 200) if refusal else 200
-        name = "contracts/dialog_form.html" if htmx else "core/move.html"
-        response = TemplateResponse(self.request, name, context, status=status)
-        if refusal:
-            response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-        return response
+        return dialog(self.request, context, refusal, site=self.site, partial="contracts/dialog_form.html")
 
 
 class AddInvoice(ContractDialog):
@@ -127,7 +116,7 @@ class AddInvoice(ContractDialog):
 
     def form(self, data: Any) -> InvoiceForm:
         invoice = Invoice(contract=self.contract, currency=self.contract.currency)
-        return InvoiceForm(data, instance=invoice)
+        return InvoiceForm(data, instance=invoice, at=self.at)
 
     def is_done(self, form: InvoiceForm) -> bool:
         if form.is_valid():
@@ -148,7 +137,7 @@ class ChangeInvoice(ContractDialog):
         self.invoice: Invoice = found
 
     def form(self, data: Any) -> InvoiceForm:
-        return InvoiceForm(data, instance=self.invoice)
+        return InvoiceForm(data, instance=self.invoice, at=self.at)
 
     def is_done(self, form: InvoiceForm) -> bool:
         version, call = whole_number(self.request.POST.get("version", "")), {"actor": self.actor, "at": self.at}
@@ -185,6 +174,4 @@ class AddExpansion(ContractDialog):
         return True
 
     def go(self) -> HttpResponse:
-        address = url_of(self.made, "change")
-        htmx = self.request.htmx  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(address) if htmx else HttpResponseRedirect(address)
+        return leave(self.request, url_of(self.made, "change"))

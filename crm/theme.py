@@ -32,6 +32,7 @@ UNFOLD: dict[str, Any] = {
     "COLORS": {"primary": PRIMARY},
     "STYLES": ["crm.navigation.styles"],
     "SCRIPTS": ["crm.navigation.script", "crm.navigation.countdown"],
+    "LOGIN": {"form": "crm.people.forms.LoginForm"},
     "ACCOUNT": {
         "navigation": [
             {"title": "Your profile", "link": "crm.navigation.profile"},

@@ -10,7 +10,7 @@ from accounts.models import source_choices
 from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
 from crm.duplicates.api import DUPLICATES, add_duplicates
@@ -33,10 +33,7 @@ SENT = """first_name last_name company job_title email second_email phone mobile
 PLACED = """status_since meeting_at meeting_outcome nurture_reason come_back_on converted_at converted_account_id
     converted_contact_id converted_opportunity_id""".split()
 NAMES = {
-    "id": "id",
-    "version": "version",
-    "created_at": "created_at",
-    "updated_at": "updated_at",
+    **READ,
     "lead_status": "status",
     "queue_id": "queue",
     "came_from": "came_from",

@@ -86,7 +86,6 @@ class ConvertDialog(LeadMove):
         account_id = next((choice.value for choice in accounts if choice.chosen), "")
         opportunities = self._opportunities(found, account_id)
         return {
-            "partial_name": self.partial_name,
             "by_radio": ELSEWHERE,
             "accounts": accounts,
             "contacts": choices(found.contacts, data.get("contact"), f"Make a new contact “{self.record}”"),

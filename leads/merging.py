@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from accounts.merging import addresses_of
 from accounts.models import Contact
 from crm.activities.gate import bar_of
 from crm.activities.models import SuppressedKey, Task, kind_choices
@@ -34,14 +35,7 @@ def keys_of(leads: Sequence[Any]) -> Iterable[tuple[str, str]]:
 
 def named(lead: Any, scope: str) -> list[Named]:
     """What a suppression of this scope holds on to of a lead."""
-    pairs = (
-        (Kind.EMAIL, lead.email, lead.email_key),
-        (Kind.EMAIL, lead.second_email, lead.second_email_key),
-        (Kind.LINKEDIN, lead.linkedin_url, lead.linkedin_key),
-        (Kind.PHONE, lead.phone, lead.phone_key),
-        (Kind.PHONE, lead.mobile, lead.mobile_key),
-    )
-    own = [Named(kind, value, key) for kind, value, key in pairs if key]
+    own = addresses_of(lead, "second_email")
     domain = company_domain(lead)
     company = [Named(Kind.DOMAIN, domain, domain)] if "." in domain else []
     # Of a whole company that asked, this person's own addresses where no domain is theirs alone.

@@ -24,6 +24,7 @@ from crm.core.text import whole_number
 from crm.history.models import Move
 from crm.people.models import Team
 from crm.sync.models import ExternalId
+from crm.workspace.showing import linked
 from leads.forms import NextTouchForm
 from leads.models import Lead
 from leads.statuses import MEANING, OPEN, PATH, Status
@@ -123,8 +124,9 @@ def meanwhile(lead: Lead, version: str) -> Sequence[Meanwhile]:
 
 def provenance(lead: Lead) -> dict[str, Any]:
     """Where the details came from (L16), ids elsewhere, and values an import kept."""
+    kept = sorted(lead.kept.items()) if isinstance(lead.kept, dict) else []
     return {
         "came_from": lead.came_from,
         "external_ids": list(ExternalId.objects.of(lead).order_by("system", "value")),
-        "kept": sorted(lead.kept.items()) if isinstance(lead.kept, dict) else [],
+        "kept": [(name, linked(value) if isinstance(value, str) else value) for name, value in kept],
     }

@@ -10,17 +10,16 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm as Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from crm import handbook
 from crm.activities.touch_forms import TouchForm
-from crm.core.dialogs import REFUSED_HEADER, STATUS, MoveDialog, url_of
+from crm.core.dialogs import MoveDialog, leave, status_of, told, url_of
 from crm.core.errors import Refused, Stale
 from crm.core.flow import Facts, Stateful
 from crm.core.offers import VIA
@@ -98,9 +97,9 @@ def claim(request: HttpRequest, lead: Lead) -> HttpResponse:
         claim_lead(lead, actor=request.user, at=timezone.now(), via=VIA)  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, refusal.message)
-        return _go(request, _next(request, lead), refusal)
+        return leave(request, _next(request, lead), refusal)
     messages.success(request, f"{lead} is yours.")
-    return _go(request, _next(request, lead))
+    return leave(request, _next(request, lead))
 
 
 @of_lead
@@ -118,7 +117,7 @@ def queue(request: HttpRequest, lead: Lead) -> HttpResponse:
         messages.success(request, f"{lead} waits in the queue of {team}." if team else f"{lead} is in no queue.")
     else:
         messages.error(request, refusal.message)
-    return _go(request, _next(request, lead), refusal)
+    return leave(request, _next(request, lead), refusal)
 
 
 @of_lead
@@ -214,7 +213,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refused:
         refusal = refused
         messages.error(request, refusal.message)
-    return _go(request, _next(request, conversion.opportunity), refusal)
+    return leave(request, _next(request, conversion.opportunity), refusal)
 
 
 def _next(request: HttpRequest, record: Any) -> str:
@@ -222,13 +221,6 @@ def _next(request: HttpRequest, record: Any) -> str:
     if wanted and url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
         return wanted
     return url_of(record, "change")
-
-
-def _go(request: HttpRequest, url: str, refusal: Refused | None = None) -> HttpResponse:
-    response = HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)  # type: ignore[attr-defined]
-    if refusal:
-        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-    return response
 
 
 def _answer(
@@ -240,9 +232,5 @@ def _answer(
             messages.error(request, f"{form[name].label}: {' '.join(map(str, errors))}")
         if refusal:
             messages.error(request, refusal.message)
-        return _go(request, url_of(lead, "change"), refusal)
-    status = STATUS.get(refusal.code, 200) if refusal else 200
-    response = render(request, template, context, status=status)
-    if refusal:
-        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-    return response
+        return leave(request, url_of(lead, "change"), refusal)
+    return told(render(request, template, context, status=status_of(refusal)), refusal)

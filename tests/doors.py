@@ -47,10 +47,20 @@ TYPICAL = ("owner", "administrator", "service", "stranger")
 QUICK = ("shell", "many at once")
 
 
-def asked_by(door: Door, roles: Mapping[str, User]) -> dict[str, User]:
-    """The roles that ask at this door: all of them where that is quick, and everywhere in the long form."""
-    every = door.name in QUICK or os.environ.get("CRM_SOAK")
-    return {role: user for role, user in roles.items() if every or role in TYPICAL}
+def asks_all(door: Door) -> bool:
+    """Whether everything is asked at this door: where that is quick, and everywhere in the long form."""
+    return door.name in QUICK or bool(os.environ.get("CRM_SOAK"))
+
+
+def asked_by(door: Door, roles: Mapping[str, User], *, open_here: bool = True) -> dict[str, User]:
+    """The roles that ask at this door: all of them where that is quick, and everywhere in the long form.
+
+    A move that does not leave from here (`open_here`) is asked for at a slow door by the owner alone, who may make
+    any move that is there, and by the stranger, who may make none.
+    """
+    if asks_all(door):
+        return dict(roles)
+    return {role: user for role, user in roles.items() if role in (TYPICAL if open_here else ("owner", "stranger"))}
 
 
 def door(name: str, *, people_only: bool = False) -> Callable[[Attempt], Attempt]:

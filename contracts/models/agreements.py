@@ -21,8 +21,9 @@ from contracts.models.opportunities import Opportunity
 from contracts.searching import ByName
 from contracts.signing import AGREED, ContractFlow, ContractStatus
 from contracts.signing_facts import SIGNINGS
-from contracts.terms import Dates, Sent, completed
+from contracts.terms import Dates, Sent, completed, ends_too_early
 from contracts.triggers import CLOSE_DATES
+from crm.core.constraints import SayingCheck
 from crm.core.keys import generated_key
 from crm.core.records import Record
 from crm.core.searching import first_letters
@@ -100,12 +101,13 @@ class Contract(ContractFlow):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
+            SayingCheck(
                 condition=Q(effective_date__isnull=True)
                 | Q(end_date__isnull=True)
                 | Q(end_date__gt=F("effective_date")),
                 name="contracts_contract_ends_after_it_starts",
                 violation_error_message="The subscription end date lies after the effective date.",
+                said=lambda one: ends_too_early(one.effective_date, one.end_date),
             ),
             models.CheckConstraint(
                 condition=Q(terminated_on__isnull=True)

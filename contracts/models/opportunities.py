@@ -24,9 +24,11 @@ from contracts.models.choices import (
 )
 from contracts.searching import ByName
 from contracts.stages import every_criterion
+from contracts.terms import ends_too_early
 from contracts.triggers import PROMISES
 from crm import handbook
 from crm.activities.gate import CODE, bar_of, hold_for
+from crm.core.constraints import SayingCheck
 from crm.core.errors import Refused
 from crm.core.keys import generated_key
 from crm.core.records import Record
@@ -126,10 +128,11 @@ class Opportunity(OpportunityFlow):
                 name="contracts_opportunity_has_name",
                 violation_error_message="An opportunity needs a name.",
             ),
-            models.CheckConstraint(
+            SayingCheck(
                 condition=Q(effective_on__isnull=True) | Q(ends_on__isnull=True) | Q(ends_on__gt=F("effective_on")),
                 name="contracts_opp_ends_after_it_starts",
                 violation_error_message="The subscription end date lies after the effective date.",
+                said=lambda one: ends_too_early(one.effective_on, one.ends_on),
             ),
             models.CheckConstraint(
                 condition=Q(poc_start__isnull=True) | Q(poc_end__isnull=True) | Q(poc_end__gte=F("poc_start")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
@@ -88,6 +89,10 @@ class ActivityAdmin(RecordAdmin):
             path("on/<slug:name>/<int:pk>/task/", wrap(views.task_on), name="activities_task_on"),
         ]
         return own + super().get_urls()
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """The latest first, by when they happened; narrowed down, by when they were entered, as indexes have them."""
+        return ("-id",) if set(request.GET) - {PAGE_VAR} else ("-happened_at", "-id")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A touch is mostly logged just after it happened."""

@@ -12,7 +12,7 @@ from crm.activities.rules import wrong_with_touch
 from crm.core.api.problems import Flaw
 from crm.core.api.queries import Before, RecordFilters, RecordId, Since, Words
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
 from crm.people.models import User
 
@@ -34,10 +34,7 @@ class ActivitySerializer(RecordSerializer):
 
     model = Activity
     names: ClassVar[Mapping[str, str]] = {
-        "id": "id",
-        "version": "version",
-        "created_at": "created_at",
-        "updated_at": "updated_at",
+        **READ,
         **{name: name.removesuffix("_id") for name in SENT},
         "violation_of_id": "violation_of",
     }

@@ -63,6 +63,22 @@ def finish_task(task: Task, *, actor: User, at: datetime, via: str) -> Task:
     return locked
 
 
+def put_off_task(task: Task, *, due_on: date | None, actor: User, at: datetime, via: str) -> Task:
+    """It is to be done by another day, or by none; the day of what is done stays.
+
+    Raises:
+        Refused: `forbidden`, `not_found`, `done_already`.
+    """
+    with acting(actor=actor, via=via, at=at):
+        locked = _locked(task, actor)
+        if locked.done_at is not None:
+            raise Refused("done_already", "It is done already.")
+        if locked.due_on != due_on:
+            locked.due_on = due_on
+            locked.save(update_fields=["due_on"])
+    return locked
+
+
 @retry_deadlocks
 def reopen_task(task: Task, *, actor: User, at: datetime, via: str) -> Task:
     """It is still to be done; somebody who has left cannot have it, so who takes it up again does.

@@ -19,7 +19,17 @@ from django.db.models import Q
 from django.utils.text import capfirst
 
 from crm.activities.models import ABOUT, Activity, Task
-from crm.activities.timeline_rows import KINDS, PARTS, Place, Source, add_source, rows_of, stopped_at, without
+from crm.activities.timeline_rows import (
+    KINDS,
+    PARTS,
+    Place,
+    Source,
+    add_source,
+    narrowed,
+    rows_of,
+    stopped_at,
+    without,
+)
 from crm.core.flow import Stateful
 from crm.core.permissions import may
 from crm.history.models import Change, Move, PriorChange
@@ -99,7 +109,8 @@ def timeline(
     `after` is where the page before stopped.
     """
     seen = parts_seen(record, user)
-    sources = [one for kind in ([only] if only else KINDS) for one in KINDS[kind] if _may_see(one, user)]
+    wanted = narrowed(only) if only else [one for kind in KINDS for one in KINDS[kind]]
+    sources = [one for one in wanted if _may_see(one, user)]
     rows = rows_of(record, sources, kinds=seen, after=after or {}, most=limit + 1)
     shown = rows[:limit]
     told: dict[tuple[str, int], Event] = {}
@@ -345,6 +356,7 @@ TELL: dict[str, Tell] = {
     "touch": _touches,
     "task": _tasks,
     "change": _changes,
+    "with_move": _changes,
     "prior": _prior,
     "move": _moves,
     "conversion": _conversions,

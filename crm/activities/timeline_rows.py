@@ -66,6 +66,12 @@ def add_source(source: Source, *, under: str) -> None:
     KINDS[under] = tuple(dict.fromkeys((*KINDS.get(under, ()), source.name)))
 
 
+def narrowed(only: str) -> tuple[str, ...]:
+    """The sources of a timeline that is narrowed to this word; to changes, also those that a move made, as there is no
+    move in it to tell them."""
+    return (*KINDS[only], "with_move") if only == "changes" else KINDS[only]
+
+
 def without(name: str | None) -> dict[str, bool]:
     """What a timeline of this kind of record is not narrowed to: none of those sources knows the kind."""
     return {
@@ -94,8 +100,8 @@ CHANGE = """
         SELECT r.id, r.at FROM history_change r
         WHERE r.object = s.object AND r.record_id = s.id {older}
           AND (r.op = 'I' OR r.what - {of_moves} <> '{{}}')
-          AND NOT EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
-                          AND m.version = r.version)
+          AND {not_}EXISTS (SELECT FROM history_move m WHERE m.object = r.object AND m.record_id = r.record_id
+                            AND m.version = r.version)
         ORDER BY r.at DESC, r.id DESC LIMIT %(most)s
     ) t
 """
@@ -208,8 +214,8 @@ def _statement(source: str, kinds: Iterable[str], after: Place, values: dict[str
         return " UNION ALL ".join(each)
     if source == "conversion":
         return CONVERSION.format(kind=next(iter(kinds)), older=older)
-    shape = {"change": CHANGE, "prior": PRIOR, "move": MOVE}[source]
-    return shape.format(older=older, of_moves=OF_MOVES)
+    shape = {"change": CHANGE, "with_move": CHANGE, "prior": PRIOR, "move": MOVE}[source]
+    return shape.format(older=older, of_moves=OF_MOVES, not_="" if source == "with_move" else "NOT ")
 
 
 def _merged(found: list[Row], most: int) -> list[Row]:
@@ -259,7 +265,7 @@ def read_place(text: str) -> Place | None:
     try:
         found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         place = {str(source): (str(at), int(pk)) for source, (at, pk) in found.items()}
-        known = {one for sources in KINDS.values() for one in sources}
+        known = {one for only in KINDS for one in narrowed(only)}
         if not place.keys() <= known or any(not 0 <= pk < 2**63 for _, pk in place.values()):
             return None
         for at, _ in place.values():

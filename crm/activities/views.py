@@ -23,7 +23,7 @@ from crm.activities.timeline_rows import read_place
 from crm.activities.touch_forms import TaskForm, TouchForm
 from crm.activities.touching import log_touch
 from crm.core.asking import user_of
-from crm.core.dialogs import REFUSED_HEADER, STATUS, url_of
+from crm.core.dialogs import status_of, told, url_of
 from crm.core.errors import Refused
 from crm.core.offers import VIA
 from crm.core.permissions import may
@@ -73,30 +73,27 @@ def show_timeline(request: HttpRequest, name: str, pk: int) -> HttpResponse:
 @require_POST
 def touch_on(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Log a touch with the record."""
-    record, at = record_named(request, name, pk), timezone.now()
-    form, refusal, made = TouchForm(request.POST, at=at, record=record), None, None
-    if form.is_valid():
-        try:
-            made = log_touch(form.about(), actor=user_of(request), at=at, via=VIA, **form.values())
-        except Refused as refused:
-            refusal = refused
-    context = feed(request, record, at=at, touch_form=None if made else form)
-    said = {"touch_saved": made is not None, "violated": made.violation_of if made else None}
-    return answer(request, record, context | said | {"touch_refusal": refusal}, form, refusal)
+    return _add(request, record_named(request, name, pk), "touch", TouchForm, log_touch)
 
 
 @require_POST
 def task_on(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Add a task about the record."""
-    record, at = record_named(request, name, pk), timezone.now()
-    form, refusal, made = TaskForm(request.POST, at=at, record=record), None, None
+    return _add(request, record_named(request, name, pk), "task", TaskForm, plan_task)
+
+
+def _add(request: HttpRequest, record: models.Model, what: str, kind: Any, add: Any) -> HttpResponse:
+    at = timezone.now()
+    form, refusal, made = kind(request.POST, at=at, record=record), None, None
     if form.is_valid():
         try:
-            made = plan_task(form.about(), actor=user_of(request), at=at, via=VIA, **form.values())
+            made = add(form.about(), actor=user_of(request), at=at, via=VIA, **form.values())
         except Refused as refused:
             refusal = refused
-    context = feed(request, record, at=at, task_form=None if made else form)
-    return answer(request, record, context | {"task_saved": made is not None, "task_refusal": refusal}, form, refusal)
+    forms: dict[str, Any] = {f"{what}_form": None if made else form}
+    said = {f"{what}_saved": made is not None, f"{what}_refusal": refusal}
+    said["violated"] = getattr(made, "violation_of", None)
+    return answer(request, record, feed(request, record, at=at, **forms) | said, form, refusal)
 
 
 @require_POST
@@ -137,10 +134,7 @@ def _back(request: HttpRequest, record: models.Model, said: str, refusal: Refuse
     else:
         messages.success(request, said)
     home = request.POST.get("next") == "home"
-    response = HttpResponseRedirect(reverse("admin:index") if home else url_of(record, "change"))
-    if refusal:
-        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-    return response
+    return told(HttpResponseRedirect(reverse("admin:index") if home else url_of(record, "change")), refusal)
 
 
 def answer(
@@ -153,7 +147,7 @@ def answer(
     said: str = "",
     template: str = "activities/feed.html",
 ) -> HttpResponse:
-    """The changed part of the page; without htmx, the page again, with what was wrong as messages."""
+    """The changed part of the page; without htmx, the record's page, or the forms with what was typed and is wrong."""
     if not request.htmx:  # type: ignore[attr-defined]
         wrong = (
             [f"{form[field].label}: {' '.join(map(str, errors))}" for field, errors in form.errors.items()]
@@ -164,11 +158,9 @@ def answer(
             messages.error(request, sentence)
         if violated := context.get("violated"):
             messages.warning(request, f"Logged. They were not to be contacted ({violated}): their manager is told.")
-        if wrong:
-            return HttpResponseRedirect(url_of(record, "change"))
+        if form is not None and (wrong or refusal):
+            page = {"title": str(record), "back": address_of(record), "record": record, "part": template}
+            whole = {**site.each_context(request), **page, **context}
+            return told(render(request, "activities/feed_page.html", whole, status=status_of(refusal)), refusal)
         return _back(request, record, said or "Saved.", refusal)
-    status = STATUS.get(refusal.code, 200) if refusal else 200
-    response = render(request, template, context, status=status)
-    if refusal:
-        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-    return response
+    return told(render(request, template, context, status=status_of(refusal)), refusal)

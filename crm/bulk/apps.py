@@ -10,4 +10,4 @@ class BulkConfig(AppConfig):
     label = "bulk"
 
     def ready(self) -> None:
-        from crm.bulk import deleting, exporting, moving, reassigning  # noqa: F401 - each registers its operation
+        from crm.bulk import deleting, exporting, moving, reassigning, tasks  # noqa: F401 - each registers its operation

@@ -1,4 +1,4 @@
-"""Exporting many to a file: the columns of a view or every field, one part of the file for each slice.
+"""Exporting many to a file: the columns of a view or every field, in the list's order, one part for each slice.
 
 Each part is stored whole by its slice, so a file of a million rows never lies in memory, and a worker that is killed
 leaves no half of one. The job is the record of it: who exported what, how many, by which filter and with which columns
@@ -75,6 +75,7 @@ class Export(Operation):
     hint = f"A CSV file, kept for {KEPT_DAYS} days. Who exported what stays on record."
     size = 2000
     undo = False
+    ordered = True
 
     def bar(self, user: User, kind: Kind, facts: Mapping[str, Any], count: int, at: datetime) -> Refused | None:
         if may(user, "export", kind):

@@ -69,6 +69,8 @@ class Operation:
     typed: ClassVar[bool] = False
     # Whether a wrong fact stops at the form. A move's are judged row by row: what it asks depends on the status.
     strict: ClassVar[bool] = True
+    # Whether rows are taken in the order in which the list shows them.
+    ordered: ClassVar[bool] = False
 
     def bar(self, user: User, kind: Kind, facts: Mapping[str, Any], count: int, at: datetime) -> Refused | None:
         """Why this person may not ask for this at all; None when rows are judged one by one."""

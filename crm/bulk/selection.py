@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,18 +51,33 @@ def read_selection(request: HttpRequest, model_admin: Any) -> Selection:
     return Selection(rows, count, f"{count:,} selected on the list", query)
 
 
-def _all_that_match(request: HttpRequest, model_admin: Any, asked: QueryDict, query: str) -> Selection:
-    # The list reads its filters from the address: it is given the address that it has itself.
-    before = request.GET
-    request.GET = asked  # type: ignore[assignment]
-    try:
+def in_list_order(request: HttpRequest, model_admin: Any, selection: Selection) -> models.QuerySet[Any] | list[int]:
+    """The selected rows as the list has them in order: a query, or their ids where no query puts them in order."""
+    with _reading(request, QueryDict(selection.list_query)):
         changes = model_admin.get_changelist_instance(request)
-        found = changes.get_queryset(request).order_by()
-        chips = [f"{chip.title}: {chip.value}" for chip in changes.chips]
+        order = changes.get_queryset(request).query.order_by
+        found = changes.in_order(request, selection.rows.order_by(*order))
+    return list(found) if isinstance(found, list) else found
+
+
+@contextmanager
+def _reading(request: HttpRequest, query: QueryDict) -> Iterator[None]:
+    """Give the list the address that it has itself: it reads its filters and its order from it."""
+    before = request.GET
+    request.GET = query  # type: ignore[assignment]
+    try:
+        yield
     except (DisallowedModelAdminLookup, IncorrectLookupParameters) as error:
         raise Refused("bad_filter", "The list has no such filter. Select again.") from error
     finally:
         request.GET = before
+
+
+def _all_that_match(request: HttpRequest, model_admin: Any, asked: QueryDict, query: str) -> Selection:
+    with _reading(request, asked):
+        changes = model_admin.get_changelist_instance(request)
+        found = changes.get_queryset(request).order_by()
+        chips = [f"{chip.title}: {chip.value}" for chip in changes.chips]
     # The bare rows: what the list shows beside them would be fetched and counted with them.
     rows = model_admin.model._base_manager.filter(pk__in=found.values("pk")) if chips else found.select_related(None)
     count = rows.count()

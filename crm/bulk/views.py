@@ -17,7 +17,7 @@ from django.views import View
 
 from crm.bulk.moving import MoveRows, offers
 from crm.bulk.operations import FormRequest, Operation, operation_named
-from crm.bulk.selection import Selection, read_selection
+from crm.bulk.selection import Selection, in_list_order, read_selection
 from crm.core.asking import moment, user_of
 from crm.core.dialogs import Asked
 from crm.core.door import find_verb
@@ -28,7 +28,7 @@ from crm.core.text import tidy
 from crm.jobs.models import Job
 from crm.jobs.pages import HERE, job_address, work_now
 from crm.jobs.services import start_job
-from crm.jobs.slices import slices_of_ids
+from crm.jobs.slices import IdSlices, slices_of_ids
 from crm.workspace.lists import ListsMixin
 
 LONGEST_TOKEN = 64
@@ -117,10 +117,20 @@ class BulkPage(View):
                     "typed": self.operation.typed,
                     "token": token,
                 },
-                slices=slices_of_ids(self.selection.rows, self.operation.size),
+                slices=self.slices(),
                 preview=True,
                 woken=count > HERE,
             )
+
+    def slices(self) -> IdSlices | list[dict[str, list[int]]]:
+        """The selected rows in parts, in the list's own order where the operation keeps it."""
+        size = self.operation.size
+        if not self.operation.ordered:
+            return slices_of_ids(self.selection.rows, size)
+        rows = in_list_order(self.request, self.model_admin, self.selection)
+        if isinstance(rows, list):
+            return [{"ids": rows[begin : begin + size]} for begin in range(0, len(rows), size)]
+        return slices_of_ids(rows, size, ordered=True)
 
     def form(self, data: Any) -> forms.Form:
         """The operation's form."""

@@ -233,7 +233,8 @@ class RecordForm(ModelForm):
         # A constraint names no field: the message goes to the first field of the form that the constraint is about.
         if hasattr(errors, "error_dict") and NON_FIELD_ERRORS in errors.error_dict:
             for error in list(errors.error_dict[NON_FIELD_ERRORS]):
-                name = field_of(self._meta.model, self.fields, message=str(error.message))
+                rule = str((error.params or {}).get("constraint", ""))
+                name = field_of(self._meta.model, self.fields, message=str(error.message), name=rule)
                 if name:
                     errors.error_dict[NON_FIELD_ERRORS].remove(error)
                     errors.error_dict.setdefault(name, []).append(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,10 @@ class RecordChangeList(BaseChangeList):
         else:
             self.page_num = min(asked, self.paginator.num_pages)
         self.list_before_rows(request)
+
+    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
+        """This list's address with other parameters; those to remove by their whole names, not by how they begin."""
+        return super().get_query_string({**dict.fromkeys(remove or ()), **(new_params or {})})
 
     def in_order(self, request: HttpRequest, rows: models.QuerySet[Any]) -> Any:
         """The rows of all pages in an order that no index has; by itself a list has none."""
@@ -168,6 +172,12 @@ class PickFilter(MultipleDropdownFilter):  # type: ignore[misc]
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Value and label of each choice."""
         return self.options(request)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The form of this filter, headed by its title alone: a label that begins with a capital stays one."""
+        for one in super().choices(changelist):
+            one["form"].fields[self.parameter_name].label = str(capfirst(self.title))
+            yield one
 
     @property
     def picked(self) -> list[str]:

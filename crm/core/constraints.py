@@ -1,13 +1,45 @@
-"""Which field of a form a constraint of the database is about."""
+"""Which field of a form a constraint of the database is about, and what it says of a record."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
+
+
+class SayingCheck(models.CheckConstraint):
+    """A check that says what is wrong with a record by its own values; migrations know it as any other check."""
+
+    def __init__(self, *, said: Callable[[Any], str] | None = None, **kwargs: Any) -> None:
+        self.said = said
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        """As a plain check: what it says is no matter of the database."""
+        _, args, kwargs = super().deconstruct()
+        return "django.db.models.CheckConstraint", args, kwargs
+
+    def clone(self) -> Any:
+        """A copy with its sentence: Django copies what a model declares."""
+        _, args, kwargs = self.deconstruct()
+        return type(self)(*args, said=self.said, **kwargs)
+
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+        """As any check. Raises `ValidationError` with the sentence about this record."""
+        try:
+            super().validate(model, instance, exclude=exclude, using=using)
+        except ValidationError as error:
+            raise ValidationError(sentence_of(self, instance), params={"constraint": self.name}) from error
+
+
+def sentence_of(constraint: models.BaseConstraint, record: models.Model) -> str:
+    """What a constraint says of a record that it does not hold for."""
+    said = getattr(constraint, "said", None)
+    return (said(record) if said else "") or str(constraint.violation_error_message)
 
 
 def named(kind: type[models.Model], name: str) -> models.BaseConstraint | None:

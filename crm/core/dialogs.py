@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 STATUS = {"forbidden": 403, "not_from_here": 409, "stale": 409}
 REFUSED_HEADER = "Plumb-Refused"
+Response = TypeVar("Response", bound=HttpResponse)
 
 
 class NoteForm(forms.Form):
@@ -58,6 +59,41 @@ class Asked:
 def url_of(record: Any, page: str, *args: Any) -> str:
     """The address of a record's page in the admin: `change`, or one that its admin adds (`move`, `claim` ...)."""
     return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_{page}", args=[record.pk, *args])
+
+
+def status_of(refusal: Refused | None) -> int:
+    """The status of a page that shows a refusal; what is merely missing is asked for by an ordinary one."""
+    return STATUS.get(refusal.code, 200) if refusal else 200
+
+
+def told(response: Response, refusal: Refused | None) -> Response:
+    """The answer, with the codes of what was refused in a header."""
+    if refusal:
+        response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
+    return response
+
+
+def leave(request: HttpRequest, url: str, refusal: Refused | None = None) -> HttpResponse:
+    """Go on to a page, from a dialog as well."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return told(HttpResponseClientRedirect(url) if htmx else HttpResponseRedirect(url), refusal)
+
+
+def dialog(
+    request: HttpRequest,
+    context: dict[str, Any],
+    refusal: Refused | None,
+    *,
+    site: Any,
+    partial: str,
+    page: str = "core/move.html",
+    status: int = 0,
+) -> TemplateResponse:
+    """With JavaScript the dialog alone, without it a page around it. `status` is said instead of the refusal's."""
+    whole = not request.htmx  # type: ignore[attr-defined]
+    context = {**(site.each_context(request) if site and whole else {}), "partial_name": partial, **context}
+    name = page if whole else partial
+    return told(TemplateResponse(request, name, context, status=status or status_of(refusal)), refusal)
 
 
 class MoveDialog(View):
@@ -171,7 +207,7 @@ class MoveDialog(View):
 
     def go(self, url: str) -> HttpResponse:
         """Leave the dialog for a page."""
-        return HttpResponseClientRedirect(url) if self.request.htmx else HttpResponseRedirect(url)  # type: ignore[attr-defined]
+        return leave(self.request, url)
 
     def answer(
         self, form: Facts, *, refusal: Refused | None = None, asks: Sequence[Missing] = (), status: int = 0
@@ -191,7 +227,6 @@ class MoveDialog(View):
         stale = isinstance(refusal, Stale)
         version = self.record.version if stale or not self.opened_version() else self.opened_version()
         context = {
-            **(self.site.each_context(self.request) if self.site and not self.request.htmx else {}),  # type: ignore[attr-defined]
             "title": self.info.label,
             "record": self.record,
             "record_url": url_of(self.record, "change"),
@@ -206,12 +241,8 @@ class MoveDialog(View):
             "meanwhile": self.meanwhile() if stale else None,
             **self.more(form),
         }
-        name = self.partial_name if self.request.htmx else self.template_name  # type: ignore[attr-defined]
-        status = status or STATUS.get(refusal.code if refusal else "", 200)
-        response = TemplateResponse(self.request, name, context, status=status)
-        if refusal:
-            response.headers[REFUSED_HEADER] = ",".join(refusal.codes)
-        return response
+        drawn: dict[str, Any] = {"partial": self.partial_name, "page": self.template_name, "status": status}
+        return dialog(self.request, context, refusal, site=self.site, **drawn)
 
     def gone(self) -> TemplateResponse:
         """The record was deleted, perhaps while its dialog was open: there is only the list to go to."""
@@ -231,4 +262,4 @@ class MoveDialog(View):
 
     def more(self, form: Facts) -> dict[str, Any]:
         """What a dialog of its own shows beside the fields."""
-        return {"partial_name": self.partial_name}
+        return {}

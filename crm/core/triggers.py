@@ -18,6 +18,8 @@ UNCOUNTED = ("version", "updated_at")
 # A session keeps the plan that the first statement got. One made for a single row goes through all old rows for every
 # new one when a later statement has thousands: beyond this many rows, a statement is planned for itself.
 PLANNED_APART = 100
+# The moment that `acting()` says, or now.
+AT = "COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now())"
 # Written so that no index can serve it. With statistics from before a large write the planner takes this transaction
 # to have one move, walks the index by transaction, and compares every new row with every new move.
 SAME_TRANSACTION = "m.transaction_id IS NOT DISTINCT FROM NULLIF(current_setting('crm.transaction', true), '')::bigint"
@@ -62,7 +64,7 @@ class CountVersion(_Logged):
             IF ROW({new}) IS DISTINCT FROM ROW({old}) THEN
                 NEW.version := OLD.version + 1;
                 IF NEW.updated_at = OLD.updated_at THEN
-                    NEW.updated_at := COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now());
+                    NEW.updated_at := {AT};
                 END IF;
             ELSE
                 NEW.version := OLD.version;
@@ -78,7 +80,7 @@ def _insert_change(model: type[models.Model], op: str, what: str, source: str) -
     return f"""
         INSERT INTO history_change (transaction_id, object, record_id, version, op, at, what)
         SELECT (SELECT history_transaction()), '{model._meta.model_name}', {alias}.id, {alias}.version, '{op}',
-               COALESCE(NULLIF(current_setting('crm.at', true), '')::timestamptz, now()), {what}
+               {AT}, {what}
         FROM {source}
     """
 

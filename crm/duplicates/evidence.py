@@ -72,13 +72,16 @@ def run(search: Search, *, at: datetime) -> int:
     """Find the pairs of one search, store what is new, and take back what speaks for a pair no longer. How many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE pairs_found (lower_id bigint, higher_id bigint, keys jsonb) ON COMMIT DROP;"
+            # Looked into pair by pair, whatever the planner expects: among a million people there are many.
+            "CREATE TEMP TABLE pairs_found (lower_id bigint, higher_id bigint, keys jsonb,"
+            " PRIMARY KEY (lower_id, higher_id)) ON COMMIT DROP;"
             "CREATE TEMP TABLE pair_terms (side integer, id bigint, key text) ON COMMIT DROP"
         )
         for side, kind in enumerate(search.sides):
             _collect(cursor, search, side, kind)
         cursor.execute("ANALYZE pair_terms")
         _pair_up(cursor, search)
+        cursor.execute("ANALYZE pairs_found")
         found = _store(cursor, search, at)
         cursor.execute("DROP TABLE pairs_found, pair_terms")
     return found
@@ -98,8 +101,10 @@ def _collect(cursor: Any, search: Search, side: int, kind: Mergeable) -> None:
         sources += [kind.more_evidence[search.by]] if search.by in kind.more_evidence else []
     only = search.crossing.only if search.crossing is not None and side == 0 else ""
     picked = f" AND s.id IN (SELECT r.id FROM {table} r WHERE {only})" if only else ""
+    # One column has one key for each record; only of several may two be the same.
+    each = "DISTINCT" if len(sources) > 1 else ""
     cursor.execute(
-        f"INSERT INTO pair_terms SELECT DISTINCT {side}, s.id, s.key FROM ({' UNION ALL '.join(sources)}) s"
+        f"INSERT INTO pair_terms SELECT {each} {side}, s.id, s.key FROM ({' UNION ALL '.join(sources)}) s"
         f" WHERE s.key <> '' AND s.key NOT LIKE %s AND s.key <> ALL(%s){picked}",
         [ERASED, left_out],
     )

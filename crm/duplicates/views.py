@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,8 @@ def compare_these(request: HttpRequest, refs: Sequence[str], asked: str = "") ->
         try:
             done = _merge(request, survivor, others)
         except Refused as refused:
+            if any(find(one) is None for one in records):
+                return _nothing_to_compare(request, refs)
             problem, status = refusal_words(refused), 403 if refused.code == "forbidden" else 409
         else:
             _tell(request, done)
@@ -132,7 +135,9 @@ def _merge(request: HttpRequest, survivor: Any, others: list[Any]) -> Merged:
         )
     except Stale as stale:
         for record in (survivor, *others):
-            record.refresh_from_db()
+            # One that was merged meanwhile is gone; the page says where it went.
+            with suppress(record.DoesNotExist):
+                record.refresh_from_db()
         raise Refused("stale", f"{stale.message} See below what it is now, then merge again.") from stale
 
 

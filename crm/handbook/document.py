@@ -180,10 +180,6 @@ class Handbook(Section):
         """What can come of a kind of touch."""
         return tuple(outcome for outcome in self.touch.outcomes if kind in outcome.kinds)
 
-    def views_of(self, kind: str) -> tuple[View, ...]:
-        """The list views of a kind of record, in the order of the file."""
-        return tuple(view for view in self.views if view.object == kind)
-
     def layout_of(self, kind: str) -> Layout | None:
         """What a page of this kind of record shows; None when the file does not say."""
         return next((layout for layout in self.layouts if layout.object == kind), None)

@@ -204,6 +204,7 @@ def _write(wanted: list[Wanted], asked: Asked) -> None:
                 group = [one for one in groups[kind] if one.action == action and one.refusal is None]
                 for start in range(0, len(group), BATCH):
                     _try(cursor, kind, group[start : start + BATCH], write, asked)
+                _try_again(cursor, kind, group, write, asked)
                 if any(one.refusal for one in group):
                     find_lost_links(wanted)
 
@@ -223,6 +224,19 @@ def _try(cursor: Any, kind: type[models.Model], batch: list[Wanted], write: Any,
         constraint = named(kind, name)
         said = str(constraint.violation_error_message) if constraint else "What is here now stands against it."
         batch[0].refuse("refused", "conflict", said)
+
+
+def _try_again(cursor: Any, kind: type[models.Model], group: list[Wanted], write: Any, asked: Asked) -> None:
+    """Write those that stood against others once more, as long as that helps: what one gives back, another takes."""
+    left = [one for one in group if one.refusal is not None]
+    while left:
+        for one in left:
+            one.refusal = None
+            _try(cursor, kind, [one], write, asked)
+        rest = [one for one in left if one.refusal is not None]
+        if len(rest) == len(left):
+            return
+        left = rest
 
 
 def _remove(cursor: Any, kind: type[models.Model], batch: list[Wanted], asked: Asked) -> None:

@@ -16,7 +16,7 @@ from crm.core.permissions import may
 from crm.core.text import tidy
 from crm.imports.choices import book_with, remembered_choices
 from crm.imports.csv import SYSTEM
-from crm.imports.csv.holding import columns_of, release
+from crm.imports.csv.holding import columns_of, mended, release
 from crm.imports.folders import LOCK
 from crm.imports.models import HeldRow
 from crm.imports.report import Counts, Report
@@ -180,31 +180,17 @@ def _release(held: HeldRow | None, values: Mapping[str, str], actor: User, at: d
         return release(held, values, actor=actor, at=at)
     report = Report(files={held.file: Counts()})
     kind = next((kind for kind in KINDS if kind.key == held.object), None)
-    mended = _mend(held, kind, values)
+    row = mended(held.row, names_of_columns(kind, held.row), values)
     if kind is None:
         importer = users.UserImport(held.file, report, held.run, at=at)
-        importer.store(held.line, held.external_id, mended, seen_in=held.row)
+        importer.store(held.line, held.external_id, row, seen_in=held.row)
     else:
         # As the import would have: with the words that were chosen for it.
         with handbook.use_here(book_with(held.run.choices or remembered_choices(held.system))):
-            _store_mended(held, kind, mended, report, at=at)
+            _store_mended(held, kind, row, report, at=at)
     held.refresh_from_db()
     model: type[models.Model] = kind.model if kind else User
     return model._default_manager.get(pk=held.record_id)
-
-
-def _mend(held: HeldRow, kind: Kind | None, values: Mapping[str, str]) -> dict[str, str]:
-    """The row with the given values in their columns; a column that the row did not have is added."""
-    mended: dict[str, str] = dict(held.row)
-    named = names_of_columns(kind, mended)
-    for name, value in values.items():
-        column = name if name in mended else named.get(name)
-        if column is None:
-            known = ", ".join(sorted({*named, *mended}))
-            said = f"“{name}” is no column of this row; there are {known}."
-            raise Refused("unknown_column", said, [Missing("unknown_column", said, name)])
-        mended[column] = value
-    return mended
 
 
 def names_in(held: HeldRow) -> dict[str, str]:

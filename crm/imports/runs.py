@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,6 +26,7 @@ from crm.people.models import User
 from leads.models import Lead
 
 Stage = ImportRun.Stage
+Slices = list[dict[str, Any]]
 LOOK, TRY, IMPORT, UNDO = "import_look", "import_try", "import", "import_undo"
 # A dry run is one transaction, so that links between files are followed: more rows than this would take too long.
 TRIED_AT_ONCE = 100_000
@@ -39,12 +40,15 @@ def may_import(actor: User) -> None:
         raise Refused("forbidden", "Exports are uploaded by administrators.")
 
 
+def may_import_csv(actor: User) -> None:
+    """Raises `Refused("forbidden")` for who may not bring files in. What is placed asks for more (`check_rights`)."""
+    if not actor.is_manager:
+        raise Refused("forbidden", "Files are brought in by managers and administrators.")
+
+
 def may_answer(run: ImportRun, actor: User) -> None:
     """Raises `Refused("forbidden")` for who may not cancel, resume, undo or drop this import."""
-    if not run.is_csv:
-        may_import(actor)
-    elif not actor.is_manager:
-        raise Refused("forbidden", "Files are brought in by managers and administrators.")
+    (may_import_csv if run.is_csv else may_import)(actor)
 
 
 def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: datetime) -> ImportRun:
@@ -54,39 +58,47 @@ def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: dateti
         Refused: `forbidden`, or what `check_upload` finds.
     """
     may_import(actor)
+    given = list(files)
+
+    def store(folder: str) -> ImportRun:
+        names = check_upload(given)
+        zipped = name_of(given[0]).lower().endswith(".zip")
+        read = sorted((name for name in names if kind_named(name)[0]), key=place_of)
+        beside = [name for name in names if is_beside(name)]
+        slices: Slices = [{"do": "unpack", "file": name} for name in beside if zipped]
+        for name in read:
+            slices += [{"do": "unpack", "file": name}] if zipped else []
+            slices.append({"do": "look", "file": name})
+        run = ImportRun.objects.create(
+            system=SYSTEM,
+            source=", ".join(name_of(one) for one in given)[:500],
+            stage=Stage.LOOKING,
+            started_at=at,
+            by=actor,
+            folder=folder,
+            ticket=ticket,
+            found={name: {"beside": True} if name in beside else {"passed_over": name not in read} for name in names},
+            choices=remembered_choices(SYSTEM),
+        )
+        store_upload(given, folder)
+        run.job = start_job(
+            LOOK, title=f"Look through {run.source}", by=actor, at=at, input={"run": run.pk}, slices=slices
+        )
+        run.save(update_fields=["job"])
+        return run
+
+    return once(ticket, store)
+
+
+def once(ticket: UUID, store: Callable[[str], ImportRun]) -> ImportRun:
+    """The run of that ticket: the one that is there, or what `store` makes in a new folder, in one transaction."""
     known = ImportRun.objects.filter(ticket=ticket).first()
     if known is not None:
         return known
-    given = list(files)
-    names = check_upload(given)
     folder = f"imports/{uuid4().hex}"
-    zipped = name_of(given[0]).lower().endswith(".zip")
-    read = sorted((name for name in names if kind_named(name)[0]), key=place_of)
-    beside = [name for name in names if is_beside(name)]
-    slices: list[dict[str, Any]] = [{"do": "unpack", "file": name} for name in beside if zipped]
-    for name in read:
-        slices += [{"do": "unpack", "file": name}] if zipped else []
-        slices.append({"do": "look", "file": name})
     try:
         with transaction.atomic():
-            run = ImportRun.objects.create(
-                system=SYSTEM,
-                source=", ".join(name_of(one) for one in given)[:500],
-                stage=Stage.LOOKING,
-                started_at=at,
-                by=actor,
-                folder=folder,
-                ticket=ticket,
-                found={
-                    name: {"beside": True} if name in beside else {"passed_over": name not in read} for name in names
-                },
-                choices=remembered_choices(SYSTEM),
-            )
-            store_upload(given, folder)
-            run.job = start_job(
-                LOOK, title=f"Look through {run.source}", by=actor, at=at, input={"run": run.pk}, slices=slices
-            )
-            run.save(update_fields=["job"])
+            return store(folder)
     except IntegrityError:
         remove_upload(folder)
         # Sent twice at once: the other one was first.
@@ -94,14 +106,6 @@ def upload_export(files: Iterable[Any], *, ticket: UUID, actor: User, at: dateti
     except BaseException:
         remove_upload(folder)
         raise
-    return run
-
-
-def _found(name: str) -> dict[str, Any]:
-    """What is known of a file before anybody read it."""
-    if is_beside(name):
-        return {"beside": True}
-    return {} if kind_named(name)[0] else {"passed_over": True}
 
 
 def choose(
@@ -128,22 +132,7 @@ def try_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
         Refused: `forbidden`, `not_now`, `too_large`, `import_running`.
     """
     may_import(actor)
-    with transaction.atomic():
-        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING))
-        if locked.stage == Stage.TRYING and locked.job and locked.job.unfinished:
-            return locked
-        rows = rows_found(locked)
-        if rows > TRIED_AT_ONCE:
-            said = f"A dry run is one transaction, and {rows:,} rows are too many for a page's:"
-            raise Refused("too_large", f"{said} import_salesforce --dry-run does it from the command line.")
-        claim_turn(locked)
-        slices = [{"rows": rows}]
-        locked.job = start_job(
-            TRY, title=f"Dry run of {locked.source}", by=actor, at=at, input={"run": locked.pk}, slices=slices
-        )
-        locked.stage, locked.trial = Stage.TRYING, {}
-        locked.save(update_fields=["job", "stage", "trial"])
-    return locked
+    return begin_trial(TRY, run, _all_at_once, actor=actor, at=at)
 
 
 def start_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
@@ -153,27 +142,80 @@ def start_run(run: ImportRun, *, actor: User, at: datetime) -> ImportRun:
         Refused: `forbidden`, `not_now`, `import_running`, `nothing_to_read`.
     """
     may_import(actor)
+    return begin_import(IMPORT, run, _by_part, actor=actor, at=at)
+
+
+def _all_at_once(run: ImportRun) -> Slices:
+    rows = rows_found(run)
+    if rows > TRIED_AT_ONCE:
+        said = f"A dry run is one transaction, and {rows:,} rows are too many for a page's:"
+        raise Refused("too_large", f"{said} import_salesforce --dry-run does it from the command line.")
+    return [{"rows": rows}]
+
+
+def _by_part(run: ImportRun) -> Slices:
+    slices = slices_of([Part.from_json(one) for one in run.parts])
+    if not slices:
+        raise Refused("nothing_to_read", "None of the files can be read.")
+    return slices
+
+
+def begin_trial(
+    kind: str, run: ImportRun, slices: Callable[[ImportRun], Slices], *, actor: User, at: datetime, woken: bool = True
+) -> ImportRun:
+    """Let a worker try it by a job of this kind; `slices` says what there is to do, or refuses."""
+    with transaction.atomic():
+        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING))
+        if _at_trial(locked):
+            return locked
+        parts = slices(locked)
+        claim_turn(locked)
+        locked.job = start_job(
+            kind,
+            title=f"Dry run of {locked.source}",
+            by=actor,
+            at=at,
+            input={"run": locked.pk},
+            slices=parts,
+            woken=woken,
+        )
+        locked.stage, locked.trial = Stage.TRYING, {}
+        locked.save(update_fields=["job", "stage", "trial"])
+    return locked
+
+
+def begin_import(
+    kind: str, run: ImportRun, slices: Callable[[ImportRun], Slices], *, actor: User, at: datetime, woken: bool = True
+) -> ImportRun:
+    """Let a worker bring it in by a job of this kind; `slices` says what there is to do, or refuses."""
     with transaction.atomic():
         locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING, Stage.RUNNING, Stage.DONE))
         if locked.import_job is not None:
             return locked
-        if locked.stage == Stage.TRYING and locked.job and locked.job.unfinished:
+        if _at_trial(locked):
             raise Refused("not_now", "The dry run is at work: wait for its end, or cancel it.")
-        slices = slices_of([Part.from_json(one) for one in locked.parts])
-        if not slices:
-            raise Refused("nothing_to_read", "None of the files can be read.")
+        parts = slices(locked)
         claim_turn(locked)
-        job = start_job(
-            IMPORT, title=f"Import of {locked.source}", by=actor, at=at, input={"run": locked.pk}, slices=slices
+        locked.job = locked.import_job = start_job(
+            kind,
+            title=f"Import of {locked.source}",
+            by=actor,
+            at=at,
+            input={"run": locked.pk},
+            slices=parts,
+            woken=woken,
         )
-        locked.job = locked.import_job = job
         locked.stage, locked.started_at = Stage.RUNNING, at
-        locked.report = {"files": {}, "problems": unread(locked)}
+        locked.report = {} if locked.is_csv else {"files": {}, "problems": unread(locked)}
         locked.save(update_fields=["job", "import_job", "stage", "started_at", "report"])
     return locked
 
 
-def slices_of(parts: list[Part]) -> list[dict[str, Any]]:
+def _at_trial(run: ImportRun) -> bool:
+    return run.stage == Stage.TRYING and run.job is not None and run.job.unfinished
+
+
+def slices_of(parts: list[Part]) -> Slices:
     """What a job works, in order: every part, then those again whose rows may refer to later ones."""
     first = [{"do": "store", "rows": part.rows, "part": part.as_json(), "file": part.file} for part in parts]
     files = [part.file for part in parts]

@@ -49,9 +49,10 @@ STEPS: dict[str, tuple[Step, str]] = {
 }
 
 
-def page_of(run: ImportRun) -> str:
-    """The run's page."""
-    return reverse("admin:imports_importrun_change", args=[run.pk])
+def page_of(run: ImportRun, step: str = "") -> str:
+    """The run's page, at a step of its choices."""
+    page = reverse("admin:imports_importrun_change", args=[run.pk])
+    return f"{page}?step={step}" if step else page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,7 +61,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     if not user_of(request).is_administrator:
         raise PermissionDenied
     problem, status = "", 200
-    ticket = _ticket(request)
+    ticket = ticket_of(request)
     if request.method == "POST":
         try:
             files = request.FILES.getlist("files")
@@ -81,7 +82,8 @@ def upload(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/imports/upload.html", context, status=status)
 
 
-def _ticket(request: HttpRequest) -> UUID:
+def ticket_of(request: HttpRequest) -> UUID:
+    """By which an upload that is sent twice is known; a new one where none came."""
     try:
         return UUID(request.POST.get("ticket", ""))
     except ValueError:

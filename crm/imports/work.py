@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -34,6 +36,19 @@ WORDS = ("created", "updated", "unchanged", "rejected")
 
 class _Undo(Exception):
     """Ends a dry run."""
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """A dry run: what is done within is tried, constraints included, and put back."""
+    try:
+        with transaction.atomic():
+            yield
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            raise _Undo
+    except _Undo:
+        pass
 
 
 def run_of(job: Job) -> ImportRun:
@@ -96,15 +111,9 @@ def try_all(job: Job, part: JobSlice, at: datetime) -> list[Row]:
     run, report = run_of(job), Report()
     files = list(dict.fromkeys(one["file"] for one in run.parts))
     report.files = {name: Counts() for name in files}
-    try:
-        with transaction.atomic():
-            claim_owners(run)
-            work_whole(source_of(run), files, report, run, at=at, progress=lambda file, size: None)
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            raise _Undo
-    except _Undo:
-        pass
+    with put_back():
+        claim_owners(run)
+        work_whole(source_of(run), files, report, run, at=at, progress=lambda file, size: None)
     report.sort()
     run.trial = report.as_stored()
     run.trial["problems"] = (runs.unread(run) + run.trial["problems"])[:STORED_PROBLEMS]

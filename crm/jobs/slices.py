@@ -9,14 +9,17 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 
 from crm.jobs.models import Job, JobSlice
 
 AT_ONCE = 1000
+# Cuts what two columns say: the ids, and the place of each.
 CUT = """
     INSERT INTO jobs_jobslice (job_id, number, input, previewed)
-    SELECT %s, 1 + part, jsonb_build_object('ids', jsonb_agg(id ORDER BY id)), false
-    FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %s AS part FROM ({found}) AS found (id)) AS parted
+    SELECT %s, 1 + part, jsonb_build_object('ids', jsonb_agg(id ORDER BY place)), false
+    FROM (SELECT id, place, (place - 1) / %s AS part FROM ({found}) AS found (id, place)) AS parted
     GROUP BY part
     RETURNING jsonb_array_length(input -> 'ids')
 """
@@ -28,11 +31,12 @@ class IdSlices:
 
     queryset: models.QuerySet[Any]
     size: int
+    ordered: bool = False
 
 
-def slices_of_ids(queryset: models.QuerySet[Any], size: int) -> IdSlices:
-    """Slices `{"ids": [...]}` of a query's rows in the order of their ids; a million are cut in seconds."""
-    return IdSlices(queryset, size)
+def slices_of_ids(queryset: models.QuerySet[Any], size: int, *, ordered: bool = False) -> IdSlices:
+    """Slices `{"ids": [...]}` of a query's rows, by their ids or in the query's own order; a million in seconds."""
+    return IdSlices(queryset, size, ordered)
 
 
 def store_slices(job: Job, slices: Iterable[Mapping[str, Any]] | IdSlices) -> int:
@@ -54,7 +58,9 @@ def store_slices(job: Job, slices: Iterable[Mapping[str, Any]] | IdSlices) -> in
 
 def _cut(job: Job, slices: IdSlices) -> int:
     # A search that joins finds a row more than once.
-    query = slices.queryset.order_by().values("pk").distinct().query
+    rows = slices.queryset.model._base_manager.filter(pk__in=slices.queryset.order_by().values("pk"))
+    order: Any = (slices.queryset.query.order_by if slices.ordered else ()) or ("pk",)
+    query = rows.order_by().annotate(place=Window(RowNumber(), order_by=[*order])).values("pk", "place").query
     try:
         found, values = query.sql_with_params()
     except EmptyResultSet:

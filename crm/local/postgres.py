@@ -139,11 +139,6 @@ def remove(project: Path, *, name: str = "postgres") -> None:
     place.delete(place.find_place(project, name, server_owner()))
 
 
-def has_system() -> bool:
-    """Whether the system brings a PostgreSQL that Plumb can run."""
-    return next(binaries.system(server_owner()), None) is not None
-
-
 def database(
     project: Path, environ: Mapping[str, str] = os.environ, *, name: str | None = None, durable: bool | None = None
 ) -> dict[str, Any]:

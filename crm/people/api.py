@@ -15,7 +15,7 @@ from crm.core.api.fields import NO_SUCH
 from crm.core.api.problems import Flaw, Problem, invalid
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Words, YesNo
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.serializers import RecordSerializer
+from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet, record_id
 from crm.core.api.writes import VIA
 from crm.core.errors import Refused
@@ -38,10 +38,7 @@ class UserSerializer(RecordSerializer):
 
     model = User
     names: ClassVar[Mapping[str, str]] = {
-        "id": "id",
-        "version": "version",
-        "created_at": "created_at",
-        "updated_at": "updated_at",
+        **READ,
         **{name: name.removesuffix("_id") for name in SENT},
         "time_zone": "zone",
         "is_active": "is_active",

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.utils.text import capfirst
+from unfold.forms import AuthenticationForm
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -24,6 +25,14 @@ from crm.core.errors import Refused
 from crm.people.leaving import Owned, field_of
 from crm.people.models import User
 from crm.people.services import refuse_losing_last_administrator
+
+
+class LoginForm(AuthenticationForm):  # type: ignore[misc]
+    """Email and password; the answer does not tell which of them was wrong."""
+
+    error_messages = AuthenticationForm.error_messages | {
+        "invalid_login": "Nobody who may log in has this email and password. Capitals count in the password."
+    }
 
 
 def zone_choices() -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from crm.core.asking import user_of
 from crm.core.text import tidy
-from crm.search.finding import LONGEST, find_everywhere
+from crm.search.finding import LONGEST, Group, find_everywhere, find_views
 from crm.search.places import find_places
 from crm.site import site
 
@@ -20,17 +20,23 @@ def _term(request: HttpRequest) -> str:
     return tidy(request.GET.get("q", ""))[:LONGEST]
 
 
+def _nearest_first(*found: list[Group]) -> list[Group]:
+    """Groups by how near their nearest name is; of equals those that were named first."""
+    return sorted((group for groups in found for group in groups), key=lambda group: group.rank)
+
+
 @site.page("search/", "find")
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     """Everything a term finds, by kind of record."""
     term = _term(request)
-    groups = find_everywhere(term, user=user_of(request), shown=ON_A_PAGE)
+    records = find_everywhere(term, user=user_of(request), shown=ON_A_PAGE)
     context = {
         **site.each_context(request),
         "title": f"Search for “{term}”" if term else "Search",
         "term": term,
-        "groups": groups,
+        "groups": _nearest_first(find_views(term, user=user_of(request), shown=ON_A_PAGE), records),
+        "records": bool(records),
         "places": find_places(request, term) if term else [],
     }
     return TemplateResponse(request, "search/page.html", context)
@@ -44,7 +50,10 @@ def palette(request: HttpRequest) -> HttpResponse:
     places = find_places(request, term)
     context = {
         "term": term,
-        "groups": find_everywhere(term, user=user_of(request), shown=IN_THE_PALETTE),
+        "groups": _nearest_first(
+            find_views(term, user=user_of(request), shown=IN_THE_PALETTE),
+            find_everywhere(term, user=user_of(request), shown=IN_THE_PALETTE),
+        ),
         "places": places,
     }
     return render(request, "search/found.html", context)

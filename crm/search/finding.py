@@ -18,7 +18,8 @@ from accounts.models import Account, Contact
 from contracts.models import Contract, Opportunity
 from crm.core.permissions import may
 from crm.core.text import tidy
-from crm.workspace.lists_chosen import VIEW
+from crm.workspace.lists_chosen import VIEW, handle
+from crm.workspace.models import ListView
 from leads.models import Lead
 
 if TYPE_CHECKING:
@@ -135,6 +136,30 @@ def _group(source: Source, term: str, user: User, shown: int) -> Group:
     )
     rank = _rank(str(ranked[0]).lower(), term) if ranked else 0
     return Group(str(meta.model_name), source.label, source.icon, hits, more, rank)
+
+
+def find_views(term: str, *, user: User, shown: int = SHOWN) -> list[Group]:
+    """The list views whose name has every word of the term at the beginning of one of its own, as one group."""
+    pieces = tidy(term)[:LONGEST].lower().split()
+    kinds = {source.kind._meta.model_name: source.kind for source in SOURCES if may(user, "view", source.kind)}
+    if not pieces or not kinds:
+        return []
+    views = ListView.objects.seen_by(user.pk).filter(object__in=kinds, title__icontains=pieces[0])
+    named = [
+        view
+        for view in views.order_by("pk")
+        if all(any(word.startswith(piece) for word in view.title.lower().split()) for piece in pieces)
+    ]
+    ranked = sorted(named, key=lambda view: _rank(view.title.lower(), " ".join(pieces)))[:shown]
+    hits = []
+    for view in ranked:
+        meta = kinds[view.object]._meta
+        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        detail = f"List of {meta.verbose_name_plural}"
+        hits.append(Hit(view.title, detail, f"{address}?{urlencode({VIEW: handle(view)})}"))
+    if not hits:
+        return []
+    return [Group("views", "List views", "view_list", hits, "", _rank(ranked[0].title.lower(), " ".join(pieces)))]
 
 
 def _rank(name: str, term: str) -> int:

@@ -10,13 +10,12 @@ import hashlib
 import ipaddress
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import connection
 from rest_framework.exceptions import Throttled
 
-MINUTE = timedelta(minutes=1)
 # So many failing attempts a minute from one part of the network; its working keys are not held up by them.
 MOST_FAILURES = 60
 # Attempts are counted in so many rows, whatever addresses there are: two that share one merely share their limit.

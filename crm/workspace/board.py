@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import connection
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from crm.core.asking import moment
-from crm.core.paging import count_words
+from crm.core.paging import COUNT_LIMIT, count_words
 from crm.workspace.fields import Field, find
 from crm.workspace.lists_columns import cell, values_of
 
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 DISPLAY, BOARD = "display", "board"
 # Of each status so many: the list has the rest.
 MOST_CARDS = 20
+# Every status that some row has, each by one look into its index: also those that the handbook has no more.
+STORED = """
+    WITH RECURSIVE stored (word) AS (
+        SELECT min({flow}) FROM {table}
+        UNION ALL
+        SELECT (SELECT min(r.{flow}) FROM {table} r WHERE r.{flow} > stored.word) FROM stored WHERE word IS NOT NULL)
+    SELECT word FROM stored WHERE word IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +100,58 @@ def switches_of(found: ViewChangeList, *, board: bool) -> list[Switch]:
 
 
 def board_of(request: HttpRequest, found: ViewChangeList) -> Board:
-    """The board of the rows that a list has left: a query for all counts, and one for the cards of all columns."""
+    """The board of the rows that a list has left, in as many queries for many statuses as for few."""
     kind: Any = found.model
     state = find(kind, kind.FLOW)
     known = list(state.choices()) if state is not None and state.choices is not None else []
-    rows = found.queryset.order_by().select_related(None)
-    counts = dict(rows.values_list(kind.FLOW).annotate(Count("pk")))
+    counts, newest = _few(found, kind) if found.result_count <= COUNT_LIMIT else _many(found, kind)
     columns = _columns(found, kind.FLOW, known, counts)
-    for record, card in _cards(request, found, rows):
+    for record, card in _cards(request, found, newest):
         columns[str(getattr(record, kind.FLOW))].cards.append(card)
     return Board(state.label if state is not None else kind.FLOW, list(columns.values()))
+
+
+def _few(found: ViewChangeList, kind: Any) -> tuple[dict[str, int], list[int]]:
+    """How many rows each status has, and the ids of its newest: rows so few are read in one query."""
+    rows = found.queryset.order_by().select_related(None)
+    piles = rows.values_list(kind.FLOW).annotate(pile=Count("pk"), newest=ArrayAgg("pk", order_by="-pk"))
+    counts, newest = dict[str, int](), list[int]()
+    for key, count, ids in piles:
+        counts[key] = count
+        newest += ids[:MOST_CARDS]
+    return counts, newest
+
+
+def _many(found: ViewChangeList, kind: Any) -> tuple[dict[str, int], list[int]]:
+    """The same of any number of rows. Each status is named in its query, so that a rare one is found by its index."""
+    rows = found.queryset.order_by().select_related(None)
+    if _indexed(rows, kind):
+        counts = _counts_by_index(rows, kind)
+    else:
+        counts = dict(rows.values_list(kind.FLOW).annotate(pile=Count("pk")))
+    newest = [rows.filter(**{kind.FLOW: key}).order_by("-pk").values_list("pk")[:MOST_CARDS] for key in counts]
+    return counts, [pk for (pk,) in newest[0].union(*newest[1:], all=True)] if newest else []
+
+
+def _indexed(rows: QuerySet[Any], kind: Any) -> bool:
+    """Whether an index has, beside the status, all that these rows are chosen by."""
+    columns = {column: column.name for column in kind._meta.concrete_fields}
+    asked = (getattr(getattr(leaf, "lhs", None), "target", None) for leaf in rows.query.where.leaves())
+    names = {kind.FLOW, *(columns.get(column, "") for column in asked)}
+    return any(names <= set(index.fields) and index.condition is None for index in kind._meta.indexes)
+
+
+def _counts_by_index(rows: QuerySet[Any], kind: Any) -> dict[str, int]:
+    """Status by status, no further than rows are counted anywhere."""
+    parts, values = list[str](), list[Any]()
+    with connection.cursor() as cursor:
+        cursor.execute(STORED.format(flow=kind.FLOW, table=kind._meta.db_table))
+        for (key,) in cursor.fetchall():
+            counted, of_one = rows.filter(**{kind.FLOW: key}).values("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
+            parts.append(f"SELECT %s, count(*) FROM ({counted}) c")
+            values += [key, *of_one]
+        cursor.execute(" UNION ALL ".join(parts), values)
+        return {key: count for key, count in cursor.fetchall() if count}
 
 
 def _columns(
@@ -119,11 +170,9 @@ def _columns(
     return columns | {key: column(key, key, "") for key in gone}
 
 
-def _cards(request: HttpRequest, found: ViewChangeList, rows: QuerySet[Any]) -> list[tuple[Any, Card]]:
-    """The newest records of each status, and the card of each."""
+def _cards(request: HttpRequest, found: ViewChangeList, newest: Sequence[int]) -> list[tuple[Any, Card]]:
+    """The records of these ids, the newest first, and the card of each."""
     admin: Any = found.model_admin
-    place = Window(RowNumber(), partition_by=[F(found.model.FLOW)], order_by=F("pk").desc())  # type: ignore[attr-defined]
-    newest = rows.annotate(board_place=place).filter(board_place__lte=MOST_CARDS).values("pk")
     fields = [one for name in admin.board if (one := find(found.model, name)) is not None]
     # What the view's columns read along as well: the admin prepares its rows for them.
     along = admin.read_along([*fields, *admin.chosen(request).fields])

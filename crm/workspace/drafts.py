@@ -12,7 +12,6 @@ from django.http import QueryDict
 from crm.core.text import tidy, whole_number
 
 Body = dict[str, Any]
-PLACES = ("top", "right", "bottom")
 
 
 def read_layout(data: QueryDict) -> Body:

@@ -22,6 +22,7 @@ from django.db.models import Q
 
 from crm import handbook
 from crm.core.labels import field_label
+from crm.core.phones import PhoneKey
 from crm.handbook.document import Handbook
 
 Kind = Literal["text", "number", "money", "date", "datetime", "choice", "link", "record", "person", "yes_no"]
@@ -100,9 +101,9 @@ def find(kind: type[models.Model], name: str, book: Handbook | None = None) -> F
         column = kind._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    if not isinstance(column, models.Field) or column.primary_key or isinstance(column, models.GeneratedField):
+    if not isinstance(column, models.Field) or column.primary_key or isinstance(column, OF_THE_PROGRAM):
         return None
-    return Field(name, field_label(column), kind=_kind_of(column), column=name, choices=_choices_of(column))
+    return Field(name, field_label(column), kind=kind_of(column), column=name, choices=_choices_of(column))
 
 
 def fields_of(kind: type[models.Model], book: Handbook | None = None) -> list[Field]:
@@ -123,11 +124,13 @@ def offered_fields(kind: type[models.Model]) -> list[Field]:
     return [one for one in _declared.get(kind, {}).values() if one.offered]
 
 
-# Columns that are for the program alone.
+# Columns that are for the program alone: by name, and by what they are.
+OF_THE_PROGRAM = (models.GeneratedField, PhoneKey)
 HIDDEN = frozenset(("id", "version", "kept", "search", "criteria_met"))
 
 
-def _kind_of(column: models.Field[Any, Any]) -> Kind:
+def kind_of(column: models.Field[Any, Any]) -> Kind:
+    """What is entered in a column."""
     if isinstance(column, models.ForeignKey):
         return "person" if column.related_model._meta.label == "people.User" else "record"  # type: ignore[union-attr]
     if column.choices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,14 @@ from django.http import HttpRequest
 from crm import handbook
 from crm.core.admin_list import PickFilter
 from crm.core.asking import moment, user_of
+from crm.core.permissions import may
+from crm.core.text import tidy, whole_number
+from crm.people.models import User
 from crm.workspace.conditions import read_condition
 from crm.workspace.fields import Field, find, offered_fields
 
+# Of what a term finds so many: a longer term finds fewer.
+FOUND = 10
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
 
@@ -49,7 +55,7 @@ def own_filters(kind: type[models.Model]) -> list[type[PickFilter]]:
 
 def filter_choices(field: Field, reader: Any) -> list[tuple[str, str]] | None:
     """What to choose from when a condition on a field is put together; None where a value is typed."""
-    from crm.people.models import Team, User
+    from crm.people.models import Team
 
     if field.kind == "yes_no":
         return list(YES_NO)
@@ -65,3 +71,24 @@ def filter_choices(field: Field, reader: Any) -> list[tuple[str, str]] | None:
             *((str(one.pk), str(one)) for one in Team.objects.order_by("name")),
         ]
     return None
+
+
+def record_choices(
+    kind: type[models.Model], field: Field, chosen: Sequence[str], term: str, reader: User
+) -> list[tuple[str, str]]:
+    """The records that a condition names already, by their names, and those that a term finds."""
+    target: Any = kind._meta.get_field(field.column).related_model
+    ids = {number for value in chosen if (number := whole_number(value)) is not None}
+    named = target._default_manager.in_bulk(ids) if ids else {}
+    found = [(value, _name(named.get(whole_number(value) or 0), value, reader)) for value in chosen]
+    if wanted := tidy(term).lower():
+        rows = target._default_manager.search(wanted).order_by("-pk")[:FOUND]
+        met = {value for value, _ in found}
+        found += [(str(one.pk), str(one)) for one in rows if str(one.pk) not in met and may(reader, "view", one)]
+    return found
+
+
+def _name(record: Any, value: str, reader: User) -> str:
+    if record is None:
+        return f"Number {value}, which is gone"
+    return str(record) if may(reader, "view", record) else f"Number {value}"

@@ -19,7 +19,7 @@ from crm.workspace.conditions import OPERATORS, WITHOUT_VALUE, filterable, opera
 from crm.workspace.fields import Field, fields_of, find
 from crm.workspace.lists import sortable
 from crm.workspace.lists_chosen import kind_named
-from crm.workspace.lists_filters import filter_choices
+from crm.workspace.lists_filters import filter_choices, record_choices
 from crm.workspace.models import ListView
 
 ME, SHARED, EVERYBODY = "me", "shared", "everybody"
@@ -39,7 +39,7 @@ class ColumnRow:
 
 @dataclass(frozen=True, slots=True)
 class ConditionRow:
-    """One condition: its field, its operators, and its values to choose from or to type."""
+    """One condition: its field, its operators, and its values to choose from, to look for by name, or to type."""
 
     place: int
     name: str
@@ -50,6 +50,8 @@ class ConditionRow:
     typed: Sequence[str]
     hint: str
     problems: Sequence[Missing]
+    # What related records are looked for by; None where they are not.
+    term: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Editor:
     reader: User
     audience: str = ME
     problems: list[Missing] = field(default_factory=list)
+    terms: dict[int, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> list[Field]:
@@ -116,17 +119,23 @@ class Editor:
         if found is None or found.kind not in OPERATORS:
             return ConditionRow(place, name, f"“{name}”, which is gone", operator, [], None, values, "", problems)
         offered = filter_choices(found, self.reader) if operator not in WITHOUT_VALUE else None
-        choices = None
+        choices, term = None, None
         if offered is not None:
             known = {key for key, _ in offered}
             gone = [(value, value) for value in values if value not in known]
             choices = [(key, label, key in values) for key, label in [*offered, *gone]]
+        elif found.kind == "record" and found.column and operator not in WITHOUT_VALUE:
+            term = self.terms.get(place, "")
+            named = record_choices(kind_named(self.view.object), found, values, term, self.reader)
+            choices = [(key, label, key in values) for key, label in named]
         several = operator in ("is", "is_not")
         typed = (
             [] if choices is not None or operator in WITHOUT_VALUE else values + ([""] if several or not values else [])
         )
         label = str(capfirst(found.label))
-        return ConditionRow(place, name, label, operator, operators_of(found), choices, typed, _hint(found), problems)
+        return ConditionRow(
+            place, name, label, operator, operators_of(found), choices, typed, _hint(found), problems, term
+        )
 
     def problems_with(self, name: str) -> list[Missing]:
         """What is wrong with one part of the form."""
@@ -156,8 +165,6 @@ def _askable(found: Field) -> bool:
 def _hint(found: Field) -> str:
     if found.kind in ("date", "datetime"):
         return "A day as 2026-05-31, or today, today+7, today-30."
-    if found.kind == "record" and found.choices is None and found.column != "queue":
-        return "The number of the record, as in the address of its page."
     return ""
 
 
@@ -177,6 +184,8 @@ def read_form(view: ListView, sent: QueryDict, *, reader: User) -> Editor:
     else:
         view.user, view.shared = (view.user if view.user_id else reader), audience == SHARED
     editor = Editor(view, reader, audience)
+    if not sent.get("do", "").startswith("drop:"):
+        editor.terms = {place: sent.get(f"find_{place}", "")[:200] for place in range(len(view.filters))}
     _do(view, sent)
     return editor
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.handbook.rules import RECORD_TABS
 from crm.site import site
-from crm.workspace.drafts import change, read_layout, read_tabs
+from crm.workspace.drafts import Body, change, read_layout, read_tabs
 from crm.workspace.drift import departures
 from crm.workspace.editing import change_layout, change_tabs, restore
 from crm.workspace.fields import fields_of
@@ -33,6 +34,7 @@ from crm.workspace.wanted import layouts
 from crm.workspace.wanted import tabs as wanted_tabs
 
 VIA = "admin"
+Show = Callable[..., HttpResponse]
 
 
 def _only_administrators(request: HttpRequest) -> None:
@@ -53,14 +55,7 @@ def workspace(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         asked = request.POST.get("item", "")
         items = [one.item for one in departures()] if asked == "all" else [asked]
-        try:
-            for item in items:
-                restore(item, actor=user_of(request), at=moment(request), via=VIA)
-        except Refused as refused:
-            messages.error(request, refused.message)
-        else:
-            messages.success(request, "Put back to what the handbook says.")
-        return HttpResponseRedirect(reverse("admin:workspace"))
+        return _put_back(request, items, reverse("admin:workspace"))
     book = handbook.current()
     roles = [(key, label) for key, label in book.choices("roles") if book.role(key).rights != "service"]
     return _page(
@@ -89,23 +84,33 @@ def layout(request: HttpRequest, kind: str) -> HttpResponse:
     if request.method != "POST":
         body = row.body if row else layouts(handbook.current()).get(kind, {})
         return _layout_page(request, kind, body, row.version if row else None)
-    body, opened = read_layout(request.POST), whole_number(request.POST.get("version", ""))
-    op = request.POST.get("op", "")
-    if op == "reset":
-        return _put_back(request, f"layout.{kind}", reverse("admin:workspace_layout", args=[kind]))
-    if op == PREVIEW:
+    body = read_layout(request.POST)
+    if request.POST.get("op", "") == PREVIEW:
         return _preview(request, kind, body)
+    show, store = partial(_layout_page, request, kind), partial(change_layout, kind, body)
+    return _answer(request, f"layout.{kind}", row, body, show, store, "Stored: everybody sees it from now on.")
+
+
+def _answer(
+    request: HttpRequest, item: str, row: PageLayout | RoleTabs | None, body: Body, show: Show, store: Any, said: str
+) -> HttpResponse:
+    """One step of an editor: what it holds is put back, changed and shown again, or stored."""
+    opened, op = whole_number(request.POST.get("version", "")), request.POST.get("op", "")
+    what, _, name = item.partition(".")
+    back = reverse(f"admin:workspace_{what}", args=[name])
+    if op == "reset":
+        return _put_back(request, [item], back)
     if op != "save":
         change(body, op, request.POST)
-        return _layout_page(request, kind, body, opened)
+        return show(body, opened)
     try:
-        change_layout(kind, body, actor=user_of(request), at=moment(request), via=VIA, version=opened)
+        store(actor=user_of(request), at=moment(request), via=VIA, version=opened)
     except Stale as stale:
-        return _layout_page(request, kind, body, row.version if row else None, stale=stale.message, status=409)
+        return show(body, row.version if row else None, stale=stale.message, status=409)
     except Refused as refused:
-        return _layout_page(request, kind, body, opened, problems=refused.missing, status=400)
-    messages.success(request, "Stored: everybody sees it from now on.")
-    return HttpResponseRedirect(reverse("admin:workspace_layout", args=[kind]))
+        return show(body, opened, problems=refused.missing, status=400)
+    messages.success(request, said)
+    return HttpResponseRedirect(back)
 
 
 def _layout_page(
@@ -172,9 +177,10 @@ def _preview(request: HttpRequest, kind: str, body: Any) -> HttpResponse:
     return HttpResponseRedirect(f"{url_of(record, 'change')}?{PREVIEW}=1")
 
 
-def _put_back(request: HttpRequest, item: str, back: str) -> HttpResponse:
+def _put_back(request: HttpRequest, items: Sequence[str], back: str) -> HttpResponse:
     try:
-        restore(item, actor=user_of(request), at=moment(request), via=VIA)
+        for item in items:
+            restore(item, actor=user_of(request), at=moment(request), via=VIA)
     except Refused as refused:
         messages.error(request, refused.message)
         back = reverse("admin:workspace")
@@ -194,29 +200,17 @@ def tabs(request: HttpRequest, role: str) -> HttpResponse:
         raise Http404
     if request.method != "POST":
         stored = row.tabs if row else wanted_tabs(book).get(role, [])
-        return _tabs_page(request, role, stored, row.version if row else None)
-    draft, opened = read_tabs(request.POST), whole_number(request.POST.get("version", ""))
-    op = request.POST.get("op", "")
-    if op == "reset":
-        return _put_back(request, f"tabs.{role}", reverse("admin:workspace_tabs", args=[role]))
-    if op != "save":
-        body: dict[str, Any] = {"tabs": draft}
-        change(body, op, request.POST)
-        return _tabs_page(request, role, body["tabs"], opened)
-    try:
-        change_tabs(role, draft, actor=user_of(request), at=moment(request), via=VIA, version=opened)
-    except Stale as stale:
-        return _tabs_page(request, role, draft, row.version if row else None, stale=stale.message, status=409)
-    except Refused as refused:
-        return _tabs_page(request, role, draft, opened, problems=refused.missing, status=400)
-    messages.success(request, "Stored: everybody of this role sees it from now on.")
-    return HttpResponseRedirect(reverse("admin:workspace_tabs", args=[role]))
+        return _tabs_page(request, role, {"tabs": stored}, row.version if row else None)
+    draft = read_tabs(request.POST)
+    show, store = partial(_tabs_page, request, role), partial(change_tabs, role, draft)
+    said = "Stored: everybody of this role sees it from now on."
+    return _answer(request, f"tabs.{role}", row, {"tabs": draft}, show, store, said)
 
 
 def _tabs_page(
     request: HttpRequest,
     role: str,
-    draft: Any,
+    body: Body,
     version: int | None,
     *,
     problems: Sequence[Missing] = (),
@@ -228,6 +222,7 @@ def _tabs_page(
     views: dict[str, list[tuple[str, str]]] = {}
     for of, key, title in ListView.objects.exclude(key="").values_list("object", "key", "title"):
         views.setdefault(of, []).append((key, title))
+    draft = body["tabs"]
     rows = [one for one in draft if isinstance(one, dict)] if isinstance(draft, list) else []
     items = [
         {

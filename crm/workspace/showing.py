@@ -59,6 +59,8 @@ def shown(record: Any, field: Field, value: Any) -> SafeString:
         return format_html_join("", "<div>{}</div>", ((shown(record, field, one),) for one in value))
     if field.kind == "link":
         return safe_link(str(value))
+    if field.kept_as and isinstance(value, str):
+        return linked(value)
     if field.kind == "money" and isinstance(value, Decimal):
         currency = getattr(record, "currency", "") if field.column else ""
         return format_html("{} {}", plain_text(value), currency or handbook.current().company.currency)
@@ -79,6 +81,13 @@ def safe_address(entered: str) -> str:
     if not entered or entered.lower().startswith(SCHEMES):
         return entered
     return "" if ":" in entered.partition("/")[0] else f"https://{entered}"
+
+
+def linked(text: str) -> SafeString:
+    """A text as a page shows it; one that is an http or https address and nothing else as a link to it."""
+    if text.strip().lower().startswith(SCHEMES) and len(text.split()) == 1:
+        return safe_link(text)
+    return SafeString(linebreaksbr(plain_text(text)))
 
 
 def safe_link(entered: str) -> SafeString:

@@ -340,3 +340,22 @@ def test_the_feed_beside_a_record_begins_with_ten_and_goes_on(alice: User, now: 
     assert "Show older" in page
     assert client.get(base, headers={"hx-request": "true"}).content.decode().count('class="pl-event ') == 10
     assert client.get(base).content.decode().count('class="pl-event ') == 20
+
+
+def test_the_list_of_touches_begins_with_what_happened_last(alice: User) -> None:
+    """What was entered late, or came in by an import, stands where it happened."""
+    lead = make_lead(owner=alice)
+    for text, days in (("yesterday", 1), ("long ago", 90), ("last week", 7)):
+        call(alice, START - timedelta(days=days), text, lead=lead)
+    rows = client_of(alice).get("/admin/activities/activity/").context["cl"].result_list
+    assert [touch.text for touch in rows] == ["yesterday", "last week", "long ago"]
+
+
+def test_narrowed_to_changes_it_tells_what_changed_with_a_move_too(alice: User, bob: User, now: datetime) -> None:
+    lead = make_lead(owner=None)
+    move(lead, "work", actor=alice, at=now, via="test", owner=alice)
+    changed = everything(lead, alice, "changes", limit=1)
+    assert [event.title for event in changed] == ["Changed", "Created"]
+    assert ("Owner", "Alice") in [(line.label, line.after) for line in changed[0].details]
+    # With the moves in sight, the move tells it.
+    assert [event.kind for event in everything(lead, alice)] == ["move", "change"]

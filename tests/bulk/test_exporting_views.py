@@ -12,7 +12,7 @@ from accounts.models import Account
 from crm.jobs.models import Job
 from crm.people.models import User
 from leads.models import Lead
-from tests.bulk.pages import answer, ask
+from tests.bulk.pages import address, answer, ask
 from tests.bulk.test_operations import download
 from tests.factories import make_account, make_lead, make_opportunity
 from tests.leads.pages import browse
@@ -74,6 +74,37 @@ def test_rows_are_those_that_ones_own_filters_leave_too(mona: User) -> None:
     header, *rows = download(mona, export(mona, "lead", view=view.pk, owner="me"))
     assert rows == [[wanted.company, "New"]]
     assert header == ["Company", "Lead status"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "wanted"),
+    [
+        ("company", ["Abel", "Bold", "Cade"]),
+        ("-company", ["Cade", "Bold", "Abel"]),
+        ("-employees", ["Cade", "Abel", "Bold"]),
+        ("owner", ["Bold", "Abel", "Cade"]),
+        ("status", ["Cade", "Abel", "Bold"]),
+    ],
+)
+def test_a_file_is_in_the_order_of_the_view(
+    mona: User, bob: User, monkeypatch: pytest.MonkeyPatch, sort: str, wanted: list[str]
+) -> None:
+    monkeypatch.setattr("crm.bulk.exporting.Export.size", 2)
+    make_lead(company="Bold", employees=5, owner=bob, status="engaged")
+    make_lead(company="Cade", employees=70, owner=None)
+    make_lead(company="Abel", employees=6, owner=mona, status="working_to_engage")
+    view = make_view(mona, columns=["company"], filters=[condition("email", "not_empty")], sort=sort)
+    job = export(mona, "lead", view=view.pk)
+    assert [row[0] for row in download(mona, job)[1:]] == wanted
+
+
+def test_ticked_rows_are_in_the_order_of_the_list_too(mona: User) -> None:
+    rows = [make_lead(company=name) for name in ("Bold", "Cade", "Abel", "Left out")]
+    view = make_view(mona, columns=["company"], sort="company")
+    client = browse(mona)
+    job = ask(client, address(Lead, "export", [row.pk for row in rows[:3]], view=str(view.pk)), columns="view")
+    answer(client, job, "confirm")
+    assert [row[0] for row in download(mona, job)[1:]] == ["Abel", "Bold", "Cade"]
 
 
 def test_it_is_on_record_who_took_what_with_which_columns(mona: User, root: User) -> None:

@@ -72,7 +72,7 @@ def test_what_cannot_be_is_refused_with_both_dates_and_nothing_is_lost(alice: Us
     client = program(alice)
     status, refused = asked(client, "PATCH", f"contracts/{contract.pk}/", {"subscription_end_date": "2025-01-01"})
     assert status == 400
-    assert "The subscription end date lies after the effective date." in json.dumps(refused)
+    assert "(2025-01-01) does not lie after the effective date (2026-01-01)." in json.dumps(refused)
     body = {"contract_id": contract.pk, "sent_on": "2026-02-02", "paid_on": "2026-02-01"}
     status, refused = asked(client, "POST", "invoices/", body)
     assert status == 400

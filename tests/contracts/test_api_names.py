@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.utils import timezone
 
 from crm.people.models import User
-from tests.contracts.making import make_contract
-from tests.factories import make_opportunity
+from tests.contracts.making import DAY, make_contract
+from tests.factories import make_account, make_opportunity
 from tests.keys import program
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +51,37 @@ def test_what_was_changed_and_changed_back_is_not_told(alice: User) -> None:
     stale = client("PATCH", f"opportunities/{sale.pk}/", {"hosts": 2}, **{"if-match": f'"{sale.pk}.1"'})
     assert stale.status_code == 412
     assert [one["field"] for one in stale.json()["errors"]] == ["hosts"]
+
+
+def test_an_end_before_its_start_is_said_with_both_dates(alice: User) -> None:
+    opportunity = make_opportunity(owner=alice, effective_on=date(2026, 5, 1))
+    body = {"subscription_end_date": "2026-04-01"}
+    refused = program(alice)("PATCH", f"opportunities/{opportunity.pk}/", body)
+    assert refused.status_code == 400
+    said = "The subscription end date (2026-04-01) does not lie after the effective date (2026-05-01)."
+    assert refused.json()["errors"][0]["message"] == said
+
+
+def test_an_accounts_etag_covers_the_type_that_its_contracts_give_it(alice: User, root: User) -> None:
+    account = make_account(owner=alice, type="prospect")
+    client, path = program(alice), f"accounts/{account.pk}/"
+    tag = client("GET", path).headers["ETag"]
+    assert client("GET", path, **{"if-none-match": tag}).status_code == 304
+    bare = client("GET", f"{path}?fields=name").headers["ETag"]
+    today = timezone.localdate()
+    make_contract(status="active", account=account, effective_date=today - 9 * DAY, end_date=today + 90 * DAY)
+    # Nothing of the account itself was changed: its version is the same.
+    told = client("GET", path, **{"if-none-match": f"{tag}, {bare}"})
+    assert (told.status_code, told.json()["type"], told.json()["version"]) == (200, "customer", account.version)
+    assert told.headers["ETag"] != tag
+    assert client("GET", f"{path}?fields=name", **{"if-none-match": bare}).status_code == 304
+    stale = client("PATCH", path, {"description": "One"}, **{"if-match": tag})
+    assert (stale.status_code, [one["field"] for one in stale.json()["errors"]]) == (412, ["type"])
+    assert program(root)("DELETE", path, **{"if-match": tag}).status_code == 412
+    # The tag as it is now will do, and so does the version alone.
+    changed = client("PATCH", path, {"description": "One"}, **{"if-match": told.headers["ETag"]})
+    assert changed.status_code == 200
+    again = client("PATCH", path, {"description": "Two"}, **{"if-match": f'"{account.pk}.{changed.json()["version"]}"'})
+    assert again.status_code == 200
+    old = client("PATCH", path, {"description": "Three"}, **{"if-match": changed.headers["ETag"]})
+    assert (old.status_code, [one["field"] for one in old.json()["errors"]]) == (412, ["description"])

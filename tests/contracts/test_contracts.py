@@ -16,7 +16,7 @@ from tests.contracts.making import make_contract as placed
 from tests.factories import make_account, make_opportunity
 
 pytestmark = pytest.mark.django_db
-SENTENCE = "The subscription end date lies after the effective date."
+SENTENCE = r"The subscription end date \(.+\) does not lie after the effective date \(.+\)\."
 
 
 def make_contract(**fields: Any) -> Contract:

@@ -16,7 +16,7 @@ from contracts.models import Opportunity
 from crm import handbook
 from crm.people.models import User
 from tests.contracts.deals import facts_for, signed_contract
-from tests.doors import DOORS, Door, asked_by
+from tests.doors import DOORS, Door, asked_by, asks_all
 from tests.factories import make_opportunity
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,13 @@ def expected(door: Door, stage: str, verb: str, role: str, *, with_facts: bool) 
     return closed + (() if with_facts else ("needs_lost_reason",))
 
 
+def leaves(stage: str, verb: str) -> bool:
+    """Whether there is such a move from this stage at all."""
+    if verb == "reopen":
+        return stage not in OPEN
+    return stage in {"advance": OPEN[:-1], "step_back": OPEN[1:]}.get(verb, OPEN)
+
+
 def attempt(
     door: Door, record: Opportunity, verb: str, actor: User, facts: Mapping[str, Any], at: datetime
 ) -> tuple[tuple[str, ...], str, int]:
@@ -90,15 +97,18 @@ def attempt(
     return codes, stage, count
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 def test_every_door_gives_the_same_verdict(door: Door, stage: str, roles: dict[str, User]) -> None:
     at = timezone.now()
     bare, signed = (make_opportunity(owner=roles["owner"], stage=stage) for _ in range(2))
     signed_contract(signed)
-    asking, wrong = asked_by(door, roles), list[str]()
+    wrong, asked = list[str](), 0
     seen: Counter[str] = Counter()
     for verb in VERBS:
+        asking = asked_by(door, roles, open_here=leaves(stage, verb))
+        asked += len(asking) + len({"owner", "manager"} & set(asking))
         full = facts_for(signed, verb, at)
         if stage not in OPEN or verb not in ("advance", "step_back", "reopen"):
             full.pop("criteria", None)
@@ -117,7 +127,6 @@ def test_every_door_gives_the_same_verdict(door: Door, stage: str, roles: dict[s
                     wrong.append(f"{verb} by {role}: {codes}, not {wanted}")
     assert not wrong, "\n".join(wrong)
     # What is closed is reopened by managers and administrators alone.
-    assert seen["made"] >= (2 if "manager" in asking else 1), seen
+    assert seen["made"] >= (2 if asks_all(door) else 1), seen
     assert seen["forbidden"] >= len(VERBS), seen
-    both = len({"owner", "manager"} & set(asking))
-    assert sum(seen.values()) == len(VERBS) * (len(asking) + both)
+    assert sum(seen.values()) == asked >= len(VERBS) * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from html import unescape
 from threading import Thread
 from typing import Any
 
@@ -19,7 +20,7 @@ from crm.core.errors import Missing, Refused
 from crm.history.models import Change, Transaction
 from crm.people.models import User
 from tests.access import client_of
-from tests.factories import make_account, make_contact, make_user
+from tests.factories import make_account, make_contact, make_opportunity, make_user
 from tests.samples import make_contract
 
 
@@ -196,7 +197,7 @@ def test_a_constraint_is_said_at_its_field(alice: User, browser: Client) -> None
     posted = as_shown(browser, page(contract)) | {"effective_date": "2026-05-01", "end_date": "2026-04-01"}
     shown = browser.post(page(contract), posted)
     errors = shown.context["adminform"].form.errors
-    assert "The subscription end date lies after the effective date." in str(errors)
+    assert "The subscription end date (2026-04-01) does not lie after the effective date (2026-05-01)." in str(errors)
     assert "__all__" not in errors
 
 
@@ -204,11 +205,19 @@ def test_a_constraint_only_the_database_knows_is_said_too(
     alice: User, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crm.core.admin_edit.RecordForm.validate_constraints", lambda self: None)
-    contract = make_contract(alice)
-    posted = as_shown(browser, page(contract)) | {"effective_date": "2026-05-01", "end_date": "2026-04-01"}
-    shown = browser.post(page(contract), posted)
+    record = make_opportunity(owner=alice)
+    posted = as_shown(browser, page(record)) | {"poc_start": "2026-05-01", "poc_end": "2026-04-01"}
+    shown = browser.post(page(record), posted)
     assert shown.status_code == 200
-    assert "The subscription end date lies after the effective date." in str(shown.context["adminform"].form.errors)
+    assert "end does not lie before its start" in unescape(str(shown.context["adminform"].form.errors))
+
+
+def test_an_end_before_its_start_is_said_with_both_dates_on_every_page(alice: User, browser: Client) -> None:
+    record = make_opportunity(owner=alice)
+    posted = as_shown(browser, page(record)) | {"effective_on": "2026-05-01", "ends_on": "2026-04-01"}
+    errors = browser.post(page(record), posted).context["adminform"].form.errors
+    assert "The subscription end date (2026-04-01) does not lie after the effective date (2026-05-01)." in str(errors)
+    assert "__all__" not in errors
 
 
 def test_a_refusal_of_the_domain_is_said_at_its_field(

@@ -81,3 +81,26 @@ def test_where_a_link_was_found_is_no_filter(alice: User) -> None:
     lead = make_lead()
     response = client_of(alice).get(LEADS, {"utm_source": "newsletter", "utm_campaign": "spring"})
     assert [row.pk for row in response.context["cl"].result_list] == [lead.pk]
+
+
+def test_clearing_the_search_keeps_the_other_filters(alice: User) -> None:
+    page = client_of(alice).get(LEADS, {"q": "globex", "queue": "none"})
+    without = {chip.title: chip.without for chip in page.context["cl"].chips}
+    assert "queue=none" in without["Search"]
+    assert "q=globex" in without["queue"]
+    assert "q=" not in without["Search"].replace("queue=", "")
+
+
+@pytest.mark.parametrize("asked", [{"o": "999"}, {"o": "x"}, {"o": "-999.1"}, {"view": "abc"}, {"view": "9" * 30}])
+@pytest.mark.parametrize("page", ["999", "x", "-1", "0"])
+def test_an_odd_page_in_an_odd_order_is_a_calm_page(alice: User, asked: dict[str, str], page: str) -> None:
+    rows = [make_lead(owner=alice) for _ in range(51)]
+    response = client_of(alice).get(LEADS, {**asked, "p": page, "owner": "me"}, follow=True)
+    assert response.status_code == 200
+    assert {row.pk for row in response.context["cl"].result_list} <= {row.pk for row in rows}
+
+
+def test_a_view_that_is_not_there_is_said(alice: User) -> None:
+    for kind in ("leads/lead", "accounts/account", "contracts/opportunity"):
+        page = client_of(alice).get(f"/admin/{kind}/", {"view": "abc"}, follow=True)
+        assert "“abc”" in page.content.decode(), kind

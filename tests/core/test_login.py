@@ -97,3 +97,11 @@ def test_it_lets_in_again_after_a_quarter_of_an_hour(client: Client, alice: User
     lock(client, alice.email)
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
     assert log_in(client, alice.email, PASSWORD).status_code == 302
+
+
+def test_a_refused_login_says_what_was_wrong_once_and_in_plain_words(client: Client) -> None:
+    answer = log_in(client, "nobody@example.com", "wrong")
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert page.count("Nobody who may log in has this email and password.") == 1
+    assert "staff account" not in page

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.core.acting import acting
+from crm.duplicates import merging, views
 from crm.duplicates.models import Pair, Tombstone
 from crm.duplicates.values import compare_address, ref
 from crm.people.models import User
@@ -166,3 +167,21 @@ def test_the_form_of_a_new_record_asks_while_it_is_filled_in(alice: User) -> Non
     assert "Cora Known" in answer.content.decode()
     nobody = browser(alice).get("/admin/duplicates/check/", {"kind": "lead", "email": "x@globex.example"})
     assert nobody.content.decode().strip() == ""
+
+
+def test_a_second_click_on_merge_is_told_where_the_record_went(
+    alice: User, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two_leads(alice)
+    sent = form([one, other])
+    behind = merging.merge_records
+
+    def first_click_wins(survivor: Any, others: Any, **call: Any) -> Any:
+        behind(Lead.objects.get(pk=survivor.pk), [Lead.objects.get(pk=row.pk) for row in others], **call)
+        return behind(survivor, others, **call)
+
+    monkeypatch.setattr(views, "merge_records", first_click_wins)
+    answer = browser(alice).post(COMPARE, sent)
+    assert answer.status_code == 404
+    assert "was merged into" in answer.content.decode()
+    assert Tombstone.objects.count() == 1

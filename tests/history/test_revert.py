@@ -280,3 +280,37 @@ def test_a_later_change_of_the_same_job_that_stays_holds_the_earlier_one(mona: U
     result = revert(transactions[0], actor=mona, at=now, via="test", beside=frozenset({transactions[1].pk}))
     assert said(result) == [("lead", "touched", "changed_since")]
     assert Lead.objects.get().company == "Hooli"
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_new_main_contact_is_undone_with_the_one_before(alice: User, now: datetime, later: bool) -> None:
+    account = make_account(owner=alice)
+    people = [make_contact(account=account, owner=alice) for _ in range(2)]
+    before, after = people[::-1] if later else people
+    with writing(alice):
+        before.is_main_dri = True
+        before.save(update_fields=["is_main_dri"])
+    with writing(alice):
+        after.is_main_dri = True
+        after.save(update_fields=["is_main_dri"])
+    result = undo(by=alice, at=now)
+    assert said(result) == [("contact", "put_back", "change")] * 2
+    assert [one.is_main_dri for one in (row for row in Contact.objects.order_by("pk"))] == [later is False, later]
+
+
+def test_a_new_main_contact_stays_where_the_one_before_was_changed_since(alice: User, now: datetime) -> None:
+    account = make_account(owner=alice)
+    before, after = (make_contact(account=account, owner=alice) for _ in range(2))
+    for contact in (before, after):
+        with writing(alice):
+            contact.is_main_dri = True
+            contact.save(update_fields=["is_main_dri"])
+    made = newest()
+    before.refresh_from_db()
+    with writing(alice):
+        before.title = "Director"
+        before.save(update_fields=["title"])
+    result = undo(made, by=alice, at=now)
+    assert sorted(said(result)) == [("contact", "refused", "other_main_dri"), ("contact", "touched", "changed_since")]
+    assert "both are put back, or neither" in " ".join(row.message for row in result.rows)
+    assert list(Contact.objects.filter(is_main_dri=True)) == [after]

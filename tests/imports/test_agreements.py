@@ -9,6 +9,7 @@ import pytest
 
 from accounts.models import Account, Contact
 from contracts.models import ContactRole, Contract, Opportunity
+from contracts.signing import ContractStatus
 from crm import handbook
 from crm.core.acting import acting
 from crm.history.models import Move
@@ -197,3 +198,19 @@ def test_one_date_of_two_still_says_its_own(folder: Path) -> None:
     assert "both dates were left" in only(bring_in(folder), "dates_left").message
     found.refresh_from_db()
     assert (found.effective_date, found.end_date) == (date(2025, 7, 1), date(2027, 6, 30))
+
+
+def test_a_file_that_says_terminated_says_what_to_do_about_the_contract_that_is_here(folder: Path) -> None:
+    write(folder, "Contract", contract(1))
+    bring_in(folder)
+    before = Contract.objects.get().status
+    assert before != "terminated"
+    write(folder, "Contract", contract(1, Status="Terminated"))
+    report = bring_in(folder)
+    found = Contract.objects.get()
+    said = only(report, "status_not_moved").message
+    assert found.status == before
+    assert "The file says Terminated" in said
+    assert "Say on which day it was terminated." in said
+    label = dict(ContractStatus.choices)[before]
+    assert f"It is left as {label}: make the move “Terminate” on its page." in said

@@ -83,10 +83,15 @@ def test_a_likely_duplicate_is_named(alice: User) -> None:
 
 def test_where_the_details_came_from_is_told(alice: User) -> None:
     lead = make_lead(owner=alice, came_from="Salesforce export, Lead.csv", kept={"LeadType__c": "Inbound"})
+    Lead.objects.filter(pk=lead.pk).update(
+        kept={**lead.kept, "Form__c": "https://x.example/f", "Odd__c": "javascript:0"}
+    )
     ExternalId.objects.create(object="lead", system="salesforce", value="00Q1", record_id=lead.pk)
     page = text_of(browse(alice).get(page_url(lead)))
-    for words in ("Salesforce export, Lead.csv", "LeadType__c", "Inbound", "00Q1"):
+    for words in ("Salesforce export, Lead.csv", "LeadType__c", "Inbound", "00Q1", "javascript:0"):
         assert words in page
+    assert 'href="https://x.example/f" rel="noopener noreferrer"' in page
+    assert 'href="javascript' not in page
 
 
 def test_bant_is_noted_on_the_page_and_opens_the_way_to_convert(alice: User) -> None:

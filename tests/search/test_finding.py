@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,10 +15,11 @@ from contracts.models import Contract
 from crm.core import permissions
 from crm.core.door import create
 from crm.people.models import User
-from crm.search.finding import SOURCES, find_everywhere
+from crm.search.finding import SOURCES, find_everywhere, find_views
 from leads.models import Lead
 from tests.access import client_of
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity
+from tests.workspace.views import make_view
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 8
@@ -204,3 +206,22 @@ def test_without_a_login_there_is_no_search(client: object) -> None:
     for address in ("/admin/search/?q=a", "/admin/search/palette/?q=a"):
         assert client.get(address).status_code == 302  # type: ignore[attr-defined]
         assert client.post(address).status_code in (302, 403, 405)  # type: ignore[attr-defined]
+
+
+def test_list_views_are_found_by_their_names(alice: User, bob: User) -> None:
+    make_view(alice, title="Customers of mine", object="account", columns=["name"])
+    make_view(bob, title="Customers of Bob's own", object="account", columns=["name"])
+    groups = {group.key: group for group in client_of(alice).get("/admin/search/palette/?q=customer").context["groups"]}
+    titles = [hit.title for hit in groups["views"].hits]
+    assert titles[0] == "Customers"
+    assert "Customers of mine" in titles
+    assert "Customers of Bob's own" not in titles
+    page = client_of(alice).get(groups["views"].hits[0].address)
+    assert page.context["cl"].view.view.key == "customers"
+
+
+def test_views_of_what_one_may_not_see_are_not_found(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_views("customers", user=alice)
+    rules: dict[Any, Any] = {**permissions._policies, Account: lambda user, verb, record: False}
+    monkeypatch.setattr(permissions, "_policies", rules)
+    assert not find_views("customers", user=alice)

@@ -256,3 +256,10 @@ def test_a_day_may_be_far(alice: User, now: datetime) -> None:
     make_opportunity(close_on=date(2026, 1, 1))
     assert found(Opportunity, condition("close_on", "at_least", "0001-01-01"), alice, now)
     assert not found(Opportunity, condition("close_on", "at_least", "9999-12-31"), alice, now)
+
+
+@pytest.mark.parametrize("model", [Lead, Account, Contact])
+def test_the_keys_that_the_program_finds_phones_by_are_offered_to_nobody(model: Any) -> None:
+    labels = {field.label.lower() for field in fields_of(model)}
+    assert "phone" in labels
+    assert not {"phone key", "mobile key", "email key", "name key"} & labels

@@ -213,3 +213,35 @@ def test_a_new_record_may_have_them_too(alice: User) -> None:
     posted = {"name": "Umbrella", "own_seats": "12"}
     assert client_of(alice).post("/admin/accounts/account/add/", posted).status_code == 302
     assert Account.objects.get(name="Umbrella").kept == {"seats": "12"}
+
+
+def test_a_filter_is_headed_by_its_label_alone(account: Account, alice: User) -> None:
+    found = client_of(alice).get("/admin/accounts/account/").context["cl"]
+    labels = [
+        one["form"].fields[spec.parameter_name].label for spec in found.filter_specs for one in spec.choices(found)
+    ]
+    assert labels == ["Type", "Owner", "Industry", "License type", "Reference"]
+
+
+@pytest.mark.parametrize("name", ["wiki", "motto"])
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("https://example.com/a?b=1", "https://example.com/a?b=1"),
+        ("HTTP://example.com", "HTTP://example.com"),
+        (" https://example.com/x ", "https://example.com/x"),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("ftp://example.com", ""),
+        ('https://example.com/"onclick="alert(1)', "https://example.com/&quot;onclick=&quot;alert(1)"),
+        ("https://example.com and more words", ""),
+    ],
+)
+def test_a_link_that_an_import_kept_is_a_link(
+    account: Account, alice: User, name: str, value: str, address: str
+) -> None:
+    Account.objects.filter(pk=account.pk).update(kept={name: value})
+    page = text_of(client_of(alice).get(page_url(account)))
+    wanted = f'<a class="pl-link" href="{address}" rel="noopener noreferrer" target="_blank">'
+    assert (wanted in page) is bool(address)
+    assert 'href="javascript' not in page.lower()

@@ -17,7 +17,7 @@ from crm.people.models import User
 from crm.workspace.lists_services import delete_view, pin_view, save_view, share_view
 from crm.workspace.models import ListView, Pin
 from tests.access import client_of
-from tests.factories import START, make_lead
+from tests.factories import START, make_account, make_contact, make_lead
 from tests.workspace.views import condition, ids, make_view, open_list, shown_columns
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,28 @@ def test_a_view_keeps_the_conditions_that_were_not_cleared(alice: User) -> None:
     listed = open_list(client, "lead", view=view.pk, without="rating")
     kept = client.get(listed.context["cl"].menu.save_as).context["view"]
     assert [one["field"] for one in kept.filters] == ["status"]
+
+
+def test_a_condition_on_a_related_record_is_chosen_by_its_name(alice: User) -> None:
+    wanted, other = make_account(name="Quillon Works"), make_account(name="Quillon Labs")
+    theirs = make_contact(account=wanted)
+    make_contact(account=other)
+    client, address = client_of(alice), f"{ADD}?object=contact"
+    fields = {"columns": ["name"], "conditions": "1", "field_0": "account", "operator_0": "is"}
+
+    def row(**more: Any) -> Any:
+        return client.post(address, sent(**fields, do="refresh", **more)).context["editor"].conditions[0]
+
+    assert row().choices == []
+    found = row(find_0="quillon")
+    assert {label for _, label, _ in found.choices} == {"Quillon Works", "Quillon Labs"}
+    assert not any(chosen for _, _, chosen in found.choices)
+    # What was chosen stays, by its name, while another is looked for.
+    again = row(find_0="labs", values_0=str(wanted.pk))
+    assert again.choices == [(str(wanted.pk), "Quillon Works", True), (str(other.pk), "Quillon Labs", False)]
+    assert row(values_0="999999").choices == [("999999", "Number 999999, which is gone", True)]
+    view = saved(client, "contact", **fields, values_0=str(wanted.pk), find_0="labs")
+    assert ids(open_list(client, "contact", view=view.pk)) == [theirs.pk]
 
 
 def test_columns_are_added_moved_and_taken_away(alice: User) -> None:

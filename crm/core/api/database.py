@@ -21,6 +21,19 @@ def kind_of(table: str) -> type[models.Model] | None:
     return next((kind for kind in apps.get_models() if kind._meta.db_table == table), None)
 
 
+class Broken(IntegrityError):
+    """A rule of the table that a record would break, with what the rule says of it; nothing was written."""
+
+    def __init__(self, kind: type[models.Model], rule: str, words: str) -> None:
+        super().__init__(words)
+        self.kind, self.rule, self.words = kind, rule, words
+
+
+def columns_of(kind: type[models.Model]) -> list[str]:
+    """The columns that are written."""
+    return [field.name for field in kind._meta.concrete_fields if not isinstance(field, models.GeneratedField)]
+
+
 def constraint_problem(error: IntegrityError) -> tuple[str, str, int]:
     """The column that a violated constraint is about (or nothing), its sentence, and the HTTP status it means.
 
@@ -29,6 +42,8 @@ def constraint_problem(error: IntegrityError) -> tuple[str, str, int]:
     if isinstance(error, ProtectedError | RestrictedError):
         held: Any = next(iter(error.args[1]), None) if len(error.args) > 1 else None
         return "", f"Other records refer to it, among them: {held}.", 409
+    if isinstance(error, Broken):
+        return field_of(error.kind, columns_of(error.kind), name=error.rule), error.words, 400
     diag: Any = getattr(error.__cause__, "diag", None)
     name, state = getattr(diag, "constraint_name", None) or "", getattr(diag, "sqlstate", None) or ""
     kind = kind_of(getattr(diag, "table_name", None) or "")
@@ -41,8 +56,7 @@ def constraint_problem(error: IntegrityError) -> tuple[str, str, int]:
     if kind is None or constraint is None:
         said = name.replace("_", " ") or "a rule of the table"
         return "", f"The database refused this ({said}). Nothing was saved.", status
-    columns = [field.name for field in kind._meta.concrete_fields if not isinstance(field, models.GeneratedField)]
-    return field_of(kind, columns, name=name), str(constraint.violation_error_message), status
+    return field_of(kind, columns_of(kind), name=name), str(constraint.violation_error_message), status
 
 
 def holds(record: models.Model) -> list[str]:

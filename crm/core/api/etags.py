@@ -1,4 +1,8 @@
-"""Versions of records over HTTP (RFC 9110): `ETag: "<id>.<version>"`, `If-Match`, `If-None-Match`."""
+"""Versions of records over HTTP (RFC 9110): `ETag: "<id>.<version>"`, `If-Match`, `If-None-Match`.
+
+What is told of a record and follows from others changes without its version. It stands behind the version:
+`"17.3.customer"`. A program that knows the version alone may say that alone: `If-Match: "17.3"`.
+"""
 
 from __future__ import annotations
 
@@ -13,31 +17,40 @@ from crm.core.text import whole_number
 TAGS = re.compile(r'\s*(W/)?"([\x21\x23-\x7e]*)"\s*(?:,|$)')
 
 
-def etag(pk: int, version: int) -> str:
-    """The ETag of a record at a version."""
-    return f'"{pk}.{version}"'
+def etag(pk: int, version: int, beside: str = "") -> str:
+    """The ETag of a record at a version, with what is told of it beside."""
+    return f'"{pk}.{version}.{beside}"' if beside else f'"{pk}.{version}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a request says of the versions it knows: `any` for `*`, else the tags; weak ones are for reading."""
+    """What a request says of the versions it knows: `any` for `*`, else the tags; weak ones are for reading.
+
+    `beside` is what is told beside the record now; None where nobody asked, and only versions are compared.
+    """
 
     tags: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
     any: bool = False
+    beside: str | None = None
 
     def allows(self, pk: int, version: int) -> bool:
         """Whether a write on this version is what was meant."""
-        return self.any or etag(pk, version) in self.tags
+        plain = etag(pk, version)
+        if self.any or plain in self.tags:
+            return True
+        if self.beside is None:
+            return any(tag.startswith(f"{plain[:-1]}.") for tag in self.tags)
+        return etag(pk, version, self.beside) in self.tags
 
     def knows(self, pk: int, version: int) -> bool:
-        """Whether the reader has this version already."""
-        return self.any or etag(pk, version) in (*self.tags, *self.weak)
+        """Whether the reader has exactly this already."""
+        return self.any or etag(pk, version, self.beside or "") in (*self.tags, *self.weak)
 
     def version_of(self, pk: int) -> int | None:
         """The latest version of this record among the tags, if one is of it."""
-        found = [tag.strip('"').partition(".") for tag in self.tags]
-        versions = [whole_number(version) for of, _, version in found if of == str(pk)]
+        found = [[*tag.strip('"').split("."), ""] for tag in self.tags]
+        versions = [whole_number(version) for of, version, *_ in found if of == str(pk)]
         return max((one for one in versions if one is not None), default=None)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 else:
     Serializer = serializers.Serializer
 
+# What every record says of itself.
+READ = {name: name for name in ("id", "version", "created_at", "updated_at")}
+
 
 class RecordSerializer(Serializer):
     """The fields of one kind of record by their names in the API.

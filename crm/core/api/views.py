@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -21,7 +22,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
-from crm.core.api.etags import condition, etag
+from crm.core.api.etags import Condition, condition, etag
 from crm.core.api.once import once
 from crm.core.api.own import OWN, answered, own_fields
 from crm.core.api.parsing import body_of
@@ -113,7 +114,6 @@ class RecordViewSet(ViewSetMixin, ApiView):
     filterset_class: ClassVar[type[RecordFilters]] = RecordFilters
     orderings: ClassVar[Mapping[str, Sequence[str]]] = {}
     lookup_value_regex = "[^/]+"
-    may_be_deleted: ClassVar[bool] = True
     # What `expand=computed` adds to each record, as JSON Schema; `compute` fills it in.
     computed: ClassVar[Mapping[str, Any]] = {}
 
@@ -139,6 +139,19 @@ class RecordViewSet(ViewSetMixin, ApiView):
 
     def compute(self, rows: list[dict[str, Any]]) -> None:
         """Add what is computed for them: it changes without their version, so no ETag vouches for it."""
+
+    def beside(self, row: Mapping[str, Any]) -> str:
+        """What the ETag says beside the version: what follows from other records, and is told as the record's own."""
+        return ""
+
+    def beside_now(self, pk: int) -> str:
+        """The same of a record as it is now, for a write that says what it knows."""
+        return ""
+
+    def guard(self, pk: int) -> Condition | None:
+        """What a write says of the record that it knows."""
+        known = condition(self.request, "If-Match")
+        return known and replace(known, beside=self.beside_now(pk))
 
     def selected(self, names: Sequence[str]) -> list[str]:
         """The fields to read; own ones only where the handbook names any, for what imports kept may be much."""
@@ -203,8 +216,9 @@ class RecordViewSet(ViewSetMixin, ApiView):
         if expand:
             self.compute([row])
             return Response(row)
-        headers = {"ETag": etag(row["id"], row["version"])}
-        if known is not None and known.knows(row["id"], row["version"]):
+        beside = self.beside(row)
+        headers = {"ETag": etag(row["id"], row["version"], beside)}
+        if known is not None and replace(known, beside=beside).knows(row["id"], row["version"]):
             return Response(None, status=304, headers=headers)
         return Response(row, headers=headers)
 
@@ -233,7 +247,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """What was stored; to a key that may not read, its id and version."""
         readable = has_scope(self.request, f"{self.resource}:read") and may(self.actor, "view", self.model)
         row = self.one(pk, None if readable else ["id", "version"])
-        headers = {"ETag": etag(row["id"], row["version"])}
+        headers = {"ETag": etag(row["id"], row["version"], self.beside(row))}
         if status == 201:
             headers["Location"] = f"{self.request.path.rstrip('/')}/{pk}/"
         return Response(row, status=status, headers=headers)
@@ -274,7 +288,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change the named fields; with `If-Match` only if the record is at that version, else 412."""
         self.no_query()
-        number, body, known = record_id(pk), self.body(), condition(request, "If-Match")
+        number, body = record_id(pk), self.body()
+        known = self.guard(number)
         try:
             self.change(number, body, known)
         except Stale as stale:
@@ -295,7 +310,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete a record that nothing holds: 204."""
         self.no_query()
-        known = condition(request, "If-Match")
+        known = self.guard(record_id(pk))
         if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
             raise invalid(flaws)
         try:

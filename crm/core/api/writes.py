@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models
 
 from crm.core.acting import acting, retry_deadlocks
-from crm.core.api.database import holds
+from crm.core.api.database import Broken, holds
 from crm.core.api.etags import Condition
 from crm.core.api.problems import Flaw, Problem, not_there
+from crm.core.constraints import SayingCheck
 from crm.core.display import names_of, shown
 from crm.core.door import create, stale_since
 from crm.core.errors import Refused, Stale
@@ -31,6 +33,7 @@ def create_record(record: Any, *, actor: User, at: datetime, state: str | None =
     Raises:
         Refused: `forbidden`.
     """
+    ask_checks(record)
     if isinstance(record, Stateful):
         return create(record, actor=actor, at=at, via=VIA, state=state)
     if not may(actor, "add", type(record)):
@@ -58,8 +61,23 @@ def change_record(
                 setattr(record, name, value)
                 changed.append(name)
         if changed:
+            ask_checks(record)
             columns = {field.attname: field.name for field in kind._meta.concrete_fields}
             record.save(update_fields=[columns[name] for name in changed])
+
+
+def ask_checks(record: models.Model) -> None:
+    """Ask the checks that have a sentence of their own for this record, which the database has not.
+
+    Raises:
+        Broken: for the first that does not hold.
+    """
+    for rule in record._meta.constraints:
+        if isinstance(rule, SayingCheck):
+            try:
+                rule.validate(type(record), record)
+            except ValidationError as error:
+                raise Broken(type(record), rule.name, " ".join(error.messages)) from error
 
 
 @retry_deadlocks

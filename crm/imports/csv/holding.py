@@ -71,6 +71,23 @@ def columns_of(held: HeldRow) -> dict[str, str]:
     return {target.column or target.key: name for name, target in plan.targets().items() if name in held.row}
 
 
+def mended(row: Mapping[str, str], named: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """A held row with the given values in their columns, which are called as in the file or as in `named`.
+
+    Raises:
+        Refused: `unknown_column`.
+    """
+    found = dict(row)
+    for name, value in values.items():
+        column = name if name in found else named.get(name)
+        if column is None:
+            known = ", ".join(sorted({*named, *found}))
+            said = f"“{name}” is no column of this row; there are {known}."
+            raise Refused("unknown_column", said, [Missing("unknown_column", said, name)])
+        found[column] = value
+    return found
+
+
 def release(held: HeldRow, values: Mapping[str, str], *, actor: User, at: datetime) -> models.Model:
     """Store a locked held row with what a person supplies, by our names or by the file's columns.
 
@@ -79,15 +96,7 @@ def release(held: HeldRow, values: Mapping[str, str], *, actor: User, at: dateti
     """
     run = held.run
     plan = Plan.from_json(run.choices)
-    row = dict(held.row)
-    named = columns_of(held)
-    for name, value in values.items():
-        column = name if name in row else named.get(name)
-        if column is None:
-            known = ", ".join(sorted({*named, *row}))
-            said = f"“{name}” is no column of this row; there are {known}."
-            raise Refused("unknown_column", said, [Missing("unknown_column", said, name)])
-        row[column] = value
+    row = mended(held.row, columns_of(held), values)
     reader = RowReader(plan, run.found)
     mapped = reader.read(held.line, [row.get(name, "") for name in reader.header])
     result = Storing(plan, file=held.file, actor=actor, at=at).store([mapped])[0]

@@ -22,6 +22,8 @@ SHOWN_ROWS, SHOWN_CELL = 8, 120
 MOST_WORDS, LONGEST_WORD = 300, 200
 SAMPLES = 3
 MOST_TOLD = 200
+# Of texts with letters beyond ASCII so many are shown, and of each so much around the first of them.
+SHOWN_LETTERS, AROUND_LETTER = 5, 30
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ def _look(opened: BinaryIO, found: dict[str, Any], slices: list[dict[str, int]],
     looks = [ColumnLook() for _ in header]
     preview: list[list[str]] = []
     told: list[list[Any]] = []
+    letters: list[list[Any]] = []
+    met: set[str] = set()
     place = broken = 0
     for good, wrong in rows_of(table, bad):
         if found["rows"] % ROWS_A_SLICE == 0:
@@ -114,10 +118,23 @@ def _look(opened: BinaryIO, found: dict[str, Any], slices: list[dict[str, int]],
             look.add(cell)
         if len(preview) < SHOWN_ROWS:
             preview.append([str(good[0]), *(cell[:SHOWN_CELL] for cell in good[1])])
+        if len(letters) < SHOWN_LETTERS:
+            new = next((cell for cell in good[1] if not cell.isascii() and cell not in met), "")
+            if new:
+                met.add(new)
+                letters.append([good[0], around_letter(new)])
     found |= {
         "header": header,
         "preview": preview,
         "broken": broken,
         "told": told,
+        "letters": letters,
         "columns": {name: look.as_json() for name, look in zip(header, looks, strict=True)},
     }
+
+
+def around_letter(cell: str) -> str:
+    """The piece of a text with its first letter beyond ASCII: that shows whether the encoding is the right one."""
+    first = next(place for place, letter in enumerate(cell) if not letter.isascii())
+    begin, end = max(0, first - AROUND_LETTER), first + AROUND_LETTER
+    return f"{'…' if begin else ''}{cell[begin:end]}{'…' if end < len(cell) else ''}"

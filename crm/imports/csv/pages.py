@@ -19,7 +19,7 @@ from crm.imports.csv.newcomers import people_named
 from crm.imports.csv.plan import KEYED_BY, MODES, NEW, RULES, Plan
 from crm.imports.csv.runs import missing_of
 from crm.imports.csv.targets import KEPT, KEY_LABELS, LEFT_OUT, OBJECTS, Target, targets_of
-from crm.imports.csv.texts import DELIMITERS, ENCODINGS
+from crm.imports.csv.texts import DELIMITERS, ENCODINGS, read_otherwise
 from crm.imports.csv.words import lexicons
 from crm.imports.models import HeldRow, ImportRun, ImportTemplate
 from crm.people.models import User
@@ -66,6 +66,7 @@ def _step_of(field: str) -> str:
 def _file(run: ImportRun) -> dict[str, Any]:
     """How the file is read, and its first rows."""
     chosen = run.choices
+    letters = run.found.get("letters", [])
     encodings = dict(ENCODINGS)
     if chosen.get("encoding") not in encodings:
         encodings[chosen.get("encoding", "")] = str(chosen.get("encoding", "")).upper()
@@ -84,6 +85,8 @@ def _file(run: ImportRun) -> dict[str, Any]:
         "rows": run.found.get("rows", 0),
         "unreadable": run.found.get("broken", 0),
         "told": run.found.get("told", [])[:5],
+        "letters": letters,
+        "otherwise": read_otherwise([piece for _, piece in letters], chosen.get("encoding", "")),
     }
 
 

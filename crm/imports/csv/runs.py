@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.models import Account
 from crm.core.errors import Missing, Refused
@@ -24,20 +24,14 @@ from crm.imports.csv.targets import OBJECTS, STATE, targets_of
 from crm.imports.csv.texts import DELIMITERS, ENCODINGS, detect_delimiter, detect_encoding, what_else
 from crm.imports.csv.work import IMPORT, LOOK, TRY
 from crm.imports.models import ImportRun
-from crm.imports.runs import claim_turn, locked_run
-from crm.imports.uploads import name_of, refuse, remove_upload, store_as
+from crm.imports.runs import Slices, begin_import, begin_trial, locked_run, may_import_csv, once
+from crm.imports.uploads import name_of, refuse, store_as
 from crm.jobs.services import start_job
 from crm.people.models import User
 
 Stage = ImportRun.Stage
 HEAD = 256 * 1024
 MOST_BYTES = 100 * 1024 * 1024
-
-
-def may_import_csv(actor: User) -> None:
-    """Raises `Refused("forbidden")` for who may not bring files in. What is placed asks for more (`check_rights`)."""
-    if not actor.is_manager:
-        raise Refused("forbidden", "Files are brought in by managers and administrators.")
 
 
 def most_bytes() -> int:
@@ -90,37 +84,27 @@ def upload_csv(
         Refused: `forbidden`, `unknown_object`, or what `check_file` finds.
     """
     may_import_csv(actor)
-    known = ImportRun.objects.filter(ticket=ticket).first()
-    if known is not None:
-        return known
-    if object not in OBJECTS:
-        said = f"Choose what the rows are: {', '.join(OBJECTS)}."
-        raise Refused("unknown_object", said, [Missing("unknown_object", said, "object")])
-    encoding, delimiter = check_file(upload)
-    folder = f"imports/{uuid4().hex}"
-    chosen = {"object": object, "encoding": encoding, "delimiter": delimiter, "template": template}
-    try:
-        with transaction.atomic():
-            run = ImportRun.objects.create(
-                system=SYSTEM,
-                source=tidy(name_of(upload))[:200],
-                stage=Stage.LOOKING,
-                started_at=at,
-                by=actor,
-                folder=folder,
-                ticket=ticket,
-                choices=chosen,
-            )
-            store_as(upload, f"{folder}/{FILE}")
-            _look(run, actor, at, woken=woken)
-    except IntegrityError:
-        remove_upload(folder)
-        # Sent twice at once: the other one was first.
-        return ImportRun.objects.get(ticket=ticket)
-    except BaseException:
-        remove_upload(folder)
-        raise
-    return run
+
+    def store(folder: str) -> ImportRun:
+        if object not in OBJECTS:
+            said = f"Choose what the rows are: {', '.join(OBJECTS)}."
+            raise Refused("unknown_object", said, [Missing("unknown_object", said, "object")])
+        encoding, delimiter = check_file(upload)
+        run = ImportRun.objects.create(
+            system=SYSTEM,
+            source=tidy(name_of(upload))[:200],
+            stage=Stage.LOOKING,
+            started_at=at,
+            by=actor,
+            folder=folder,
+            ticket=ticket,
+            choices={"object": object, "encoding": encoding, "delimiter": delimiter, "template": template},
+        )
+        store_as(upload, f"{folder}/{FILE}")
+        _look(run, actor, at, woken=woken)
+        return run
+
+    return once(ticket, store)
 
 
 def _look(run: ImportRun, actor: User, at: datetime, *, woken: bool = True) -> None:
@@ -225,24 +209,7 @@ def try_csv(run: ImportRun, *, actor: User, at: datetime, woken: bool = True) ->
         Refused: `forbidden`, `not_now`, `not_decided` with everything that is missing, `import_running`.
     """
     may_import_csv(actor)
-    with transaction.atomic():
-        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING))
-        if locked.stage == Stage.TRYING and locked.job and locked.job.unfinished:
-            return locked
-        _ready(locked, actor)
-        claim_turn(locked)
-        locked.job = start_job(
-            TRY,
-            title=f"Dry run of {locked.source}",
-            by=actor,
-            at=at,
-            input={"run": locked.pk},
-            slices=slices_of(locked),
-            woken=woken,
-        )
-        locked.stage, locked.trial = Stage.TRYING, {}
-        locked.save(update_fields=["job", "stage", "trial"])
-    return locked
+    return begin_trial(TRY, run, lambda locked: _ready(locked, actor), actor=actor, at=at, woken=woken)
 
 
 def start_csv(run: ImportRun, *, actor: User, at: datetime, woken: bool = True) -> ImportRun:
@@ -252,40 +219,22 @@ def start_csv(run: ImportRun, *, actor: User, at: datetime, woken: bool = True) 
         Refused: `forbidden`, `not_now`, `not_decided`, `import_running`.
     """
     may_import_csv(actor)
-    with transaction.atomic():
-        locked = locked_run(run, (Stage.CHOOSING, Stage.TRIED, Stage.TRYING, Stage.RUNNING, Stage.DONE))
-        if locked.import_job is not None:
-            return locked
-        if locked.stage == Stage.TRYING and locked.job and locked.job.unfinished:
-            raise Refused("not_now", "The dry run is at work: wait for its end, or cancel it.")
-        _ready(locked, actor)
-        claim_turn(locked)
-        job = start_job(
-            IMPORT,
-            title=f"Import of {locked.source}",
-            by=actor,
-            at=at,
-            input={"run": locked.pk},
-            slices=slices_of(locked),
-            woken=woken,
-        )
-        locked.job = locked.import_job = job
-        locked.stage, locked.started_at, locked.report = Stage.RUNNING, at, {}
-        locked.save(update_fields=["job", "import_job", "stage", "started_at", "report"])
-    return locked
+    return begin_import(IMPORT, run, lambda locked: _ready(locked, actor), actor=actor, at=at, woken=woken)
 
 
-def _ready(run: ImportRun, actor: User) -> None:
+def _ready(run: ImportRun, actor: User) -> Slices:
+    """What there is to do, once everything is decided."""
     if error := run.found.get("error"):
         raise Refused(error[1], error[2])
     if missing := missing_of(run, actor):
         raise Refused("not_decided", " ".join(one.message for one in missing), missing)
+    return slices_of(run)
 
 
-def slices_of(run: ImportRun) -> list[dict[str, Any]]:
+def slices_of(run: ImportRun) -> Slices:
     """What a job works, in order: what all rows need, the rows, and links between rows that were not there yet."""
     plan = Plan.from_json(run.choices)
-    first: list[dict[str, Any]] = [{"do": "prepare", "rows": 0}]
+    first: Slices = [{"do": "prepare", "rows": 0}]
     parts = [{"do": "store", "file": run.source, **part} for part in run.parts]
     among = any(target.links is plan.what.model for target in plan.targets().values())
     # Slices are numbered from 1, and the first one stores nothing.

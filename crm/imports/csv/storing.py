@@ -15,7 +15,7 @@ from django.db import DataError, IntegrityError, transaction
 
 from crm import handbook
 from crm.activities.gate import CODE, bars_of
-from crm.core.constraints import named
+from crm.core.constraints import named, sentence_of
 from crm.core.door import create, move
 from crm.core.errors import Refused
 from crm.core.flow import Ask, Stateful
@@ -28,7 +28,7 @@ from crm.imports.csv.links import KEYS, Links, Named, People, find_records
 from crm.imports.csv.mapping import Mapped
 from crm.imports.csv.plan import CREATE, RULES, UPDATE, Plan
 from crm.imports.csv.targets import PAST, WITH, Target
-from crm.imports.salesforce.moving import verb_to
+from crm.imports.salesforce.moving import still_to_do, verb_to
 from crm.people.models import User
 from crm.sync.models import ExternalId
 from leads.assignment import create_lead
@@ -162,13 +162,18 @@ class Storing:
         except ValidationError as error:
             return self._refused(row, Refused("bad_value", " ".join(error.messages)))
         except (IntegrityError, DataError) as error:
-            return self._refused(row, self._by_constraint(error))
+            return self._refused(row, self._by_constraint(error, row, pk))
 
-    def _by_constraint(self, error: Exception) -> Refused:
-        """The sentence that a constraint of the database carries."""
+    def _by_constraint(self, error: Exception, row: Mapped, pk: int | None) -> Refused:
+        """The sentence that a constraint of the database has for the record as it would have been."""
         found = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
         constraint = named(self.model, found)
-        said = str(constraint.violation_error_message) if constraint else "The database does not take it."
+        said = "The database does not take it."
+        if constraint is not None:
+            record = (self.model._base_manager.filter(pk=pk).first() if pk else None) or self.model()
+            for column, value in row.values.items():
+                setattr(record, column, value)
+            said = sentence_of(constraint, record)
         return Refused("not_possible", said)
 
     def _refused(self, row: Mapped, refusal: Refused) -> Result:
@@ -311,7 +316,8 @@ class Storing:
                     move(record, verb, actor=self.actor, at=self.at, via=VIA, **facts)
                 return
             except Refused as refusal:
-                why = refusal.message
+                current = labels.get(record.current_state, record.current_state)
+                why = still_to_do(type(record), verb, current, refusal)
         row.flags.append(("status_not_moved", f"The file says {labels.get(row.state, row.state)}: {why}"))
 
     def _tell_suppressed(self, results: list[Result]) -> None:

@@ -20,6 +20,7 @@ from crm.core.records import Record
 from crm.enquiries.models import Enquiry
 from crm.imports.choices import FIXED
 from crm.imports.csv.synonyms import SYNONYMS
+from crm.workspace.fields import kind_of
 from leads.models import Lead
 
 LEFT_OUT, KEPT = "", "kept"
@@ -210,9 +211,8 @@ def _targets_for(what: Object, column: models.Field[Any, Any]) -> list[Target]:
             )
             for by in ways
         ]
-    kind = _kind_of(column)
     options = partial(_choices, column) if column.choices else None
-    return [Target(column.name, label, kind, column.attname, options, names=names)]
+    return [Target(column.name, label, kind_of(column), column.attname, options, names=names)]
 
 
 def _names_by(names: tuple[str, ...], by: str, *, first: bool) -> tuple[str, ...]:
@@ -228,20 +228,6 @@ def _names(what: Object, key: str) -> tuple[str, ...]:
 
 def _choices(column: Any) -> list[tuple[str, str]]:
     return [(str(key), str(label)) for key, label in column.flatchoices if key != ""]
-
-
-def _kind_of(column: models.Field[Any, Any]) -> str:
-    if column.choices:
-        return "choice"
-    kinds: tuple[tuple[type[models.Field[Any, Any]], str], ...] = (
-        (models.DecimalField, "money"),
-        (models.DateTimeField, "datetime"),
-        (models.DateField, "date"),
-        (models.BooleanField, "yes_no"),
-        (models.IntegerField, "number"),
-        (models.URLField, "link"),
-    )
-    return next((kind for one, kind in kinds if isinstance(column, one)), "text")
 
 
 def folded(name: str) -> str:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 
 # What the page offers, in its order: our name of the encoding to what people call it.
 ENCODINGS = {
@@ -23,6 +24,8 @@ ENCODINGS = {
     "gb18030": "Chinese (GB 18030)",
     "big5": "Chinese, traditional (Big5)",
 }
+# Every byte of one is something in the other: only who reads it can tell.
+MISTAKEN = {"cp1252": ("mac_roman",), "mac_roman": ("cp1252",)}
 DELIMITERS = {",": "Comma ,", ";": "Semicolon ;", "\t": "Tab", "|": "Pipe |"}
 # Of text in the one encoding read as the other: which letters stand where the other has signs nobody types in words.
 LETTERS_IN_MAC = frozenset(
@@ -73,6 +76,19 @@ def detect_encoding(head: bytes) -> str:
     except UnicodeDecodeError:
         return _old_encoding(head)
     return "utf-8"
+
+
+def read_otherwise(pieces: Sequence[str], encoding: str) -> list[tuple[str, list[str]]]:
+    """What the pieces of a text would be in the other encodings that are mistaken for this one, where that differs."""
+    found = []
+    for other in MISTAKEN.get(encoding, ()):
+        try:
+            read = [piece.replace("…", "").encode(encoding).decode(other) for piece in pieces]
+        except UnicodeError:
+            continue
+        if read and read != [piece.replace("…", "") for piece in pieces]:
+            found.append((ENCODINGS[other], read))
+    return found
 
 
 def _old_encoding(head: bytes) -> str:

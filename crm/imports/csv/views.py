@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -26,6 +26,7 @@ from crm.imports.csv.results import result_file
 from crm.imports.csv.targets import OBJECTS
 from crm.imports.csv.templates import drop_template, keep_template
 from crm.imports.models import ImportRun, ImportTemplate
+from crm.imports.views_runs import page_of, ticket_of
 from crm.site import site
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -38,12 +39,6 @@ STEPS: dict[str, tuple[Any, str]] = {
 }
 
 
-def page_of(run: ImportRun, step: str = "") -> str:
-    """The run's page, at a step of its choices."""
-    page = reverse("admin:imports_importrun_change", args=[run.pk])
-    return f"{page}?step={step}" if step else page
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     """Choose a file and what its rows are; what is wrong with it is said at once."""
@@ -51,7 +46,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     if not user.is_manager:
         raise PermissionDenied
     problem, field, status = "", "", 200
-    ticket = _ticket(request)
+    ticket = ticket_of(request)
     if request.method == "POST":
         try:
             run = runs.upload_csv(
@@ -81,13 +76,6 @@ def upload(request: HttpRequest) -> HttpResponse:
         "list_title": "Imports",
     }
     return TemplateResponse(request, "admin/imports/csv/upload.html", context, status=status)
-
-
-def _ticket(request: HttpRequest) -> UUID:
-    try:
-        return UUID(request.POST.get("ticket", ""))
-    except ValueError:
-        return uuid4()
 
 
 @require_POST
@@ -179,7 +167,7 @@ def _values(request: HttpRequest, plan: Plan, run: ImportRun) -> dict[str, Any]:
             if place.isdecimal() and int(place) < len(header):
                 words.setdefault(header[int(place)], {})[word] = str(value)
         elif kind == "person":
-            people[rest] = str(value)
+            people[rest] = str(value) or sent.get("people_left", "")
     changes: dict[str, Any] = {
         "columns": columns,
         "words": {name: {word: key for word, key in chosen.items() if key} for name, chosen in words.items()},

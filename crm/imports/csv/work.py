@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 
 from crm.core.errors import Refused
 from crm.core.locks import hold
@@ -28,29 +28,12 @@ from crm.imports.folders import LOCK
 from crm.imports.models import ImportRun
 from crm.imports.report import STORED_PROBLEMS, Counts
 from crm.imports.uploads import remove_upload
+from crm.imports.work import allow, put_back, run_of
 from crm.jobs.kinds import JobKind, Row, register
 from crm.jobs.models import Job, JobSlice
 
 Stage = ImportRun.Stage
 LOOK, TRY, IMPORT = "csv_look", "csv_try", "csv_import"
-
-
-class _Undo(Exception):
-    """Ends a slice of a dry run."""
-
-
-def run_of(job: Job) -> ImportRun:
-    """The run that a job works for. Raises `Refused("gone")` when it is no longer there."""
-    run = ImportRun.objects.select_for_update().filter(pk=job.input.get("run")).first()
-    if run is None:
-        raise Refused("gone", "The import is no longer there.")
-    return run
-
-
-def allow(job: Job) -> None:
-    """Raises `Refused` when who asked for it may bring records in no more."""
-    if not job.by.is_manager:
-        raise Refused("forbidden", "Files are brought in by managers and administrators.")
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -105,14 +88,8 @@ def try_part(job: Job, part: JobSlice, at: datetime) -> list[Row]:
     if part.input["do"] == "settle":
         # Nothing is there to be linked: what is found out is kept.
         return store_part(job, part, at)
-    try:
-        with transaction.atomic():
-            output = store_part(job, part, at)
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            raise _Undo
-    except _Undo:
-        pass
+    with put_back():
+        output = store_part(job, part, at)
     if part.input["do"] == "prepare":
         run = run_of(job)
         run.found["twice"] = prepare(run, Plan.from_json(run.choices))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, cast
 
-from crm.core.door import move_many
+from crm.core.door import find_verb, move_many
+from crm.core.errors import Refused
 from crm.core.flow import Ask, Stateful
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.planning import CHANGED, FLAGS, MERGED, STAGED
@@ -51,7 +52,8 @@ def _follow(cursor: Any, layout: Layout, wanted: list[tuple[int, int, str]]) -> 
             if outcome.refusal is None:
                 moved.append(outcome.record_id)
             else:
-                left[outcome.record_id] = outcome.refusal.message
+                current = labels.get(records[outcome.record_id].current_state, "as it was")
+                left[outcome.record_id] = still_to_do(model, verb, str(current), outcome.refusal)
     cursor.execute(
         f"INSERT INTO {CHANGED} SELECT id FROM unnest(%s::bigint[]) AS m(id)"
         f" WHERE NOT EXISTS (SELECT FROM {CHANGED} c WHERE c.record_id = m.id)",
@@ -61,6 +63,13 @@ def _follow(cursor: Any, layout: Layout, wanted: list[tuple[int, int, str]]) -> 
         f"INSERT INTO {FLAGS} VALUES (%s, 'status_not_moved', %s)",
         [(lines[i][0], f"The file says {lines[i][1]}: {why}") for i, why in left.items()],
     )
+
+
+def still_to_do(kind: type[Stateful], verb: str, current: str, refusal: Refused) -> str:
+    """Why a record stays as it is; where the move lacks facts that no file gives, who makes it and where."""
+    if refusal.code != "missing_facts":
+        return refusal.message
+    return f"{refusal.message} It is left as {current}: make the move “{find_verb(kind, verb).label}” on its page."
 
 
 def verb_to(record: Stateful, target: str, ask: Ask) -> str:

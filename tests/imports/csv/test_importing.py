@@ -264,3 +264,13 @@ def test_fields_of_the_handbooks_own_are_targets(root: User) -> None:
     with handbook.use_here(book):
         bring('Email,Shoe size,Met_On__c\nlea@globex.example,"1,042.5",10/20/2016\n', "lead", root)
     assert Lead.objects.get().kept == {"shoe_size": "1042.5", "Met_On__c": "2016-10-20"}
+
+
+def test_an_end_before_its_start_is_said_with_both_dates(root: User) -> None:
+    content = "Name,Account,Effective date,End date\nA 2026,Initech,2026-05-01,2026-04-01\nB 2026,Initech,2026-05-01,\n"
+    make_account(name="Initech")
+    run = bring(content, "contract", root, mode="create")
+    said = "The subscription end date (2026-04-01) does not lie after the effective date (2026-05-01)."
+    assert said in str(results(run))
+    again = bring("Name,Account,End date\nB 2026,Initech,2026-04-30\n", "contract", root, key="name")
+    assert "(2026-04-30) does not lie after the effective date (2026-05-01)" in str(results(again))

@@ -1,12 +1,13 @@
 """A public data set as people have it (CRM sales opportunities), through the same steps as the page's.
 
 It lies beside the project where somebody put it; without it these tests are not there, and those of the small sample
-below hold the same.
+below hold the same. Of its 8,800 deals each sixteenth is taken, and all of them with CRM_SOAK.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tests.imports.csv.using import counts, plan, problems, stored, upload
 from tests.imports.export import NOW
 
 pytestmark = pytest.mark.django_db
+SOAK = bool(os.environ.get("CRM_SOAK"))
+STEP, DEALS_READ, WITHOUT_ACCOUNT = (1, 8800, 1425) if SOAK else (16, 550, 92)
 DATA = Path(settings.BASE_DIR).parent / "shared/data/crm-sales-opportunities"
 STAGES = {"Won": "closed_won", "Lost": "closed_lost", "Engaging": "discovery", "Prospecting": "meeting_set"}
 ACCOUNTS = """account,sector,year_established,revenue,employees,office_location,subsidiary_of
@@ -85,15 +88,18 @@ def test_a_word_spelled_like_one_of_ours_is_offered_and_never_taken_by_itself(ro
 
 if DATA.is_dir():
 
+    @pytest.mark.crash
     def test_the_totals_by_stage_equal_those_of_the_file(root: User) -> None:
         accounts, deals = (DATA / "accounts.csv").read_bytes(), (DATA / "sales_pipeline.csv").read_bytes()
+        names, *each = deals.splitlines(keepends=True)
+        deals = b"".join([names, *each[::STEP]])
         bring_accounts(accounts, root)
         assert Account.objects.exclude(parent=None).count() == 15
         run = bring_deals(deals, root)
         rows = list(csv.DictReader(deals.decode().splitlines()))
         without = sum(not row["account"] for row in rows)
         assert counts(run) == {"created": len(rows) - without, "rejected": without}
-        assert (len(rows), without) == (8800, 1425)
+        assert (len(rows), without) == (DEALS_READ, WITHOUT_ACCOUNT)
         # The same file again, with an account for the rows that have none: what was held is released by that.
         header, *lines = deals.decode().splitlines()
         rest = [header, *(line for line in lines if line.split(",")[3] == "")]

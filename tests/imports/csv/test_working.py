@@ -15,7 +15,8 @@ from crm.jobs.models import Job
 from crm.jobs.work import claim, step
 from crm.people.models import User
 from leads.models import Lead
-from tests.imports.csv.using import bring, counts, results, upload, work
+from tests.access import client_of
+from tests.imports.csv.using import bring, counts, results, stored, upload, work
 from tests.imports.export import NOW
 
 pytestmark = pytest.mark.django_db
@@ -110,3 +111,30 @@ def test_a_problem_leads_to_no_record_that_an_undo_took_away(root: User, client:
     assert record in client.get(page).content.decode()
     work(every_run.undo(run, actor=root, at=NOW))
     assert record not in client.get(page).content.decode()
+
+
+def test_what_is_chosen_for_all_who_are_left_holds_for_those_without_a_choice(root: User, alice: User) -> None:
+    rows = "".join(f"p{n}@globex.example,Owner {n}\n" for n in range(30))
+    run = upload(f"Email,Owner\n{rows}", "lead", root)
+    client = client_of(root)
+    address = reverse("admin:imports_importrun_change", args=[run.pk])
+    assert 'name="people_left"' in client.get(f"{address}?step=values").content.decode()
+    sent = {f"person:Owner {n}": "" for n in range(30)} | {"person:Owner 3": str(alice.pk), "people_left": "new"}
+    client.post(reverse("admin:imports_importrun_csvact", args=[run.pk]), {"do": "values", **sent})
+    run.refresh_from_db()
+    assert run.choices["people"] == {f"Owner {n}": "new" for n in range(30)} | {"Owner 3": str(alice.pk)}
+    stored(run, root)
+    assert Lead.objects.filter(owner=alice).count() == 1
+    assert Lead.objects.filter(owner__isnull=False).count() == 30
+
+
+def test_letters_beyond_ascii_are_shown_beside_the_choice_of_the_encoding(root: User) -> None:
+    plain = "".join(f"p{n}@globex.example,Globex {n}\n" for n in range(40))
+    content = f"Email,Company\n{plain}q@globex.example,A ‘Quillon’ Works\n".encode("mac_roman")
+    run = upload(content, "lead", root)
+    assert run.found["letters"][0][0] == 42
+    page = client_of(root).get(f"{reverse('admin:imports_importrun_change', args=[run.pk])}?step=file").content.decode()
+    shown = page.partition('data-section="letters"')[2].partition("</form>")[0]
+    other = "mac_roman" if run.choices["encoding"] == "cp1252" else "cp1252"
+    for encoding in (run.choices["encoding"], other):
+        assert content.splitlines()[-1].partition(b",")[2].decode(encoding) in shown

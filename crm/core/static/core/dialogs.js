@@ -13,6 +13,16 @@
     return htmx.ajax(method, url, { target: box, swap: "innerHTML", values }).catch(() => {});
   }
 
+  // A field that is on the page as well (a lead's email) has the same id there: the dialog's labels name its own.
+  function nameFields() {
+    for (const field of box.querySelectorAll("[id^=id_]")) {
+      for (const name of ["for", "aria-describedby"]) {
+        for (const told of box.querySelectorAll(`[${name}="${field.id}"]`)) told.setAttribute(name, `dialog_${field.id}`);
+      }
+      field.id = `dialog_${field.id}`;
+    }
+  }
+
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     const close = event.target.closest("[data-dialog-close]");
@@ -63,6 +73,7 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== box) return;
+    nameFields();
     if (!box.open) box.showModal();
     const first = box.querySelector("[autofocus]") || box.querySelector("input:not([type=hidden]), button");
     first?.focus();

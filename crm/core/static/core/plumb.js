@@ -27,3 +27,23 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
 });
+
+// What the theme leaves unsaid to whoever hears the page: where its main part is, and which half of a moment a field is.
+document.addEventListener("DOMContentLoaded", () => {
+  (document.getElementById("content") ?? document.getElementById("page"))?.setAttribute("role", "main");
+  document.querySelector('#header-inner a[href="#"]:has(> .material-symbols-outlined)')?.setAttribute("aria-label", "More");
+  for (const [half, word] of [[0, "date"], [1, "time"]]) {
+    for (const input of document.querySelectorAll(`.datetime input[name$="_${half}"]`)) {
+      const label = document.querySelector(`label[for="${input.id.slice(0, -2)}"], label[for="${input.id.slice(0, -2)}_0"]`);
+      if (half === 1 || !input.labels.length) input.setAttribute("aria-label", `${(label?.textContent ?? "").replace("*", "").trim()}: ${word}`.replace(/^: /, ""));
+    }
+  }
+});
+
+// The search within a field of several choices is named as the field is, once it is reached.
+document.addEventListener("focusin", (event) => {
+  if (!event.target.matches(".select2-search__field") || event.target.ariaLabel) return;
+  const field = event.target.closest(".select2")?.previousElementSibling;
+  const label = field?.labels?.[0] ?? field?.closest(".field-line, div")?.querySelector("label, h3");
+  if (label) event.target.setAttribute("aria-label", `Search: ${label.textContent.trim()}`);
+});

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from crm.core.errors import Refused
-from crm.core.keys import key_of
 from crm.history.models import Transaction
 from crm.history.revert import Reverted, preview_revert, revert
-from crm.people.models import User
+from crm.people.commands import GivenCommand
 
 
-class Command(BaseCommand):
+class Command(GivenCommand):
     help = """Undo one transaction of the change log: each record that nobody changed since is put back to what it was.
 
 Its number is the last part of its page's address. Everything is done in one transaction: a crash changes nothing. An
 import by the command is one transaction, and may have more changes than a page can undo.
 
 Shows first what will be done, and asks. Exit code: 0 when it is done, or there was nothing; 1 when it was not."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("transaction", type=int, metavar="NUMBER", help="of the transaction")
@@ -39,9 +32,7 @@ Shows first what will be done, and asks. Exit code: 0 when it is done, or there 
         log = Transaction.objects.filter(pk=options["transaction"]).first()
         if log is None:
             raise CommandError(f"There is no transaction {options['transaction']}.")
-        actor = User.objects.filter(email_key=key_of("email_key", options["by"]), is_active=True).first()
-        if actor is None:
-            raise CommandError(f"There is no active user {options['by']}.")
+        actor = self.user_named(options["by"])
         asked = {"actor": actor, "at": timezone.now(), "via": "command", "reason": options["reason"]}
         try:
             looked = preview_revert(log, **asked)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from django.core.files import File
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from crm.core.errors import Refused
-from crm.core.keys import key_of
 from crm.imports.csv import runs
 from crm.imports.csv.plan import KEYED_BY, MODES
 from crm.imports.csv.targets import OBJECTS
@@ -22,10 +20,11 @@ from crm.imports.report import Counts, Problem, Report
 from crm.imports.runs import drop_run
 from crm.jobs.models import Job
 from crm.jobs.work import work_here
+from crm.people.commands import GivenCommand
 from crm.people.models import User
 
 
-class Command(BaseCommand):
+class Command(GivenCommand):
     help = """Bring in one CSV file: leads, accounts, contacts, opportunities, contracts, invoices, touches or tasks.
 
 Encoding and delimiter are recognised, columns matched by their names. What a file does not say by itself (dates that
@@ -36,11 +35,6 @@ The file is brought in slices of its rows, each in one transaction; one that was
 page of the import. Every row counts once: created, updated, unchanged or rejected; the problems name each by line.
 
 Exit code: 0 when every row was stored or held; 1 when the file could not be read, or something is to be decided."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path, help="the CSV file")
@@ -95,13 +89,9 @@ Exit code: 0 when every row was stored or held; 1 when the file could not be rea
         return run
 
     def _actor(self, email: str | None) -> User:
-        found = User.objects.filter(is_active=True)
         if email:
-            user = found.filter(email_key=key_of("email_key", email)).first()
-            if user is None:
-                raise CommandError(f"There is no active user {email}.")
-            return user
-        user = next((one for one in found.filter(is_service=False).order_by("pk") if one.is_administrator), None)
+            return self.user_named(email)
+        user = next((one for one in User.objects.active_people().order_by("pk") if one.is_administrator), None)
         if user is None:
             raise CommandError("There is no active administrator: say who does it with --as EMAIL.")
         return user

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from crm.core.errors import Refused
-from crm.core.keys import key_of
 from crm.imports.services import import_folder
+from crm.people.commands import GivenCommand
 from crm.people.models import User
 
 
-class Command(BaseCommand):
+class Command(GivenCommand):
     help = """Bring in a folder of Salesforce's data export: User, Account, Contact, Lead, Opportunity (any of them).
 
 Everything is stored in one transaction: a crash leaves nothing, and running it again changes nothing. A row that
@@ -32,11 +31,6 @@ somebody should look at; the problems say why.
 Exit code: 0 when everything that was read is stored or held; 1 when some input could not be read (the problems
 name file and line; a file that cannot be read to its end leaves nothing)."""
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
-
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", metavar="DIR", type=Path, help="the folder of CSV files")
         parser.add_argument("--dry-run", action="store_true", help="do everything, report it, and undo it")
@@ -44,7 +38,7 @@ name file and line; a file that cannot be read to its end leaves nothing)."""
         parser.add_argument("--as", dest="email", help="who does it: an administrator; without it, the system")
 
     def handle(self, *args: Any, folder: Path, dry_run: bool, json: bool, email: str | None, **options: Any) -> None:
-        actor = self._actor(email)
+        actor = self.user_named(email) if email else User.objects.system()
         # None: no bar where nobody looks at it (a file, a pipe).
         with tqdm(total=_bytes(folder), unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
 
@@ -64,14 +58,6 @@ name file and line; a file that cannot be read to its end leaves nothing)."""
                 self.stdout.write("\nThis was a dry run: nothing was stored.")
         if report.unreadable:
             raise SystemExit(1)
-
-    def _actor(self, email: str | None) -> User:
-        if not email:
-            return User.objects.system()
-        try:
-            return User.objects.get(email_key=key_of("email_key", email), is_active=True)
-        except User.DoesNotExist:
-            raise CommandError(f"There is no active user {email}.") from None
 
 
 def _bytes(folder: Path) -> int:

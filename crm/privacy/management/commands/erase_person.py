@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.models import Contact
 from crm.core.errors import Refused
-from crm.core.keys import key_of
+from crm.people.commands import GivenCommand
 from crm.people.models import User
 from crm.privacy.erasing import Erased, erase_person
 from crm.privacy.persons import CHOSEN, KEYS
 from leads.models import Lead
 
 
-class Command(BaseCommand):
+class Command(GivenCommand):
     help = """Erase the person with this email, or that a lead or contact is about: every record that shares the
 email or LinkedIn profile, their touches, what imports kept, and every mention in texts, reports and the change log.
 Ids, versions and times stay, and so does do not contact, by a hash. Nothing brings the values back.
 
 Shows first what would be blanked, and asks. Exit code: 0 when it is done, or there was nothing; 1 when it was not."""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         who = parser.add_mutually_exclusive_group(required=True)
@@ -94,7 +88,4 @@ Shows first what would be blanked, and asks. Exit code: 0 when it is done, or th
             if found is None:
                 raise CommandError("There is no administrator: name who does it with --as.")
             return found
-        actor = User.objects.filter(email_key=key_of("email_key", email), is_active=True).first()
-        if actor is None:
-            raise CommandError(f"There is no active user {email}.")
-        return actor
+        return self.user_named(email)
