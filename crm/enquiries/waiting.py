@@ -137,7 +137,9 @@ def waiting_under(user: User, *, at: datetime) -> QuerySet[Enquiry] | None:
     if not user.is_manager:
         return None
     teams = list(Team.objects.filter(manager=user).values_list("pk", flat=True))
-    rows: QuerySet[Any] = with_whose(_running()).filter(Q(whose=None) | (Q(clock__limit_at__lte=at) & ~Q(whose=user.pk)))
+    rows: QuerySet[Any] = with_whose(_running()).filter(
+        Q(whose=None) | (Q(clock__limit_at__lte=at) & ~Q(whose=user.pk))
+    )
     if teams:
         theirs = User.objects.filter(team__in=teams).values("pk")
         rows = rows.filter(Q(whose__in=theirs) | Q(queue_now__in=teams) | Q(whose=None, queue_now=None))

@@ -73,7 +73,10 @@ def test_a_manager_sees_what_is_overdue_or_nobodys_in_their_teams(
 def test_who_was_put_aside_and_wrote_again_is_said_to_have(alice: User, now: datetime) -> None:
     lead = make_lead(owner=alice, email="back@globex.example")
     today = handbook.current().today(now)
-    facts: dict[str, Any] = {"nurture_reason": handbook.current().lead.nurture_reasons[0].key, "come_back_on": today.isoformat()}
+    facts: dict[str, Any] = {
+        "nurture_reason": handbook.current().lead.nurture_reasons[0].key,
+        "come_back_on": today.isoformat(),
+    }
     move(lead, "nurture", actor=alice, at=now - timedelta(days=40), via="test", **facts)
     Lead.objects.filter(pk=lead.pk).update(come_back_on=today)
     assert [one.home_note for one in rows(alice, now, "come_back") or []] == [""]
