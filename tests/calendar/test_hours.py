@@ -258,3 +258,9 @@ def test_years_that_are_asked_for_at_once_all_have_their_holidays() -> None:
         thread.join()
     assert len(found) == 800
     assert all("Christmas" in name for name in found)
+
+
+def test_a_business_day_that_ends_as_a_break_begins_ends_there() -> None:
+    calendar = Calendar(PACIFIC, {2: SIX_TO_FOUR, 3: (Window(360, 720), Window(780, 960))})
+    wednesday = datetime(2026, 3, 4, 12, tzinfo=PACIFIC)
+    assert calendar.add_business_days(wednesday, 1) == datetime(2026, 3, 5, 12, tzinfo=PACIFIC)
