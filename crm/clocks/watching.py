@@ -47,9 +47,13 @@ class Watch:
         return self.silent is None or self.silent > PATIENCE
 
     @property
-    def minutes_behind(self) -> int:
-        """For how many minutes the clock that waits longest is overdue."""
-        return int(self.behind.total_seconds() // 60)
+    def waits(self) -> str:
+        """For how long the clock that waits longest is overdue, in words; empty for less than a minute."""
+        minutes = int(self.behind.total_seconds() // 60)
+        for size, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+            if minutes >= 2 * size or (minutes and size == 1):
+                return f"{minutes // size} {unit}{'' if minutes // size == 1 else 's'}"
+        return ""
 
     @property
     def word(self) -> str:

@@ -79,7 +79,7 @@ FIGURES = """
                CASE WHEN standing IN ('met', 'breached') THEN worked_seconds::float8 END AS seconds
         FROM ({judged}) one {where}
     )
-    SELECT GROUPING(channel, owner_id, team_id, week), channel, owner_id, team_id, week,
+    SELECT GROUPING({grouped}) AS grouping, {keys},
            count(*) FILTER (WHERE standing = 'met'),
            count(*) FILTER (WHERE standing = 'breached'),
            count(*) FILTER (WHERE standing = 'open'),
@@ -93,9 +93,8 @@ FIGURES = """
     FROM judged WHERE standing = 'voided' GROUP BY voided_by_id
 """
 COLUMNS: dict[By, str] = {"channel": "channel", "owner": "owner_id", "team": "team_id", "week": "week"}
-# What GROUPING answers for each set: a bit for each column that is not in it.
-TOTAL, VOIDERS = 15, 16
-SETS: dict[int, By] = {7: "channel", 11: "owner", 13: "team", 14: "week"}
+TYPES: dict[By, str] = {"channel": "text", "owner": "bigint", "team": "bigint", "week": "date"}
+VOIDERS = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +146,17 @@ class Attainment:
 def attainment(asked: Asked, *, at: datetime, by: tuple[By, ...] = DIMENSIONS) -> Attainment:
     """How promises were kept, as it is known at a moment; every week of the period is there, also an empty one."""
     where, params = _narrowed(asked, at)
-    sets = ["()", *(f"({COLUMNS[one]})" for one in by)]
-    statement = FIGURES.format(judged=JUDGED, where=where, sets=", ".join(sets), voiders=VOIDERS)
+    statement = FIGURES.format(
+        judged=JUDGED,
+        where=where,
+        grouped=", ".join(COLUMNS[one] for one in by),
+        keys=", ".join(COLUMNS[one] if one in by else f"NULL::{TYPES[one]}" for one in DIMENSIONS),
+        sets=", ".join(["()", *(f"({COLUMNS[one]})" for one in by)]),
+        voiders=VOIDERS,
+    )
+    # GROUPING answers a bit for each column that is not in a set, the first one's the highest.
+    total = 2 ** len(by) - 1
+    dimensions = {total - 2**place: one for place, one in enumerate(reversed(by))}
     found = Attainment(asked)
     if "week" in by:
         found.week = dict.fromkeys(asked.mondays, Figures())
@@ -159,12 +167,12 @@ def attainment(asked: Asked, *, at: datetime, by: tuple[By, ...] = DIMENSIONS) -
                 found.voiders[owner] = counts[3]
                 continue
             figures = Figures(*counts, *(percentiles or ()))
-            if grouping == TOTAL:
+            if grouping == total:
                 found.total = figures
             else:
-                dimension = SETS[grouping]
-                key = {"channel": channel, "owner": owner, "team": team, "week": week}[dimension]
-                found.by(dimension)[key] = figures
+                keys: dict[By, Any] = {"channel": channel, "owner": owner, "team": team, "week": week}
+                dimension = dimensions[grouping]
+                found.by(dimension)[keys[dimension]] = figures
     return found
 
 

@@ -63,21 +63,25 @@ def about_of(enquiry: Enquiry) -> dict[str, models.Model]:
     return found or {"enquiry": enquiry}
 
 
-def add_words(enquiry: Enquiry, text: str, *, kind: str, happened_at: datetime, actor: User) -> None:
+def add_words(enquiry: Enquiry, text: str, *, kind: str, happened_at: datetime, actor: User) -> bool:
     """They wrote more before anybody answered: it stands with what they asked, and what waited for them runs on.
 
-    Inside a domain call.
+    False, and nothing is written, when it was answered at this very moment. Inside a domain call.
     """
     locked = Enquiry.objects.select_for_update(of=("self",)).get(pk=enquiry.pk)
+    # The clock is read after the lock: whoever answers holds the enquiry first.
+    if not is_waiting(locked):
+        return False
     longer = "\n\n".join(filter(None, (locked.text, tidy(text))))
     if len(longer) <= LONGEST_TEXT:
         locked.text = longer
         locked.save(update_fields=["text"])
     else:
         log_inbound(about_of(enquiry), kind=kind, outcome="", text=text, happened_at=happened_at, actor=actor)
-    paused_at = enquiry.clock.paused_at if enquiry.clock is not None else None
+    paused_at = locked.clock.paused_at if locked.clock is not None else None
     if paused_at is not None and paused_at <= happened_at:
         resume(enquiry, note=WROTE, actor=actor, at=happened_at, via="")
+    return True
 
 
 def log_inbound(

@@ -10,7 +10,6 @@ from crm.enquiries.models import Enquiry
 from tests.browser.conftest import OpenPage, Watch, shot
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PHONE = {"width": 390, "height": 844}
 
 
 def fill(page: Any, **values: str) -> None:
@@ -41,7 +40,7 @@ def test_what_is_wrong_is_told_first_and_beside_its_field(
     scheme: str, open_page: OpenPage, watch: Watch, live_server: Any
 ) -> None:
     page = open_page(color_scheme=scheme)
-    page.set_viewport_size(PHONE)
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{live_server.url}/enquire/?channel=talk_to_expert")
     assert page.get_by_role("heading", level=1).inner_text() == "Talk to an expert"
     shot(page, f"enquire-phone-{scheme}")

@@ -246,3 +246,21 @@ def test_windows_that_overlap_or_are_out_of_order_are_refused(days: tuple[Window
     for given in ({"weekly": {0: days}}, {"weekly": {0: SIX_TO_FOUR}, "special": {date(2026, 3, 4): days}}):
         with pytest.raises(ValueError, match="in order"):
             Calendar(PACIFIC, **given)  # type: ignore[arg-type]
+
+
+def test_years_that_are_asked_for_at_once_all_have_their_holidays() -> None:
+    found: list[str] = []
+    days = [date(year, 12, 25) for year in range(1990, 2090)]
+    threads = [Thread(target=lambda: found.extend(federal_holiday(day) for day in days)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 800
+    assert all("Christmas" in name for name in found)
+
+
+def test_a_business_day_that_ends_as_a_break_begins_ends_there() -> None:
+    calendar = Calendar(PACIFIC, {2: SIX_TO_FOUR, 3: (Window(360, 720), Window(780, 960))})
+    wednesday = datetime(2026, 3, 4, 12, tzinfo=PACIFIC)
+    assert calendar.add_business_days(wednesday, 1) == datetime(2026, 3, 5, 12, tzinfo=PACIFIC)

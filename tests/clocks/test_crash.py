@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from crm.notifications.models import Delivery, Notification
 from crm.people.models import Team, User
 from tests.children import kill_group, run, running, wait_for
 from tests.clocks.falling_due import Waiting, fall_due
-from tests.notifications.servers import chat_server, mail_server
+from tests.notifications.servers import Mailbox, Room, chat_server, mail_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 LONG = bool(os.environ.get("CRM_SOAK"))
@@ -192,9 +193,8 @@ def test_every_message_arrives_under_one_id_however_often_the_worker_is_killed(
             wait_for(lambda: Heartbeat.objects.filter(part="sweep").exists())
             waiting = fall_due(MESSAGES, owner=owner, within=timedelta(seconds=2))
             for _ in range(KILLS):
-                sent = len(box.got) + len(room.got)
                 # Killed soon after some message has left, at no time in particular.
-                wait_for(lambda sent=sent: len(box.got) + len(room.got) > sent or all_sent(waiting))
+                wait_for(partial(more_has_left, box, room, len(box.got) + len(room.got), waiting))
                 time.sleep(draw.uniform(0, 0.2))
                 kill_pool(worker)
             kill_group(worker)
@@ -211,6 +211,11 @@ def test_every_message_arrives_under_one_id_however_often_the_worker_is_killed(
     posts = Delivery.objects.filter(medium="chat")
     assert set(room.ids) == {str(one.message_id) for one in posts}
     assert posts.count() == posts.values("key").distinct().count() > 0
+
+
+def more_has_left(box: Mailbox, room: Room, before: int, waiting: Waiting) -> bool:
+    """Whether the servers got more than before, or all there is."""
+    return len(box.got) + len(room.got) > before or all_sent(waiting)
 
 
 def all_sent(waiting: Waiting) -> bool:

@@ -28,7 +28,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AT = TEN + MINUTE
 HOLIDAY = ('holidays = "US"  ', 'own_days = [{ day = 2026-03-05, label = "Founders\' day" }]\nholidays = "US"  ')
 # Two business days from Wednesday at ten: until Friday at ten.
-SUPPORT = {"channel": "support", "priority": "p3", "segment": "customer", "tier": "premium"}
+SUPPORT: dict[str, Any] = {"channel": "support", "priority": "p3", "segment": "customer", "tier": "premium"}
 
 
 def changed(*words: tuple[str, str]) -> Handbook:

@@ -256,12 +256,14 @@ def test_it_asks_as_much_for_requests_of_many_people_as_of_one(root: User, djang
         manager = make_user(f"manager{number}", role="manager", team=Team.objects.create(name=f"Board {number}"))
         team = Team.objects.create(name=f"Team {number}", manager=manager)
         owner = make_user(f"owner{number}", role="sdr", team=team)
-        whose: dict[str, Any] = [
+        contact = make_contact(account=make_account(owner=owner))
+        kinds: list[dict[str, Any]] = [
             {"lead": make_lead(owner=owner)},
-            {"contact": (contact := make_contact(account=make_account(owner=owner))), "account": contact.account},
+            {"contact": contact, "account": contact.account},
             {"opportunity": make_opportunity(owner=owner, account=contact.account), "account": contact.account},
             {"queue": team},
-        ][number % 4]
+        ]
+        whose = kinds[number % 4]
         started_at = TEN + number * timedelta(seconds=1)
         with acting(actor=root, via="test", at=TEN):
             Enquiry.objects.create(

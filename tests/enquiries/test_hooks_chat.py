@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from leads.models import Lead
 from tests.enquiries.asking import clock_of
 from tests.enquiries.signed import Tool, tool
 from tests.factories import make_contact, make_lead
+from tests.races import in_thread, second_connection, wait_until_blocked
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -189,3 +191,21 @@ def test_a_message_without_words_is_refused(chat: Tool, alice: User) -> None:
     answer = chat.send("chat.message", {"conversation": "c-1", "text": " "})
     assert answer.json()["errors"][0]["code"] == "needs_text"
     assert not Enquiry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_words_that_come_while_somebody_answers_are_seen(chat: Tool, alice: User) -> None:
+    says(chat, "Hello.", ago=10 * MINUTE)
+    enquiry = Enquiry.objects.get()
+    with ThreadPoolExecutor(1) as pool, second_connection() as answering:
+        answering.execute("SELECT 1 FROM enquiries_enquiry WHERE id = %s FOR UPDATE", [enquiry.pk])
+        answering.execute(
+            "UPDATE clocks_clock SET stopped_at = now(), next_at = NULL WHERE id = %s", [enquiry.clock_id]
+        )
+        later = in_thread(pool, lambda: says(chat, "And Linux?", ago=MINUTE))
+        wait_until_blocked(1)
+        answering.commit()
+        assert later.result(timeout=30)["outcome"] == "logged"
+    enquiry.refresh_from_db()
+    assert enquiry.text == "Hello."
+    assert Activity.objects.get().text == "And Linux?"

@@ -73,8 +73,7 @@ def _message(
     enquiry = enquiry_of(thread) if thread is not None else None
     if thread is None or enquiry is None or _begins_anew(event, thread, enquiry):
         return _received(source, event, key, message_id if enquiry is not None else "", enquiry, at=at)
-    if is_waiting(enquiry):
-        add_words(enquiry, text, kind=TOUCH, happened_at=event.at, actor=source.user)
+    if is_waiting(enquiry) and add_words(enquiry, text, kind=TOUCH, happened_at=event.at, actor=source.user):
         outcome = "appended"
     else:
         about = about_of(enquiry)

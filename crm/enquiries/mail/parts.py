@@ -37,7 +37,7 @@ def read_parts(message: Any) -> Parts:
 
 def _text(part: Any, parts: Parts, attached: list[Any], depth: int) -> str:
     kind = part.get_content_type()
-    inside = safely(part.get_payload, "")
+    inside: Any = safely(part.get_payload, None)
     if depth > DEEPEST:
         return ""
     if kind == "message/rfc822" or (isinstance(inside, list) and not kind.startswith("multipart/")):

@@ -74,13 +74,16 @@ def take_mail(mail: Mail, *, channel: str, actor: User, at: datetime) -> Taken:
             taken = _automatic(mail, before, actor)
         elif colleague is not None:
             taken = _colleagues_own(mail, colleague, before)
-        elif before is not None and is_waiting(before):
-            add_words(before, _words(mail), kind=TOUCH, happened_at=mail.received_at, actor=actor)
+        elif before is not None and is_waiting(before) and _added(mail, before, actor):
             taken = Taken("appended", "More words of an enquiry that waits for its answer.", before)
         else:
             taken = _enquiry(mail, channel, actor=actor, at=at)
         keep_thread(SYSTEM, mail.key, taken.enquiry or before, at=mail.received_at)
     return taken
+
+
+def _added(mail: Mail, before: Enquiry, actor: User) -> bool:
+    return add_words(before, _words(mail), kind=TOUCH, happened_at=mail.received_at, actor=actor)
 
 
 def _enquiry(mail: Mail, channel: str, *, actor: User, at: datetime) -> Taken:
