@@ -9,6 +9,6 @@ from django.db.models.expressions import RawSQL
 
 
 def among(ids: Iterable[int]) -> Any:
-    """For `filter(pk__in=among(ids))` with hundreds of ids: a statement with a place for each takes longer to be written
-    and read than to be carried out."""
+    """For `filter(pk__in=among(ids))` with hundreds of ids: a statement with a place for each takes longer to be
+    written and read than to be carried out."""
     return RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])
