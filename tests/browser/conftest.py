@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOTS = os.environ.get("PLUMB_SHOTS", "")
 
 OpenPage = Callable[..., Page]
+
+# Milliseconds until something has to be on a page: a busy machine is no fault of the page.
+PATIENCE = 15_000
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +68,8 @@ def open_page(browser: Browser, watch: Watch) -> Iterator[OpenPage]:
         context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
         contexts.append(context)
         page: Page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         watch.follow(page)
         return page
 
