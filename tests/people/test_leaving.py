@@ -14,8 +14,10 @@ from django.db import connection, models
 from crm.activities.models import Task
 from crm.activities.planning import finish_task, plan_task
 from crm.core.errors import Refused
+from crm.enquiries.models import Enquiry, Source
 from crm.jobs.models import Job
-from crm.notifications.models import Notification
+from crm.notifications.models import Delivery, Notification
+from crm.notifications.storing import Message, add_deliveries
 from crm.people.leaving import deactivate_user, owned_by
 from crm.people.models import Absence, Team, User
 from crm.sync.models import ApiKey
@@ -24,6 +26,7 @@ from leads.models import Lead
 from leads.statuses import Status
 from leads.working import claim_lead, plan_touch
 from tests.access import client_of
+from tests.enquiries.asking import ask
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.races import in_thread, second_connection, wait_until_blocked
 
@@ -39,8 +42,12 @@ HISTORY = {
     "activities.Activity.by",
     "activities.Suppression.by",
     "activities.Suppression.lifted_by",
+    "clocks.Clock.verdict_owner",
+    "clocks.ClockEvent.by",
     "duplicates.Pair.answered_by",
     "duplicates.Tombstone.by",
+    "enquiries.Enquiry.voided_by",
+    "enquiries.Source.user",
     "imports.ImportRun.by",
     "imports.ImportTemplate.by",
     "jobs.Job.by",
@@ -64,6 +71,9 @@ STILL_ACTIVE: dict[str, dict[str, Any]] = {
     "jobs.Job.by": {"state__in": ["previewing", "ready", "waiting", "running"]},
     "notifications.Notification.to": {"read_at": None},
     "activities.Task.owner": {"done_at": None},
+    "enquiries.Enquiry.owner": {"clock__isnull": False, "clock__stopped_at": None, "clock__voided_at": None},
+    "enquiries.Source.user": {"stopped_at": None},
+    "notifications.Delivery.to": {"state": "waiting"},
     "workspace.ListView.user": {"shared": True},
 }
 # Work that changes hands.
@@ -72,6 +82,7 @@ WORK = {
     "accounts.Contact.owner",
     "activities.Task.owner",
     "contracts.Opportunity.owner",
+    "enquiries.Enquiry.owner",
     "leads.Lead.owner",
     "people.Absence.stand_in",
     "people.Team.manager",
@@ -121,6 +132,9 @@ def busy(alice: User, bob: User, now: datetime) -> None:
     Absence.objects.create(user=bob, first_day=date(2026, 3, 1), last_day=date(2099, 3, 31), stand_in=alice)
     ApiKey.objects.create(name="Sync", user=alice, made_by=alice, prefix="pk_1", hash="0" * 64, scopes=[])
     Notification.objects.create(to=alice, kind="queue", key="queue:1", title="Leads wait", at=now)
+    add_deliveries([Message("email", "queue", "queue:1", alice.pk, "", "Leads wait", "", "/")], at=now)
+    Enquiry.objects.filter(pk=ask(now, text="Who are you?").pk).update(owner=alice, queue=None)
+    Source.objects.create(name="Site chat", kind="chat", user=alice, channel="web_chat", salt="salt")
     for state in Job.State.values:
         Job.objects.create(kind="undo", title=f"A {state} job", by=alice, asked_at=now, state=state)
 
@@ -134,7 +148,10 @@ def test_nothing_that_is_to_be_worked_stays_with_who_left(
     assert owned_by(alice) == []
     assert dict(Task.objects.values_list("text", "owner")) == {"Send the deck": alice.pk, "Ask for the order": ann.pk}
     assert Absence.objects.get(user=bob).stand_in == ann
-    assert Notification.objects.get(to=ann).key == "queue:1"
+    assert Notification.objects.filter(to=ann, key="queue:1").count() == 1
+    assert Delivery.objects.waiting().get(key="queue:1").to == ann
+    assert Enquiry.objects.get(text="Who are you?").owner == ann
+    assert Source.objects.get().stopped_at == now
     assert set(Job.objects.values_list("state", flat=True)) == {"done", "failed", "cancelled"}
 
 
@@ -187,7 +204,15 @@ def test_the_page_counts_and_asks_for_each_kind(alice: User, bob: User, ann: Use
     busy(alice, bob, now)
     client, page = client_of(root), f"/admin/people/user/{alice.pk}/deactivate/"
     shown = client.get(page).content.decode()
-    for words in ("11 leads, 8 of them open", "1 team to manage", "1 API key", "4 jobs of theirs", "1 unread"):
+    for words in (
+        "11 leads, 8 of them open",
+        "1 enquiry",
+        "1 source of enquiries (Site chat)",
+        "1 team to manage",
+        "1 API key",
+        "4 jobs of theirs",
+        "unread notification",
+    ):
         assert words in shown, words
     refused = client.post(page, {"heir_leads_lead": "way:rules"}).content.decode()
     assert "choose who takes them over" in refused
