@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,7 +223,9 @@ def test_the_api_names_what_will_not_do(query: str, code: str, field: str, robot
 @pytest.mark.django_db
 def test_the_page_says_what_will_not_do_and_what_to_do_where_nothing_is(mona: User) -> None:
     browser = log_in(mona)
-    assert "Nobody asked in this time" in browser.get(PAGE).content.decode()
+    empty = browser.get(PAGE).content.decode()
+    assert "Nobody asked in this time" in empty
+    assert f'href="{reverse("admin:clocks_replay")}"' in empty
     wrong = browser.get(PAGE, {"since": "soon", "owner": "x\x00"})
     assert wrong.status_code == 400
     assert "a day, as 2026-03-04" in wrong.content.decode()
