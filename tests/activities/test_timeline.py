@@ -146,8 +146,8 @@ def test_a_move_made_later_than_it_happened_does_not_hide_what_came_after(alice:
 def test_it_is_narrowed_to_one_kind(alice: User, now: datetime) -> None:
     lead, contact = make_lead(owner=alice), make_contact()
     assert kinds_of(lead) == ["touches", "tasks", "changes", "moves", "enquiries"]
-    assert kinds_of(contact) == ["touches", "tasks", "changes", "conversions"]
-    assert kinds_of(make_account()) == ["touches", "tasks", "changes", "moves", "conversions"]
+    assert kinds_of(contact) == ["touches", "tasks", "changes", "conversions", "enquiries"]
+    assert kinds_of(make_account()) == ["touches", "tasks", "changes", "moves", "conversions", "enquiries"]
     call(alice, now, lead=lead)
     assert {event.kind for event in everything(lead, alice, "touches")} == {"touch"}
     move(lead, "work", actor=alice, at=now, via="test", owner=alice)
