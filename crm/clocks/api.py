@@ -14,12 +14,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm import handbook
 from crm.clocks.explained import VERDICTS, Explained, Taken, explained, with_verdict
 from crm.clocks.explaining import Part
 from crm.clocks.models import Clock, ClockEvent
 from crm.core.api.problems import Problem
-from crm.core.api.queries import Before, Reading, RecordId, Since, Words, WordsField
+from crm.core.api.queries import Before, Reading, Since, WordsField
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import ApiView, RecordViewSet, record_id
@@ -113,18 +112,11 @@ class OfVerdict(django_filters.Filter):
 
 
 class ClockFilters(django_filters.FilterSet):
-    """What clocks are found by."""
+    """What clocks are found by: their times. By channel, person or record, enquiries are."""
 
     verdict = OfVerdict(help_text="One or more of open, met, breached, voided, between commas: as it is now.")
-    policy = Words("policy", lambda: handbook.current().choices("policies"), help_text="Policies, between commas.")
-    channel = Words(
-        "channel", lambda: handbook.current().choices("enquiry.channels"), help_text="Channels, between commas."
-    )
     started_since = Since("started_at", help_text="Received at this time or later.")
     started_before = Before("started_at", help_text="Received before this time.")
-    verdict_owner_id = RecordId(
-        "verdict_owner_id", help_text="Whose it was when the verdict was known; null: nobody's."
-    )
 
 
 class ClockSerializer(RecordSerializer):
@@ -167,12 +159,13 @@ class ClockViewSet(RecordViewSet):
     resource = "clocks"
     model = Clock
     serializer_class = ClockSerializer
+    filterset_class = ClockFilters
     http_method_names = ["get", "head", "options"]
 
     @property
     def reading(self) -> Reading:
         """How clocks are listed: they have no version and no time of change."""
-        found = Reading(self.serializer_class.columns(), ClockFilters)
+        found = Reading(self.serializer_class.columns(), self.filterset_class)
         found.orderings = {
             "id": ("id",),
             "-id": ("-id",),

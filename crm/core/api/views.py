@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import django_filters
 import orjson
 from django.db import models
 from django.http import Http404
@@ -111,7 +112,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
 
     model: ClassVar[type[models.Model]]
     serializer_class: ClassVar[type[RecordSerializer]]
-    filterset_class: ClassVar[type[RecordFilters]] = RecordFilters
+    filterset_class: ClassVar[type[django_filters.FilterSet]] = RecordFilters
     orderings: ClassVar[Mapping[str, Sequence[str]]] = {}
     lookup_value_regex = "[^/]+"
     # What `expand=computed` adds to each record, as JSON Schema; `compute` fills it in.
