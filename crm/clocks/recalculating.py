@@ -27,7 +27,6 @@ from crm.people.models import User
 
 KIND = "clocks.recalculate"
 SLICE = 500
-DECIDES = ("handbook_id", "policy", "channel", "priority", "segment", "tier")
 
 
 @register_seed

@@ -166,11 +166,6 @@ def policy_of(clock: Clock) -> Policy:
     return handbook_of(clock.handbook_id).policy(clock.policy)
 
 
-def terms_for(clock: Clock) -> Terms:
-    """What is promised now: its policy, from when it was received, with its pauses."""
-    return terms_with(clock, pauses_of(clock))
-
-
 def terms_with(clock: Clock, pauses: Sequence[Pause]) -> Terms:
     """What its policy makes of it, if it was held up at these times."""
     book = handbook_of(clock.handbook_id)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from crm import handbook
 from crm.enquiries.attainment import Attainment, By, Figures
@@ -89,14 +89,6 @@ def period_words(since: date, until: date) -> str:
 
 
 def list_address(asked: Asked) -> str:
-    """Where the enquiries that a number counts are listed; nothing while there is no such list."""
-    try:
-        place = reverse("admin:enquiries_enquiry_changelist")
-    except NoReverseMatch:
-        return ""
+    """Where the enquiries that a number counts are listed."""
+    place = reverse("admin:enquiries_enquiry_changelist")
     return f"{place}?{urlencode({FIGURES: urlencode(asked.parameters)})}"
-
-
-def week_end(monday: date) -> date:
-    """The Sunday of a week."""
-    return monday + timedelta(days=6)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Model
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.models import Account, Contact
 from crm import handbook
@@ -92,12 +92,7 @@ def told(event: ClockEvent) -> Told:
 
 def explain_address(clock: Clock | None) -> str:
     """The page that explains a clock minute by minute."""
-    if clock is None:
-        return ""
-    try:
-        return reverse("admin:clocks_clock_explain", args=[clock.pk])
-    except NoReverseMatch:
-        return ""
+    return reverse("admin:clocks_clock_explain", args=[clock.pk]) if clock is not None else ""
 
 
 def others_of(enquiry: Enquiry) -> list[Other]:

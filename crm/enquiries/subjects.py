@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from crm.clocks.subjects import Subject, knows_subjects
 from crm.core.among import among
@@ -43,14 +43,10 @@ def title_of(enquiry: Enquiry) -> str:
 
 def address_of(enquiry: Enquiry) -> str:
     """The path of its page."""
-    pattern = _page()
-    return pattern.replace(NUMBER, str(enquiry.pk), 1) if pattern else ""
+    return _page().replace(NUMBER, str(enquiry.pk), 1)
 
 
 @cache
 def _page() -> str:
     """The path with a number to be replaced: finding it anew for hundreds of records takes longer than reading them."""
-    try:
-        return reverse("admin:enquiries_enquiry_change", args=[NUMBER])
-    except NoReverseMatch:
-        return ""
+    return reverse("admin:enquiries_enquiry_change", args=[NUMBER])

@@ -12,7 +12,6 @@ from crm.handbook.reader import read
 from tests.handbook.conftest import Spoil
 
 SOURCE = '{ key = "web_chat", label = "Web chat" }'
-WON = 'label = "Closed won", kind = "won", probability = 100, forecast = "closed"'
 LOST = 'label = "Closed lost", kind = "lost", probability = 0, forecast = "omitted"'
 
 
