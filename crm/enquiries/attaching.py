@@ -9,7 +9,10 @@ from django.db import models
 
 from accounts.models import Contact
 from crm import handbook
+from crm.activities.gate import hold_for
 from crm.activities.models import Activity
+from crm.activities.newcomers import bar_newcomer
+from crm.clocks.services import void_clock
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.text import tidy
@@ -17,8 +20,9 @@ from crm.enquiries.incoming import Incoming, keys_of, read_incoming
 from crm.enquiries.locking import locked_for
 from crm.enquiries.matching import Match, find_match, of_contact, of_lead
 from crm.enquiries.models import Enquiry
-from crm.enquiries.receiving import make_lead, still_here, take_holds
+from crm.enquiries.receiving import is_barred, make_lead, start, still_here, take_holds
 from crm.enquiries.responding import look_on_commit, settle
+from crm.enquiries.telling import tell_attached
 from crm.people.models import User
 from leads.models import Lead
 
@@ -33,12 +37,16 @@ def attach_enquiry(enquiry: Enquiry, record: models.Model, *, actor: User, at: d
     with acting(actor=actor, via=via, at=at):
         if not isinstance(record, Lead | Contact):
             raise Refused("other_kind", "An enquiry belongs to a lead or to a contact.")
+        hold_for(record._meta.model_name or "", [record.pk])
+        bar = bar_newcomer(
+            emails=[enquiry.email], linkedin_url=enquiry.linkedin_url, phone_numbers=[enquiry.phone], websites=[]
+        )
         person = still_here(record)
         if person is None:
             raise Refused("not_found", f"This {record._meta.verbose_name} is gone.")
         locked = locked_for(enquiry, "change", actor)
         match = of_lead(person) if isinstance(person, Lead) else of_contact(person)
-        belong(locked, match, at=at)
+        belong(locked, match, barred=bar is not None or is_barred(match), actor=actor, at=at)
     enquiry.refresh_from_db()
     return locked
 
@@ -73,27 +81,54 @@ def details_known(
         known = Incoming(channel=channel, received_at=enquiry.received_at, **texts)
         read = read_incoming(known, at=max(at, enquiry.received_at))
         keys = keys_of(email=read.email, linkedin_url=read.linkedin_url)
-        take_holds(keys, read)
+        barred = take_holds(keys, read)
         match = find_match(keys)
         if not match.found:
             match = Match(lead=make_lead(read, Enquiry.Came(enquiry.came_by), actor=actor, at=at, via=via))
         locked = locked_for(enquiry, "change", actor)
         for field in given:
             setattr(locked, field, getattr(read, field))
-        belong(locked, match, *given, at=at)
+        belong(locked, match, *given, barred=barred or is_barred(match), actor=actor, at=at)
     enquiry.refresh_from_db()
     return locked
 
 
-def belong(enquiry: Enquiry, match: Match, *also: str, at: datetime) -> None:
-    """Store whose it is, together with the fields that were changed as well; what was answered before is theirs too."""
+def belong(enquiry: Enquiry, match: Match, *also: str, barred: bool, actor: User, at: datetime) -> None:
+    """Store whose it is, together with the fields that were changed as well; what was answered before is theirs too.
+
+    Who is not to be contacted (`barred`) waits for no answer. Whose it has become is told.
+    """
     enquiry.lead, enquiry.contact, enquiry.account = match.lead, match.contact, match.account
-    enquiry.opportunity, enquiry.converted_lead, enquiry.owner, enquiry.queue = match.opportunity, None, None, None
+    enquiry.opportunity, enquiry.converted_lead, enquiry.owner, enquiry.queue = (
+        match.opportunity,
+        None,
+        match.owner,
+        None,
+    )
     enquiry.others = [{"kind": kind, "id": pk} for kind, pk in match.others]
+    heed_bar(enquiry, match, barred, actor=actor, at=at)
     moved = ("lead", "contact", "account", "opportunity", "converted_lead", "owner", "queue", "others")
-    enquiry.save(update_fields=[*moved, *also])
+    enquiry.save(update_fields=[*moved, "barred", "clock", *also])
     for touch in Activity.objects.select_for_update(of=("self",)).filter(enquiry=enquiry, lead=None, contact=None):
         touch.lead, touch.contact, touch.account = match.lead, match.contact, match.account
         touch.save(update_fields=["lead", "contact", "account"])
     settle([enquiry.pk], at=at)
     look_on_commit()
+    known = Enquiry.objects.with_people().get(pk=enquiry.pk)
+    tell_attached(known, came_back=match.came_back, actor=actor, at=at)
+
+
+def heed_bar(enquiry: Enquiry, match: Match, barred: bool, *, actor: User, at: datetime) -> None:
+    """End the clock of who is not to be contacted, and start that of who is after all; the caller saves the enquiry.
+
+    What was voided, or answered before anybody knew, stays as it is.
+    """
+    clock = enquiry.clock
+    if enquiry.voided_at is not None or barred == enquiry.barred or (clock is not None and clock.stopped_at):
+        return
+    enquiry.barred = barred
+    if not barred:
+        start(enquiry, match, at=at)
+    elif clock is not None:
+        void_clock(clock, by=actor, reason="They are not to be contacted.", at=at)
+        enquiry.clock = None

@@ -16,6 +16,7 @@ from contracts.standing import CUSTOMER, types_of
 from crm import handbook
 from crm.activities.models import Activity
 from crm.enquiries.incoming import Keys
+from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import OPEN, Status
 
@@ -46,6 +47,13 @@ class Match:
     def came_back(self) -> bool:
         """Whether they were put aside."""
         return self.lead is not None and self.lead.status == Status.CLOSED_NURTURE
+
+    @property
+    def owner(self) -> User | None:
+        """Whose contact it is, where neither opportunity nor account says whose the request is."""
+        if self.contact is None or any(one is not None and one.owner_id for one in (self.opportunity, self.account)):
+            return None
+        return self.contact.owner
 
     def records(self) -> Iterator[tuple[str, int]]:
         """Everything that was found, by kind and id."""

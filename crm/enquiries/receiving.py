@@ -77,6 +77,7 @@ def receive_enquiry(incoming: Incoming, *, came_by: str, actor: User, at: dateti
             contact=match.contact,
             account=match.account,
             opportunity=match.opportunity,
+            owner=match.owner,
             queue=None if match.found else team_for(read.channel, actor),
             others=[{"kind": kind, "id": pk} for kind, pk in match.others],
             barred=barred,

@@ -28,10 +28,24 @@ def tell_received(enquiry: Enquiry, *, came_back: bool, at: datetime) -> None:
         said = "They are not to be contacted, and wrote to us. No clock runs: say what is to be done."
         _tell(enquiry, BARRED, f"Not to be contacted: {title}", said, managers_of(enquiry, presence), at=at)
         return
-    if came_back:
-        title = f"Back from nurture: {title}"
     people = recipients(enquiry, presence)
-    _tell(enquiry, RECEIVED, title, "", people, at=at, room=True)
+    _tell(enquiry, RECEIVED, _offered(title, came_back), "", people, at=at, room=True)
+
+
+def tell_attached(enquiry: Enquiry, *, came_back: bool, actor: User, at: datetime) -> None:
+    """Tell whose it has become while its answer is owed, unless they did it or were told that it came in."""
+    if enquiry.barred:
+        tell_received(enquiry, came_back=came_back, at=at)
+        return
+    clock = enquiry.clock
+    if clock is None or clock.quiet or clock.stopped_at is not None or clock.voided_at is not None:
+        return
+    people = [one for one in recipients(enquiry, Presence(handbook.current().today(at))) if one != actor]
+    _tell(enquiry, RECEIVED, _offered(title_of(enquiry), came_back), "", people, at=at)
+
+
+def _offered(title: str, came_back: bool) -> str:
+    return f"Back from nurture: {title}" if came_back else title
 
 
 def _tell(

@@ -45,6 +45,14 @@ def test_it_goes_to_the_owner_of_the_open_opportunity_that_was_touched_last(
     assert (enquiry.opportunity, enquiry.responsible) == (busy, alice)
 
 
+def test_a_contact_whose_company_is_nobodys_goes_to_who_has_the_contact(ann: User, bob: User, now: datetime) -> None:
+    contact = make_contact(owner=ann)
+    assert ask(now, email=contact.email).responsible == ann
+    theirs = make_contact(owner=ann, account=make_account(owner=bob))
+    enquiry = ask(now, email=theirs.email)
+    assert (enquiry.owner, enquiry.responsible) == (None, bob)
+
+
 @pytest.mark.parametrize(
     ("statuses", "first"),
     [
