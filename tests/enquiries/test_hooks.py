@@ -236,6 +236,19 @@ def test_guessing_is_slowed_down(chat: Tool, monkeypatch: pytest.MonkeyPatch) ->
     assert chat.send("chat.message", HELLO).status_code == 200
 
 
+def test_who_guesses_behind_a_proxy_holds_up_nobody_else(
+    chat: Tool, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr("crm.sync.throttle.MOST_FAILURES", 1)
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    for address, statuses in (("203.0.113.7", [401, 429]), ("198.51.100.9", [401])):
+        asked = [
+            Client(headers={"x-forwarded-for": address}).post(chat.address, b"{}", content_type="application/json")
+            for _ in statuses
+        ]
+        assert [one.status_code for one in asked] == statuses
+
+
 def test_old_messages_are_forgotten(chat: Tool) -> None:
     chat.send("chat.message", HELLO)
     assert forget_received(at=timezone.now() + KEPT - timedelta(minutes=1)) == 0

@@ -16,9 +16,9 @@ from crm.enquiries.hooks.sources import add_source, rotate_secret, stop_source
 from crm.enquiries.models import Enquiry, Source
 from crm.people.leaving import Leaving
 from crm.people.leaving import _endings as endings
-from crm.people.models import User
+from crm.people.models import Team, User
 from tests.enquiries.signed import Tool, make_source, tool
-from tests.factories import START
+from tests.factories import START, make_user
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/enquiries/source/"
@@ -77,6 +77,13 @@ def test_a_source_that_will_not_do_is_not_made(
     answer = add(browser, robot, **values)
     assert "errorlist" in answer.content.decode() or "error" in answer.content.decode()
     assert not Source.objects.exists()
+
+
+def test_a_source_does_not_act_as_an_account_that_reaches_one_team_alone(browser: Client, team: Team) -> None:
+    narrow = make_user("narrow", role="sdr", team=team, is_service=True)
+    answer = add(browser, narrow)
+    assert (answer.status_code, Source.objects.exists()) == (200, False)
+    assert "give it the role Service account" in answer.content.decode()
 
 
 def test_the_secret_is_exchanged_on_a_page(browser: Client, robot: User, root: User) -> None:

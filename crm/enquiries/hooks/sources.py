@@ -52,6 +52,11 @@ def refuse_wrong(*, name: str, kind: str, channel: str, user: User) -> None:
         wrong.append(Missing("invalid_channel", f"Channel: one of {', '.join(known)}.", "channel"))
     if not user.is_active or not user.is_service or user.email == SYSTEM_EMAIL:
         wrong.append(Missing("invalid_user", "A source acts as an active service account.", "user"))
+    elif not (user.rights == "service" or user.is_manager):
+        # Whoever writes or books, of whichever team they are: else their words would be refused.
+        roles = [role.label for role in handbook.current().roles if role.rights == "service"]
+        said = f"This account's role reaches its own team's records alone: give it the role {' or '.join(roles)}."
+        wrong.append(Missing("invalid_user", said, "user"))
     if wrong:
         raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
 

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm.core.api.problems import MEDIA_TYPE, Problem
+from crm.core.proxies import client_address
 from crm.core.text import whole_number
 from crm.enquiries.hooks.receiving import ICS, JSON, receive_once
 from crm.enquiries.hooks.signing import Unsigned, check
@@ -60,7 +61,7 @@ class Hook(APIView):
         try:
             signed = check(find_source(kind, source), plain.headers, body, at=at)
         except Unsigned as unsigned:
-            count_failure(plain.META.get("REMOTE_ADDR", ""), at=at)
+            count_failure(client_address(plain), at=at)
             raise Problem(401, "not_authenticated", str(unsigned), headers={"WWW-Authenticate": "Webhook"}) from None
         found = signed.source
         rate = count_use(found, at)
