@@ -84,22 +84,25 @@ def tell(dues: Sequence[Due], *, at: datetime) -> list[Told]:
 
 
 def posts_of(dues: Sequence[Due], told: Iterable[Told], *, at: datetime) -> list[Posted]:
-    """What is written into the chat: of several steps of one clock that go into a room, the most important."""
+    """What is written into the chat: of several steps of one clock that go into a room, the most important, and
+    everybody who was told of any."""
     who: dict[tuple[int, str], list[str]] = {}
     for one in told:
         who.setdefault((one.clock_id, one.step), []).append(one.who)
     found = []
     for due in dues:
         chosen: dict[str, Step] = {}
+        names: dict[str, list[str]] = {}
         for step in due.told(at=at):
             rule = rule_of(KIND[step.kind])
             if rule and rule.chat and room_address(rule.chat):
+                names.setdefault(rule.chat, []).extend(who.get((due.clock.pk, step.name), []))
                 before = chosen.get(rule.chat)
                 if before is None or WEIGHT[before.kind] <= WEIGHT[step.kind]:
                     chosen[rule.chat] = step
-        for step in chosen.values():
-            names = who.get((due.clock.pk, step.name), [])
-            text = text_of(due, step, None, at=at) + (f" Told: {', '.join(names)}." if names else "")
+        for room, step in chosen.items():
+            told_of_any = f" Told: {', '.join(names[room])}." if names[room] else ""
+            text = text_of(due, step, None, at=at) + told_of_any
             post = Post(KIND[step.kind], key_of(due, step), title_of(due, step), text, address_of(due))
             found.append(Posted(due.clock.pk, step.name, post))
     return found

@@ -167,7 +167,7 @@ def test_the_room_reads_the_most_important_step_once_with_who_was_told(
             sweep(seconds=60, at=TEN + 61 * timedelta(minutes=1))
     (message,) = Delivery.objects.filter(medium="chat")
     assert message.key == f"clock:{clock.pk}:0:escalate_1"
-    assert message.text.endswith("Told: Mona.")
+    assert message.text.endswith("Told: Alice, Mona.")
     emails = Delivery.objects.filter(medium="email").order_by("key").values_list("to__first_name", "key")
     assert list(emails) == [("Mona", f"clock:{clock.pk}:0:escalate_1"), ("Alice", f"clock:{clock.pk}:0:limit")]
     assert Notification.objects.count() == 2
