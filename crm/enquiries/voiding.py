@@ -12,7 +12,7 @@ from crm.core.text import tidy
 from crm.enquiries.locking import locked_for
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import settle
-from crm.enquiries.taking_up import take_up
+from crm.enquiries.taking_up import find_person, take_up
 from crm.people.models import User
 
 LONGEST_NOTE = 10_000
@@ -55,6 +55,7 @@ def unvoid_enquiry(enquiry: Enquiry, *, note: str = "", actor: User, at: datetim
         locked.save(update_fields=["voided_at", "voided_by", "void_reason", "void_note"])
         if locked.clock is not None:
             reopen_clock(locked.clock, by=actor, at=at, reason=tidy(note) or "It was a request after all.")
+            find_person(locked, actor=actor, at=at, via=via)
         elif not locked.barred:
             take_up(locked, actor=actor, at=at, via=via)
         settle([locked.pk], at=at)

@@ -13,6 +13,7 @@ from crm.activities.models import Activity
 from crm.enquiries.holding_up import hold_up
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import note_responses
+from crm.enquiries.voiding import unvoid_enquiry, void_enquiry
 from crm.people.models import User
 from leads.models import Lead
 from tests.enquiries.asking import clock_of
@@ -209,3 +210,16 @@ def test_words_that_come_while_somebody_answers_are_seen(chat: Tool, alice: User
     enquiry.refresh_from_db()
     assert enquiry.text == "Hello."
     assert Activity.objects.get().text == "And Linux?"
+
+
+def test_no_lead_is_made_of_a_conversation_that_was_voided_until_a_manager_takes_it_up(
+    chat: Tool, alice: User, mona: User
+) -> None:
+    chat.send("chat.message", {"conversation": "c-1", "text": "Buy cheap seats."})
+    enquiry = Enquiry.objects.get()
+    void_enquiry(enquiry, reason="spam", actor=alice, at=timezone.now(), via="test")
+    answer = chat.send("chat.details", {"conversation": "c-1", "visitor": {"email": "seats@spam.example"}})
+    assert (answer.status_code, Lead.objects.exists()) == (200, False)
+    unvoid_enquiry(enquiry, actor=mona, at=timezone.now(), via="test")
+    assert (enquiry.email, enquiry.lead) == ("seats@spam.example", Lead.objects.get())
+    assert clock_of(enquiry).voided_at is None

@@ -151,7 +151,8 @@ def _details(source: Source, event: Event, enquiry: Enquiry, *, at: datetime) ->
     visitor = _visitor(event)
     if not any(visitor.values()):
         return enquiry
-    if enquiry.about is None and (visitor["email"] or visitor["linkedin_url"]):
+    # Of what was voided no lead is made; who they are is kept for a manager who takes it up again.
+    if enquiry.about is None and enquiry.voided_at is None and (visitor["email"] or visitor["linkedin_url"]):
         return details_known(enquiry, **visitor, actor=source.user, at=at, via=VIA)
     locked = Enquiry.objects.select_for_update(of=("self",)).get(pk=enquiry.pk)
     new = [name for name, value in visitor.items() if value and not getattr(locked, name)]
