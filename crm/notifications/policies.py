@@ -20,7 +20,7 @@ def notifications(user: User, verb: str, record: models.Model | None) -> bool:
 @policy(Muted)
 def muted(user: User, verb: str, record: models.Model | None) -> bool:
     """One's own, whoever works here."""
-    if not user.rights or user.is_service:
+    if verb not in ("view", "change") or not user.rights or user.is_service:
         return False
     return record is None or (isinstance(record, Muted) and record.user_id == user.pk)
 

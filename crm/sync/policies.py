@@ -6,7 +6,7 @@ from django.db import models
 
 from crm.core.permissions import policy
 from crm.people.models import User
-from crm.sync.models import ApiKey, ExternalId, KeyUse
+from crm.sync.models import ApiKey, ExternalId, IdempotencyKey, KeyUse
 
 
 @policy(ExternalId)
@@ -25,3 +25,9 @@ def api_keys(user: User, verb: str, record: models.Model | None) -> bool:
 def key_uses(user: User, verb: str, record: models.Model | None) -> bool:
     """Counted by the database; nobody edits them."""
     return verb == "view" and user.is_administrator
+
+
+@policy(IdempotencyKey)
+def idempotency_keys(user: User, verb: str, record: models.Model | None) -> bool:
+    """They hold answers that were given to one program: the door alone reads them."""
+    return False
