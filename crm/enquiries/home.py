@@ -26,7 +26,7 @@ KEYS = "J and K go down and up, O opens, R logs the response."
 @home_part(10)
 def respond_now(user: User, at: datetime) -> Sequence[Part]:
     """One's own and what the team has yet to take, then what a manager has to look after."""
-    own = waiting_for(user)
+    own = waiting_for(user, at=at)
     parts = [
         _part(
             "respond",

@@ -17,6 +17,7 @@ from crm.clocks.explained import Verdict
 from crm.clocks.models import ClockEvent
 from crm.enquiries.models import Enquiry
 from crm.people.models import Team, User
+from crm.people.presence import Presence
 
 UNANSWERED, OPEN, AT_RISK, OVERDUE, HELD_UP = "unanswered", "open", "at_risk", "overdue", "held_up"
 BREACHED, ANSWERED, VOIDED, ALONE = "breached", "answered", "voided", "alone"
@@ -125,11 +126,13 @@ def stand(enquiries: Iterable[Any], *, at: datetime) -> None:
 # --- what waits -------------------------------------------------------------------------------------------------------
 
 
-def waiting_for(user: User) -> QuerySet[Enquiry]:
-    """What this person is to answer: their own, and what nobody has yet in their team's queue, or in none."""
+def waiting_for(user: User, *, at: datetime) -> QuerySet[Enquiry]:
+    """What this person is to answer: their own and of those they stand in for, and what nobody has yet in their team's
+    queue, or in none."""
+    theirs = [user.pk, *Presence(handbook.current().today(at)).covered_by(user)]
     rows = with_whose(_running())
     free = Q(queue_now=user.team_id) | Q(queue_now=None) if user.team_id else Q(queue_now=None)
-    return rows.filter(Q(whose=user.pk) | (Q(whose=None) & free))
+    return rows.filter(Q(whose__in=theirs) | (Q(whose=None) & free))
 
 
 def waiting_under(user: User, *, at: datetime) -> QuerySet[Enquiry] | None:

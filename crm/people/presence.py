@@ -23,7 +23,9 @@ class Presence:
     @cached_property
     def absences(self) -> dict[int, Absence]:
         """The absence that covers the day, by who is away."""
-        found = Absence.objects.on(self.day).select_related("stand_in__team__manager__team")
+        found = Absence.objects.on(self.day).select_related(
+            "stand_in__team__manager__team", "user__team__manager__team"
+        )
         return {absence.user_id: absence for absence in found}
 
     def is_present(self, user: User) -> bool:
@@ -55,6 +57,10 @@ class Presence:
             yield who
             absence = self.absences.get(who.pk)
             who = (absence.stand_in if absence else None) or manager_of(who.team)
+
+    def covered_by(self, user: User) -> list[int]:
+        """Those who are away today and for whom this person is told: what is theirs to do is this person's now."""
+        return [pk for pk, absence in self.absences.items() if pk != user.pk and self.told(absence.user) == user]
 
     def manager_told(self, team: Team | None) -> User | None:
         """Who is told what concerns a team: its manager, or who stands in."""

@@ -7,14 +7,17 @@ from typing import Any
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from crm import handbook
 from crm.clocks.models import Clock
 from crm.core.door import move
 from crm.core.home import parts_of
+from crm.core.permissions import may
+from crm.enquiries.answering import answer_enquiry
 from crm.enquiries.holding_up import hold_up
 from crm.enquiries.models import Enquiry
-from crm.people.models import Team, User
+from crm.people.models import Absence, Team, User
 from leads.models import Lead
 from tests.access import client_of
 from tests.enquiries.asking import ask
@@ -47,6 +50,23 @@ def test_what_the_team_has_yet_to_take_is_everybodys_there(
     waiting = of_lead(None, now, "waiting", left=timedelta(hours=1), queue=team)
     assert rows(alice, now) == [waiting]
     assert rows(bob, now) == [waiting]
+    assert rows(charlie, now) == []
+
+
+def test_who_stands_in_sees_and_answers_what_waits_for_who_is_away(
+    alice: User, charlie: User, ann: User, now: datetime
+) -> None:
+    theirs = of_lead(alice, now, "theirs", left=timedelta(hours=1))
+    assert (rows(charlie, now), may(charlie, "answer", theirs)) == ([], False)
+    today = handbook.current().today(now)
+    # Who may is asked on the day that it is.
+    last = timezone.localdate() + timedelta(days=1)
+    Absence.objects.create(user=alice, first_day=today, last_day=last, stand_in=charlie)
+    (row,) = rows(charlie, now) or [None]
+    assert row is not None
+    assert (row, row.may_answer) == (theirs, True)
+    assert (rows(ann, now), may(ann, "void", theirs)) == ([], False)
+    answer_enquiry(theirs, kind="email", outcome="sent", happened_at=now, text="", actor=charlie, at=now, via="test")
     assert rows(charlie, now) == []
 
 
