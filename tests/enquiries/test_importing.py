@@ -76,3 +76,10 @@ def test_it_is_undone_and_no_clock_runs_on(root: User, alice: User) -> None:
     assert not Lead.objects.exists()
     assert Clock.objects.count() == 2
     assert not Clock.objects.filter(voided_at=None).exists()
+
+
+def test_one_without_its_time_is_refused_in_words_of_people(root: User, alice: User) -> None:
+    run = bring(FILE.replace(f"{DAY}T19:00:00Z", ""), "enquiry", root, system="zendesk")
+    row = HeldRow.objects.get(line=3)
+    assert "It has no time at which it was received" in str(row.__dict__)
+    assert counts(run)["created"] == 1

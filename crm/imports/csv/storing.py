@@ -186,6 +186,7 @@ class Storing:
         for need in self.what.needs:
             if not any(row.values.get(column) for column in need):
                 labels = {"account_id": "account", "contract_id": "contract", "linkedin_url": "LinkedIn profile URL"}
+                labels |= {"received_at": "time at which it was received"}
                 said = " or ".join(labels.get(c, c.replace("_", " ")) for c in need)
                 codes = {"account_id": "account_not_found", "contract_id": "contract_not_found", "name": "no_name"}
                 code = "no_email_or_linkedin" if self.what.key == "lead" else codes.get(need[0], "missing_value")

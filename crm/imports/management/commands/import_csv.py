@@ -25,7 +25,8 @@ from crm.people.models import User
 
 
 class Command(GivenCommand):
-    help = """Bring in one CSV file: leads, accounts, contacts, opportunities, contracts, invoices, touches or tasks.
+    help = """Bring in one CSV file: leads, accounts, contacts, opportunities, contracts, invoices, enquiries, touches
+or tasks.
 
 Encoding and delimiter are recognised, columns matched by their names. What a file does not say by itself (dates that
 can be read in two ways, words that are not known here) is decided by a matching that was kept on the import's page:
