@@ -53,14 +53,14 @@ def _tell(
 ) -> None:
     """One notice for each; what they wrote is in it, but not in a chat room."""
     key, address = f"{kind}:{enquiry.pk}", address_of(enquiry)
-    wrote = (enquiry.subject or enquiry.text)[:LONGEST]
+    wrote = (enquiry.subject or enquiry.text)[:LONGEST].strip()
     notices = [
         Notice(
             to_id=one.pk,
             kind=kind,
             key=key,
             title=title[:255],
-            text=" ".join(filter(None, (said, wrote, _promise(enquiry, one)))),
+            text=" ".join(filter(None, (said, wrote and f"“{wrote}”", _promise(enquiry, one)))),
             address=address,
         )
         for one in people

@@ -207,3 +207,10 @@ def test_nobody_is_told_that_an_import_brought_one_in_though_its_clock_runs(alic
     enquiry = ask(now, email=make_lead(owner=alice).email, came_by="import")
     assert clock_of(enquiry).next_at is not None
     assert not Notification.objects.exists()
+
+
+def test_what_they_wrote_is_told_apart_from_what_is_promised(alice: User, now: datetime) -> None:
+    make_lead(owner=alice, email="nia@hooli.example")
+    ask(now, email="nia@hooli.example", text="Do you have a price list")
+    text = Notification.objects.get(to=alice, kind="enquiry_received").text
+    assert text.startswith("“Do you have a price list” An answer is promised by ")
