@@ -54,7 +54,7 @@ def histories_of(ids: Sequence[int]) -> dict[int, History]:
     """The history of each of these clocks, in one query."""
     found = {pk: History() for pk in ids}
     rows: Iterable[tuple[int, str, str, int, datetime]] = (
-        ClockEvent.objects.filter(clock__in=among(ids), kind__in=LOOKED_AT)
+        ClockEvent.objects.filter(among("clock", ids), kind__in=LOOKED_AT)
         .order_by("id")
         .values_list("clock_id", "kind", "step", "round", "at")
     )
