@@ -72,8 +72,8 @@ def test_every_number_opens_the_enquiries_that_it_counts(page: Page, asked: None
 
 def test_it_is_narrowed_and_taken_away_as_a_file(page: Page, asked: None) -> None:
     page.goto("/admin/response-times/")
-    page.get_by_label("Channel").select_option(label="Web chat")
-    page.get_by_role("button", name="Show").click()
+    page.locator("select[name=channel]").select_option(label="Web chat")
+    page.get_by_role("button", name="Show", exact=True).click()
     assert "1" in page.locator("[data-section=total] dd").first.inner_text()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV").click()

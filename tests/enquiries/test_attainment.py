@@ -33,7 +33,7 @@ from tests.keys import make_key
 
 pytestmark = pytest.mark.django_db
 PACIFIC = ZoneInfo("America/Los_Angeles")
-MANY = 60
+MANY = 40
 FATES = ["answered", "answered", "answered", "late", "held", "voided", "unvoided", "waits", "claimed"]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PAGE, API = "/admin/response-times/", "/api/v1/response-times/"
