@@ -95,7 +95,7 @@ def test_a_policy_without_a_promise_has_nothing_to_explain() -> None:
 
 
 @given(requests())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_stretches_follow_each_other_to_the_limit_and_add_up(asked: tuple[Policy, datetime, list[Pause]]) -> None:
     policy, start, pauses = asked
     found, calendar = explain(BOOK, policy, start, pauses), BOOK.calendar(policy)

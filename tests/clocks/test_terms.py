@@ -300,7 +300,7 @@ def terms(policy: Policy, start: datetime, pauses: list[Pause]) -> Terms:
 
 
 @given(requests())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_holding_up_never_moves_a_time_backwards(asked: tuple[Policy, datetime, list[Pause]]) -> None:
     policy, start, pauses = asked
     for n in range(len(pauses)):
@@ -314,7 +314,7 @@ def test_holding_up_never_moves_a_time_backwards(asked: tuple[Policy, datetime, 
 
 
 @given(requests(), st.integers(0, 5000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_pause_of_no_time_changes_nothing(asked: tuple[Policy, datetime, list[Pause]], minutes: int) -> None:
     policy, start, _ = asked
     moment = start + minutes * MINUTE
@@ -322,7 +322,7 @@ def test_a_pause_of_no_time_changes_nothing(asked: tuple[Policy, datetime, list[
 
 
 @given(requests())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_steps_are_in_order_each_once_and_after_the_request(asked: tuple[Policy, datetime, list[Pause]]) -> None:
     policy, start, pauses = asked
     found = terms(policy, start, pauses)
@@ -342,7 +342,7 @@ def test_steps_are_in_order_each_once_and_after_the_request(asked: tuple[Policy,
 
 
 @given(requests())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_limit_in_closed_time_never_passes_without_a_warning_in_open_time(
     asked: tuple[Policy, datetime, list[Pause]],
 ) -> None:
@@ -358,7 +358,7 @@ def test_a_limit_in_closed_time_never_passes_without_a_warning_in_open_time(
 
 
 @given(STARTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_later_requests_are_never_due_sooner_by_business_time(start: datetime) -> None:
     for key in ("support_p1", "support_p2", "support_p3"):
         policy = BOOK.policy(key)

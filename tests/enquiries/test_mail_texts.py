@@ -167,7 +167,7 @@ VALUES = st.one_of(
 LINES = st.one_of(st.just(b"--b"), st.just(b"--b--"), st.just(b""), st.binary(max_size=80))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(HEADERS), VALUES), max_size=12),
     st.lists(st.one_of(LINES, st.tuples(st.sampled_from(HEADERS), VALUES)), max_size=20),

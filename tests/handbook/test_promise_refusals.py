@@ -349,7 +349,7 @@ PLACES = list(places({**RAW, "other_hours": [dict(RAW["hours"], key="nights", ow
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ODD), min_size=1, max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_they_never_break_on_a_value_of_the_wrong_form(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     raw = copy.deepcopy(RAW)
     raw["other_hours"] = [dict(raw["hours"], key="nights", own_days=[{"day": 1, "last": 2}])]
