@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from crm.people.models import User
+from tests.factories import PASSWORD
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOTS = os.environ.get("PLUMB_SHOTS", "")
 
@@ -84,3 +87,13 @@ def shot(page: Page, name: str) -> None:
         folder = Path(SHOTS)
         folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def log_in(page: Page, user: User, url: str = "") -> None:
+    """By the form, as people do; `url` is the server's, where the window knows none."""
+    page.goto(f"{url}/admin/login/")
+    page.fill("[name=username]", user.email)
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/admin/")
+    expect(page.get_by_role("heading", name=f"Hello {user.first_name}")).to_be_visible()

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page
 
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch
-from tests.factories import PASSWORD, make_account, make_lead, make_user
+from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.factories import make_account, make_lead, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -18,13 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def page(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Page]:
     """A page of somebody who is logged in; whatever a browser complains about fails the test."""
-    make_user("mona", role="manager")
+    mona = make_user("mona", role="manager")
     page = open_page(base_url=live_server.url)
-    page.goto("/admin/login/")
-    page.fill("[name=username]", "mona@example.com")
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+    log_in(page, mona)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

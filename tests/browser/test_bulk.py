@@ -12,9 +12,9 @@ from playwright.sync_api import Page
 from crm.jobs.models import Job
 from leads.models import Lead
 from leads.statuses import Status
-from tests.browser.conftest import OpenPage, Watch, shot
+from tests.browser.conftest import OpenPage, Watch, log_in, shot
 from tests.children import running, wait_for
-from tests.factories import PASSWORD, make_lead, make_user
+from tests.factories import make_lead, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WORKER = (
@@ -33,11 +33,7 @@ def page(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Page]:
         make_lead(owner=sam, first_name="Lea", last_name=f"Number {number:02}")
     make_lead(owner=make_user("mara", role="sdr"), last_name="Of another team")
     page = open_page(base_url=live_server.url)
-    page.goto("/admin/login/")
-    page.fill("[name=username]", "sam@example.com")
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+    log_in(page, sam)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

@@ -12,9 +12,9 @@ from playwright.sync_api import Page
 from accounts.models import Account
 from contracts.models import Opportunity
 from crm.imports.models import HeldRow, ImportTemplate
-from tests.browser.conftest import OpenPage, Watch
+from tests.browser.conftest import OpenPage, Watch, log_in
 from tests.browser.test_imports import stage, work
-from tests.factories import PASSWORD, make_account, make_user
+from tests.factories import make_account, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DEALS = """opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value
@@ -27,13 +27,9 @@ D2,Moses Frase,MG Special,,Engaging,10/25/2016,,
 def page(live_server: Any, open_page: OpenPage, watch: Watch, settings: Any, tmp_path: Path) -> Iterator[Page]:
     """A page of an administrator; whatever a browser complains about fails the test."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    make_user("root", role="administrator")
+    root = make_user("root", role="administrator")
     page = open_page(base_url=live_server.url)
-    page.goto("/admin/login/")
-    page.fill("[name=username]", "root@example.com")
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+    log_in(page, root)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 
 from crm.people.models import User
 from leads.models import Lead
-from tests.browser.conftest import OpenPage, Watch, shot
-from tests.factories import PASSWORD, make_lead
+from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.factories import make_lead
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -20,11 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def page(live_server: Any, open_page: OpenPage, watch: Watch, alice: User) -> Iterator[Page]:
     """Alice's page; whatever a browser complains about fails the test."""
     page = open_page(base_url=live_server.url)
-    page.goto("/admin/login/")
-    page.fill("[name=username]", alice.email)
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+    log_in(page, alice)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

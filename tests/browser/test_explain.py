@@ -10,8 +10,7 @@ from playwright.sync_api import expect
 
 from crm.clocks.services import pause_clock, resume_clock
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, shot
-from tests.browser.test_sdr_day import log_in
+from tests.browser.conftest import OpenPage, Watch, log_in, shot
 from tests.clocks.clocks import about, make_clock
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,7 +30,7 @@ def test_it_explains_a_limit_over_thanksgiving_and_what_was_held_up(
     with about(alice, alice.team) as special:
         assert special == {}
         page = open_page(timezone_id="America/Los_Angeles")
-        log_in(page, watch.home, alice)
+        log_in(page, alice, watch.home)
         page.goto(f"{watch.home}/admin/clocks/clock/{clock.pk}/explain/")
         expect(page.locator("[data-verdict=breached]")).to_have_text("Breached")
         expect(page.get_by_role("img", name="counted")).to_be_visible()
@@ -47,7 +46,7 @@ def test_it_explains_a_limit_over_thanksgiving_and_what_was_held_up(
         assert page.evaluate(SIDEWAYS), "tables scroll within themselves"
         shot(page, "explain_narrow")
         dark = open_page(color_scheme="dark", timezone_id="Europe/Berlin")
-        log_in(dark, watch.home, alice)
+        log_in(dark, alice, watch.home)
         chat = make_clock(started_at=datetime(2026, 3, 6, 23, 30, tzinfo=UTC))
         dark.goto(f"{watch.home}/admin/clocks/clock/{chat.pk}/explain/")
         expect(dark.get_by_text("counted by the clock, nights and weekends too")).to_be_visible()
@@ -61,7 +60,7 @@ def test_it_needs_no_script(alice: User, open_page: OpenPage, watch: Watch) -> N
         clock = make_clock(started_at=EVE)
     with about(alice, alice.team):
         page = open_page()
-        log_in(page, watch.home, alice)
+        log_in(page, alice, watch.home)
         plain = open_page(java_script_enabled=False, storage_state=page.context.storage_state())
         plain.goto(f"{watch.home}/admin/clocks/clock/{clock.pk}/explain/")
         expect(plain.locator("[data-section=time] tbody tr")).to_have_count(2)

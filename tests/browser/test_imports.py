@@ -15,8 +15,8 @@ from accounts.models import Account
 from crm.imports.models import HeldRow, ImportRun
 from crm.jobs.work import work_jobs
 from leads.models import Lead
-from tests.browser.conftest import OpenPage, Watch
-from tests.factories import PASSWORD, make_user
+from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.factories import make_user
 from tests.imports.export import account, lead, write
 from tests.imports.uploading import zipped
 
@@ -27,13 +27,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def page(live_server: Any, open_page: OpenPage, watch: Watch, settings: Any, tmp_path: Path) -> Iterator[Page]:
     """A page of an administrator; whatever a browser complains about fails the test."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    make_user("root", role="administrator")
+    root = make_user("root", role="administrator")
     page = open_page(base_url=live_server.url)
-    page.goto("/admin/login/")
-    page.fill("[name=username]", "root@example.com")
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+    log_in(page, root)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

@@ -13,9 +13,9 @@ from playwright.sync_api import Page
 
 from crm.enquiries.voiding import void_enquiry
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, shot
+from tests.browser.conftest import OpenPage, Watch, log_in, shot
 from tests.enquiries.asking import ask
-from tests.factories import PASSWORD, make_lead
+from tests.factories import make_lead
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -24,11 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def page(live_server: Any, open_page: OpenPage, watch: Watch, mona: User) -> Iterator[Page]:
     """Mona's page; whatever a browser complains about fails the test."""
     page = open_page(base_url=live_server.url)
-    page.goto("/admin/login/")
-    page.fill("[name=username]", mona.email)
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+    log_in(page, mona)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

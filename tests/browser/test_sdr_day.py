@@ -16,8 +16,8 @@ from contracts.models import Opportunity
 from crm.people.models import User
 from leads.models import Conversion, Lead
 from leads.statuses import Status
-from tests.browser.conftest import OpenPage, Watch, shot
-from tests.factories import PASSWORD, make_account
+from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.factories import make_account
 from tests.leads.pages import page_url, soon
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -25,15 +25,6 @@ EXPORT = """Id,FirstName,LastName,Company,Title,Email,Phone,Status,LeadSource,Ra
 00Q000000000001AAA,Grace,Hopper,Globex,CISO,grace@globex.example,+1 415 555 0100,Open - Not Contacted,Webinar,Hot,false
 """
 DIALOG = "dialog[open]"
-
-
-def log_in(page: Page, url: str, user: User) -> None:
-    """By the form, as people do."""
-    page.goto(f"{url}/admin/login/")
-    page.fill("input[name=username]", user.email)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
-    expect(page.get_by_role("heading", name=f"Hello {user.first_name}")).to_be_visible()
 
 
 def open_dialog(page: Page, verb: str) -> None:
@@ -75,7 +66,7 @@ def test_a_lead_goes_from_new_to_converted_and_is_returned(
 ) -> None:
     account = make_account(name="Globex International", website="https://globex.example")
     page = open_page()
-    log_in(page, live_server.url, alice)
+    log_in(page, alice, live_server.url)
     shot(page, "01-home")
     page.goto(f"{live_server.url}/admin/leads/lead/")
     shot(page, "02-list")
@@ -96,7 +87,7 @@ def test_a_lead_goes_from_new_to_converted_and_is_returned(
     shot(page, "08-receipt")
 
     theirs = open_page()
-    log_in(theirs, live_server.url, ann)
+    log_in(theirs, ann, live_server.url)
     shot(theirs, "09-home-of-the-ae")
     return_it(theirs)
 
@@ -209,7 +200,7 @@ def test_a_conversion_asks_again_for_the_opportunities_of_another_account(
     lead = make_lead(owner=alice, company="Globex", status=Status.WORKING_TO_CONVERT)
     confirm_bant(lead, actor=alice)
     page = open_page(color_scheme="dark")
-    log_in(page, live_server.url, alice)
+    log_in(page, alice, live_server.url)
     page.goto(f"{live_server.url}{page_url(lead)}")
     open_dialog(page, "convert")
     expect(page.locator(DIALOG)).to_contain_text("Use Globex 2026")
@@ -228,7 +219,7 @@ def test_it_can_be_worked_on_a_phone(live_server: Any, open_page: OpenPage, watc
     lead = make_lead(owner=alice, status=Status.ENGAGED)
     page = open_page()
     page.set_viewport_size({"width": 390, "height": 844})
-    log_in(page, live_server.url, alice)
+    log_in(page, alice, live_server.url)
     page.goto(f"{live_server.url}{page_url(lead)}")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out sideways"
     open_dialog(page, "nurture")

@@ -15,8 +15,8 @@ from crm.core.acting import acting
 from crm.handbook.services import apply_handbook
 from crm.people.models import User
 from crm.workspace.models import ListView, PageLayout, RoleTabs, Seeded
-from tests.browser.conftest import OpenPage, Watch
-from tests.factories import PASSWORD, START, make_account, make_contact, make_lead, make_opportunity, make_user
+from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.leads.pages import page_url
 from tests.samples import make_invoice
 
@@ -65,11 +65,7 @@ def login(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Login
 
     def enter(user: User) -> Page:
         page = open_page(base_url=live_server.url)
-        page.goto("/admin/login/")
-        page.fill("[name=username]", user.email)
-        page.fill("[name=password]", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/admin/")
+        log_in(page, user)
         return page
 
     yield enter
