@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -16,12 +15,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from crm import handbook
 from crm.core.admin import moment, user_of
-from crm.core.days import Day, ask_at
+from crm.core.days import Day, ask_at, clean_past_day
 from crm.core.permissions import may
-from crm.handbook import HandbookError
-from crm.handbook.document import Handbook
-from crm.handbook.reader import with_section
 from crm.handbook.schema import AssignmentRule
+from crm.handbook.trying import clean_tried
 from crm.people.models import Turn, User
 from crm.people.presence import Presence
 from crm.site import site
@@ -49,21 +46,14 @@ class TrialForm(forms.Form):
         ask_at(self, at)
 
     def clean_rules(self) -> str:
-        """The text with line ends as a file has them; what stands there is checked as any handbook is."""
-        text = str(self.cleaned_data["rules"]).replace("\r\n", "\n")
-        try:
-            self.tried: Handbook = with_section(handbook.current(), text, Path("rules"), "assignment")
-        except HandbookError as error:
-            raise forms.ValidationError([str(problem) for problem in error.problems[:20]]) from None
+        """The text, checked as any handbook is; `tried` is the handbook with it."""
+        text, self.tried = clean_tried(self.cleaned_data["rules"], section="assignment", name="rules")
         return text
 
     def clean_since(self) -> date:
         """A day that has come."""
-        since: date = self.cleaned_data["since"]
-        field: Any = self.fields["since"]
-        if field.asked and since > field.asked:
-            raise forms.ValidationError("No leads have come since then: choose a day that has passed.")
-        return since
+        said = "No leads have come since then: choose a day that has passed."
+        return clean_past_day(self, "since", else_say=said)
 
 
 @dataclass(frozen=True, slots=True)

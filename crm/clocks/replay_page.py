@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -17,10 +16,9 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from crm import handbook
 from crm.clocks.replaying import Replay, Tally, replay, since
 from crm.core.admin import moment, user_of
-from crm.core.days import Day, ask_at
-from crm.handbook import HandbookError
+from crm.core.days import Day, ask_at, clean_past_day
 from crm.handbook.document import Handbook
-from crm.handbook.reader import with_section
+from crm.handbook.trying import clean_tried
 from crm.people.models import User
 from crm.site import site
 
@@ -48,21 +46,14 @@ class ReplayForm(forms.Form):
         ask_at(self, at)
 
     def clean_policies(self) -> str:
-        """The text with line ends as a file has them; what stands there is checked as any handbook is."""
-        text = str(self.cleaned_data["policies"]).replace("\r\n", "\n")
-        try:
-            self.tried: Handbook = with_section(handbook.current(), text, Path(SECTION), SECTION)
-        except HandbookError as error:
-            raise forms.ValidationError([str(problem) for problem in error.problems[:20]]) from None
+        """The text, checked as any handbook is; `tried` is the handbook with it."""
+        text, self.tried = clean_tried(self.cleaned_data["policies"], section=SECTION, name=SECTION)
         return text
 
     def clean_since(self) -> date:
         """A day that has come."""
-        day: date = self.cleaned_data["since"]
-        field: Any = self.fields["since"]
-        if field.asked and day > field.asked:
-            raise forms.ValidationError("No requests have come since then: choose a day that has passed.")
-        return day
+        said = "No requests have come since then: choose a day that has passed."
+        return clean_past_day(self, "since", else_say=said)
 
 
 @dataclass(frozen=True, slots=True)

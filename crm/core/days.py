@@ -63,3 +63,16 @@ def ask_at(form: forms.BaseForm, at: datetime | None) -> None:
     for field in form.fields.values():
         if isinstance(field, Timed):
             field.asked = at.date() if at else None
+
+
+def clean_past_day(form: forms.Form, name: str, *, else_say: str) -> date:
+    """The day that was entered in this field of a form that knows when it is asked (`ask_at`).
+
+    Raises:
+        ValidationError: with `else_say`, for a day that is still to come.
+    """
+    day: date = form.cleaned_data[name]
+    field: Any = form.fields[name]
+    if field.asked and day > field.asked:
+        raise forms.ValidationError(else_say)
+    return day
