@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "crm.sync",
     "crm.activities",
     "crm.workspace",
+    "crm.checkups",
     "crm.bulk",
     "crm.duplicates",
     "accounts",

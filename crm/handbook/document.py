@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from crm.calendar.hours import Calendar
 from crm.handbook.entries import Entry, Section
+from crm.handbook.expectations import Checkups, ExpectedPage
 from crm.handbook.problems import Place, written_place
 from crm.handbook.promise_rules import calendar_of, fits
 from crm.handbook.promises import Channel, Enquiry, Hours, Notices, OtherHours, Policy, Priority
@@ -82,6 +83,7 @@ class Handbook(Section):
     own_fields: tuple[OwnField, ...] = ()
     views: tuple[View, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    checkups: Checkups
     salesforce: Salesforce
     words: Words
 
@@ -183,6 +185,10 @@ class Handbook(Section):
     def layout_of(self, kind: str) -> Layout | None:
         """What a page of this kind of record shows; None when the file does not say."""
         return next((layout for layout in self.layouts if layout.object == kind), None)
+
+    def expected_page(self, kind: str) -> ExpectedPage | None:
+        """What checkups expect of a page of this kind of record; None when the file does not say."""
+        return next((page for page in self.checkups.pages if page.object == kind), None)
 
     def own_fields_of(self, kind: str) -> tuple[OwnField, ...]:
         """The company's own fields of a kind of record."""

@@ -14,7 +14,15 @@ from crm.handbook.values import ClockTime, Days, Key, Label, OpenTime, Promised,
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # Who is told: whose the record is, the manager of their team, or every administrator; others by their email.
 TOLD = ("owner", "manager", "administrators")
-NoticeKind = Literal["response_warned", "response_breached", "response_escalated", "enquiry_received"]
+NoticeKind = Literal[
+    "response_warned",
+    "response_breached",
+    "response_escalated",
+    "enquiry_received",
+    "checkup_done",
+    "checkup_rose",
+    "finding_assigned",
+]
 
 
 def _is_told(value: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from crm.handbook.expectation_rules import broken_expectations
 from crm.handbook.problems import Place, one_of, written_place, written_value
 from crm.handbook.promise_rules import broken_promises
 from crm.handbook.raw import Raw, at, keys, tables, texts
@@ -41,7 +42,8 @@ RECORD_TABS = {
 def broken(raw: Raw) -> Iterator[Found]:
     """Every rule's findings on a parsed file."""
     whole = (_once_in_a_list, _labels, _roles, _stages, _returned, broken_promises)
-    for rule in (*whole, _outcome_kinds, _assignment, _workspace, _own_fields, _salesforce_values):
+    places = (_workspace, _own_fields, broken_expectations)
+    for rule in (*whole, _outcome_kinds, _assignment, *places, _salesforce_values):
         yield from rule(raw)
 
 

@@ -47,6 +47,7 @@ TabKey = Literal[
     "exports",
     "duplicates",
     "erasures",
+    "checkups",
     "transactions",
     "workspace",
     "handbook",

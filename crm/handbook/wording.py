@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 
 class Wording:
@@ -17,7 +18,7 @@ class Wording:
         self.acronyms = dict(acronyms)
         self._proper_nouns = {noun.casefold(): noun for noun in proper_nouns}
         self._short = {short.casefold(): short for short in acronyms}
-        self._tokens = self._pattern()
+        self._tokens = _tokens(tuple(self.acronyms.items()), tuple(self._proper_nouns.values()))
 
     def corrected(self, label: str, introduced: set[str] | None = None) -> str:
         """The label as L15 wants it; equal to `label` when there is nothing to correct.
@@ -54,12 +55,17 @@ class Wording:
         ending = "s" if plural else ""
         return f"{self.acronyms[short]}{ending} ({short}{ending})"
 
-    def _pattern(self) -> re.Pattern[str]:
-        """Longest first: "Sales Development Representative (SDR)" is one token, not three words and an acronym."""
-        expansions = [
-            rf"(?P<expanded_{number}>\b{re.escape(words)}s?\s+\({re.escape(short)}s?\))"
-            for number, (short, words) in enumerate(self.acronyms.items())
-        ]
-        nouns = sorted(map(re.escape, self._proper_nouns.values()), key=len, reverse=True)
-        known = [*expansions, *(rf"\b{noun}(?!\w)" for noun in nouns), r"[^\W_]+(?:['’][^\W_]+)*"]
-        return re.compile("|".join(known), re.IGNORECASE)
+
+@lru_cache(maxsize=8)
+def _tokens(acronyms: tuple[tuple[str, str], ...], proper_nouns: tuple[str, ...]) -> re.Pattern[str]:
+    """Longest first: "Sales Development Representative (SDR)" is one token, not three words and an acronym.
+
+    Kept, because every label of every page is written by it.
+    """
+    expansions = [
+        rf"(?P<expanded_{number}>\b{re.escape(words)}s?\s+\({re.escape(short)}s?\))"
+        for number, (short, words) in enumerate(acronyms)
+    ]
+    nouns = sorted(map(re.escape, proper_nouns), key=len, reverse=True)
+    known = [*expansions, *(rf"\b{noun}(?!\w)" for noun in nouns), r"[^\W_]+(?:['’][^\W_]+)*"]
+    return re.compile("|".join(known), re.IGNORECASE)

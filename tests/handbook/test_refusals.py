@@ -193,8 +193,8 @@ def test_it_refuses_rates_days_and_addresses_that_cannot_be(
 def test_it_refuses_a_second_view_of_one_key_and_a_second_layout_of_one_kind(refused: Spoil) -> None:
     (view,) = refused(('key = "all_accounts"', 'key = "customers"'))
     assert view.where == "views[1].key"
-    (layout,) = refused(('[[layouts]]\nobject = "contact"', '[[layouts]]\nobject = "opportunity"'))
-    assert layout.where == "layouts[2].object"
+    layout, expected = refused(('[[layouts]]\nobject = "contact"', '[[layouts]]\nobject = "opportunity"'))
+    assert (layout.where, expected.where) == ("layouts[2].object", "checkups.pages[2].object")
 
 
 def test_two_kinds_of_record_may_have_views_of_one_key(written: Callable[..., Path]) -> None:
@@ -202,8 +202,9 @@ def test_two_kinds_of_record_may_have_views_of_one_key(written: Callable[..., Pa
 
 
 def test_it_refuses_a_tab_that_opens_on_a_view_that_is_not_there(refused: Spoil) -> None:
-    (problem,) = refused(('default_filter = "Customers"', 'default_filter = "Clients"'))
+    problem, expected = refused(('default_filter = "Customers"', 'default_filter = "Clients"'))
     assert (problem.where, "Customers" in problem.allowed) == ("tabs[2].default_filter", True)
+    assert expected.where == "checkups.pages[0].default_filter"
 
 
 def test_it_refuses_a_field_in_a_section_a_second_time(refused: Spoil) -> None:
