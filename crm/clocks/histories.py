@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Case, F, When
+
 from crm.clocks.models import ClockEvent
 from crm.clocks.terms import Pause, Step
 from crm.core.among import among
@@ -53,10 +55,12 @@ class History:
 def histories_of(ids: Sequence[int]) -> dict[int, History]:
     """The history of each of these clocks, in one query."""
     found = {pk: History() for pk in ids}
+    # A step counts by its round, whenever it was taken.
+    moment = Case(When(step="", then=F("at")))
     rows: Iterable[tuple[int, str, str, int, datetime]] = (
         ClockEvent.objects.filter(among("clock", ids), kind__in=LOOKED_AT)
         .order_by("id")
-        .values_list("clock_id", "kind", "step", "round", "at")
+        .values_list("clock_id", "kind", "step", "round", moment)
     )
     for clock_id, kind, step, round, at in rows:
         found[clock_id].note(kind, step, round, at)

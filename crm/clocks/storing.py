@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from crm.clocks.models import Clock
@@ -15,10 +15,11 @@ from crm.clocks.models import Clock
 # Two sweeps at once, or one that was killed after its commit: the second row of a step is none.
 ADD = """
     INSERT INTO clocks_clockevent (clock_id, kind, step, round, at, recorded_at, reason, facts)
-    SELECT clock_id, kind, step, round, at, COALESCE(recorded_at, statement_timestamp()), reason, facts::jsonb
-    FROM unnest(
-        %s::bigint[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[]
-    ) AS given (clock_id, kind, step, round, at, recorded_at, reason, facts)
+    SELECT clock_id, kind, step, round, at, COALESCE(recorded_at, statement_timestamp()), reason, facts
+    FROM jsonb_to_recordset(%s) AS given (
+        clock_id bigint, kind text, step text, round int, at timestamptz, recorded_at timestamptz, reason text,
+        facts jsonb
+    )
     ON CONFLICT (clock_id, step, round) WHERE NOT (step = '') DO NOTHING
     RETURNING clock_id, step
 """
@@ -52,18 +53,8 @@ def add_events(events: Sequence[Event]) -> set[tuple[int, str]]:
     """Write events; clock and step of those that were not there."""
     if not events:
         return set()
-    columns: list[list[Any]] = [
-        [one.clock_id for one in events],
-        [one.kind for one in events],
-        [one.step for one in events],
-        [one.round for one in events],
-        [one.at for one in events],
-        [one.recorded_at for one in events],
-        [one.reason for one in events],
-        [json.dumps(one.facts) for one in events],
-    ]
     with connection.cursor() as cursor:
-        cursor.execute(ADD, columns)
+        cursor.execute(ADD, [orjson.dumps(events).decode()])
         return set(cursor.fetchall())
 
 
@@ -72,11 +63,11 @@ def update_clocks(clocks: Sequence[Clock], columns: Mapping[str, str]) -> None:
     if not clocks:
         return
     types = {"id": "bigint", **columns}
-    given = ", ".join(f"%s::{kind}[]" for kind in types.values())
+    given = ", ".join(f"{name} {kind}" for name, kind in types.items())
     sets = ", ".join(f"{name} = given.{name}" for name in columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE clocks_clock SET {sets} FROM unnest({given}) AS given ({', '.join(types)})"
+            f"UPDATE clocks_clock SET {sets} FROM jsonb_to_recordset(%s) AS given ({given})"
             " WHERE clocks_clock.id = given.id",
-            [[getattr(clock, name) for clock in clocks] for name in types],
+            [orjson.dumps([{name: getattr(clock, name) for name in types} for clock in clocks]).decode()],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from crm.people.models import Team, User
 
@@ -18,8 +18,18 @@ class Subject:
     team: Team | None
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A subject as who knows of it names it: people and teams by their ids."""
+
+    title: str
+    address: str
+    owner_id: int | None
+    team_id: int | None
+
+
 # For the ids of clocks what they are about, in a fixed number of queries.
-Ask = Callable[[Sequence[int]], Mapping[int, Subject]]
+Ask = Callable[[Sequence[int]], Mapping[int, Named]]
 _asks: list[Ask] = []
 
 
@@ -33,18 +43,14 @@ def knows_subjects(ask: Ask) -> Ask:
 def subjects_of(ids: Sequence[int]) -> dict[int, Subject]:
     """What each of these clocks is about; one that nobody knows is not named. Each person is one object in all of them,
     with their team and its manager: who is told is found out without asking for them one by one."""
-    found: dict[int, Subject] = {}
+    found: dict[int, Named] = {}
     for ask in _asks:
         found.update(ask(ids))
-    owners = {one.owner.pk for one in found.values() if one.owner is not None}
-    queues = {one.team.pk for one in found.values() if one.team is not None}
+    owners = {one.owner_id for one in found.values() if one.owner_id is not None}
+    queues = {one.team_id for one in found.values() if one.team_id is not None}
     people = User.objects.select_related("team__manager__team__manager").in_bulk(owners) if owners else {}
     teams = Team.objects.select_related("manager__team__manager").in_bulk(queues) if queues else {}
     return {
-        pk: replace(
-            one,
-            owner=people.get(one.owner.pk) if one.owner is not None else None,
-            team=teams.get(one.team.pk) if one.team is not None else None,
-        )
+        pk: Subject(one.title, one.address, people.get(one.owner_id or 0), teams.get(one.team_id or 0))
         for pk, one in found.items()
     }

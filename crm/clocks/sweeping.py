@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from crm.calendar.hours import Calendar
 from crm.clocks.following import follow
@@ -75,9 +74,10 @@ def database_now() -> datetime:
 def sweep_batch(*, at: datetime | None = None, size: int = BATCH) -> int:
     """Take the due steps of so many clocks, those first that have waited longest; how many clocks were looked at."""
     with transaction.atomic():
-        clocks, seen = claim(at, size)
+        seen = at or database_now()
+        clocks = claim(seen, size)
         force = in_force()
-        if not clocks or seen is None or force is None:
+        if not clocks or force is None:
             return 0
         histories = histories_of([clock.pk for clock in clocks])
         planning = Planning(force, seen)
@@ -86,11 +86,10 @@ def sweep_batch(*, at: datetime | None = None, size: int = BATCH) -> int:
         return len(clocks)
 
 
-def claim(at: datetime | None, size: int) -> tuple[list[Clock], datetime | None]:
-    """Due clocks that nobody else holds, locked until the transaction ends, and the moment by which they are due."""
-    due = Clock.objects.filter(next_at__lte=at or Now()).order_by("next_at", "id").annotate(seen=Now())
-    clocks: list[Any] = list(due.select_for_update(skip_locked=True, no_key=True, of=("self",))[:size])
-    return clocks, at or (clocks[0].seen if clocks else None)
+def claim(at: datetime, size: int) -> list[Clock]:
+    """Clocks that are due at a moment and that nobody else holds, locked until the transaction ends."""
+    due = Clock.objects.filter(next_at__lte=at).order_by("next_at", "id")
+    return list(due.select_for_update(skip_locked=True, no_key=True)[:size])
 
 
 def carry_out(plans: list[Plan], seen: datetime) -> None:

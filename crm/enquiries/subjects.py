@@ -5,45 +5,60 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from django.db.models import F
 from django.urls import reverse
 
-from crm.clocks.subjects import Subject, knows_subjects
+from crm.clocks.subjects import Named, knows_subjects
 from crm.core.among import among
-from crm.enquiries.models import Enquiry
+from crm.enquiries.models import Enquiry, channel_choices
+from crm.enquiries.waiting import with_whose
 
 NUMBER = "0123456789"
 # What is read of hundreds of records at once: no more than who asked and whose it is.
-JOINED = ("owner", "queue", "lead__owner", "lead__queue", "contact", "account__owner", "opportunity__owner")
 READ = (
-    *("clock", "channel", "name", "email", "company", "owner__email", "queue__name"),
-    *("lead__first_name", "lead__last_name", "lead__email", "lead__linkedin_url", "lead__owner__email"),
-    *("lead__queue__name", "contact__first_name", "contact__last_name", "contact__email"),
-    *("account__name", "account__owner__email", "opportunity__owner__email"),
+    *("clock", "pk", "whose", "queue_now", "channel", "name", "email", "company", "account__name"),
+    *("contact__first_name", "contact__last_name", "contact__email"),
+    *("lead__first_name", "lead__last_name", "lead__email", "lead__linkedin_url"),
 )
 
 
 @knows_subjects
-def enquiries(ids: Sequence[int]) -> Mapping[int, Subject]:
+def enquiries(ids: Sequence[int]) -> Mapping[int, Named]:
     """Who asked, by which channel; whose it is, or in whose queue it waits. One query."""
-    rows = Enquiry.objects.select_related(*JOINED).only(*JOINED, *READ).filter(among("clock", ids))
-    return {
-        row.clock_id: Subject(title_of(row), address_of(row), row.responsible, row.waits_in)
-        for row in rows
-        if row.clock_id is not None
-    }
+    labels = dict(channel_choices())
+    rows = with_whose(Enquiry.objects.filter(among("clock", ids))).values_list(*map(F, READ))
+    found = {}
+    for clock, pk, owner, queue, channel, name, email, company, account, *people in rows.order_by():
+        of_contact, of_lead = people[:3], people[3:]
+        person = _name(*of_contact) or _name(*of_lead) or name or email
+        title = _title(labels.get(channel, channel), person, account or company)
+        found[clock] = Named(title, _address(pk), owner, queue)
+    return found
 
 
 def title_of(enquiry: Enquiry) -> str:
     """The channel and who asked, with the company where it is known: “Web chat from Nia Park (Hooli)”."""
     company = str(enquiry.account) if enquiry.account is not None else enquiry.company
-    person = str(enquiry.contact or enquiry.lead or enquiry.name or enquiry.email or "somebody unknown")
-    where = f" ({company})" if company and company not in person else ""
-    return f"{enquiry.channel_label} from {person}{where}"[:255]
+    return _title(enquiry.channel_label, str(enquiry.contact or enquiry.lead or enquiry.name or enquiry.email), company)
 
 
 def address_of(enquiry: Enquiry) -> str:
     """The path of its page."""
-    return _page().replace(NUMBER, str(enquiry.pk), 1)
+    return _address(enquiry.pk)
+
+
+def _name(first: str | None, last: str | None, *reached_by: str | None) -> str:
+    """As contacts and leads are called; empty where there is none."""
+    return f"{first or ''} {last or ''}".strip() or next(filter(None, reached_by), "")
+
+
+def _title(channel: str, person: str, company: str) -> str:
+    where = f" ({company})" if company and company not in person else ""
+    return f"{channel} from {person or 'somebody unknown'}{where}"[:255]
+
+
+def _address(pk: int) -> str:
+    return _page().replace(NUMBER, str(pk), 1)
 
 
 @cache

@@ -20,8 +20,8 @@ def zone_of(user: User) -> ZoneInfo:
 def moment_words(at: datetime, zone: ZoneInfo | None = None) -> str:
     """A moment in the reader's zone, and in the company's where that is another time of day:
     “Wed, Mar 4, 2026, 19:00 CET (10:00 PST)”."""
-    company = at.astimezone(handbook.current().zone)
-    here = at.astimezone(zone) if zone else company
+    company = at.astimezone(ours := handbook.current().zone)
+    here = at.astimezone(zone) if zone and zone is not ours else company
     said = f"{_day(here)}, {here.year}, {_clock(here)}"
     if here.utcoffset() == company.utcoffset():
         return said
@@ -30,10 +30,10 @@ def moment_words(at: datetime, zone: ZoneInfo | None = None) -> str:
 
 
 def _day(at: datetime) -> str:
-    return f"{at:%a}, {at:%b} {at.day}"
+    return f"{at:%a, %b} {at.day}"
 
 
 def _clock(at: datetime) -> str:
     name = at.tzname() or ""
     # Zones without a name of their own are called by their distance alone ("+03").
-    return f"{at:%H:%M} {'UTC' + name if name[:1] in '+-' else name}"
+    return f"{at.hour:02}:{at.minute:02} {'UTC' + name if name[:1] in '+-' else name}"

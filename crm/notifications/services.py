@@ -10,22 +10,11 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.notifications.models import Muted, Notification
 from crm.notifications.rules import room_address, rule_of, sends_email
-from crm.notifications.storing import Message, add_deliveries, one_line
+from crm.notifications.storing import Message, add_deliveries, add_notifications
+from crm.notifications.storing import Notice as Notice
 from crm.people.models import User
 
 BELL, EMAIL = Muted.Way.BELL, Muted.Way.EMAIL
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What one person is told. `key` names the cause: the same one is told once. `address` is a path of this server."""
-
-    to_id: int
-    kind: str
-    key: str
-    title: str
-    text: str = ""
-    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +37,7 @@ def notify(notices: Iterable[Notice], *, at: datetime, posts: Iterable[Post] = (
     # In one order whoever else tells the same at this moment, so that neither waits for the other.
     told = sorted({(one.to_id, one.key): one for one in notices}.values(), key=lambda one: (one.to_id, one.key))
     muted = muted_by(told)
-    rows = [
-        Notification(
-            to_id=one.to_id,
-            kind=one.kind,
-            key=one.key[:255],
-            title=one_line(one.title),
-            text=one.text,
-            address=one.address[:500],
-            at=at,
-        )
-        for one in told
-        if (one.to_id, one.kind, BELL) not in muted
-    ]
-    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    add_notifications([one for one in told if (one.to_id, one.kind, BELL) not in muted], at=at)
     add_deliveries([*emails_for(told, muted), *chats_for(posts)], at=at)
 
 

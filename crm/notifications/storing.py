@@ -1,4 +1,4 @@
-"""Storing messages that are to leave, in one statement whatever their number."""
+"""Storing what people are told and messages that are to leave, in one statement each whatever their number."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from crm import handbook
@@ -29,6 +30,27 @@ ADD = """
     ) AS given (medium, kind, key, to_id, room, title, text, address, message_id)
     ON CONFLICT DO NOTHING
 """
+
+
+# Told by another at the same moment: the second row of a person and cause is none.
+TELL = """
+    INSERT INTO notifications_notification (to_id, kind, key, title, text, address, at)
+    SELECT to_id, kind, key, title, text, address, %s
+    FROM jsonb_to_recordset(%s) AS given (to_id bigint, kind text, key text, title text, text text, address text)
+    ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What one person is told. `key` names the cause: the same one is told once. `address` is a path of this server."""
+
+    to_id: int
+    kind: str
+    key: str
+    title: str
+    text: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,30 @@ def printable(text: str) -> str:
     return "".join(" " if unicodedata.category(sign) == "Cc" and sign != "\n" else sign for sign in text)
 
 
+def paragraphs(text: str) -> str:
+    """A text as it is stored: its lines, without what cannot be shown."""
+    return tidy(printable(text))
+
+
+def add_notifications(notices: Sequence[Notice], *, at: datetime) -> None:
+    """Store them; what somebody was told already is not stored again."""
+    if not notices:
+        return
+    rows = [
+        {
+            "to_id": one.to_id,
+            "kind": one.kind,
+            "key": one.key[:LONGEST],
+            "title": one_line(one.title),
+            "text": paragraphs(one.text),
+            "address": one.address[:500],
+        }
+        for one in notices
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(TELL, [at, orjson.dumps(rows).decode()])
+
+
 def add_deliveries(messages: Sequence[Message], *, at: datetime) -> int:
     """Store them and wake a worker once the transaction is committed; how many were not there."""
     if not messages:
@@ -69,7 +115,7 @@ def add_deliveries(messages: Sequence[Message], *, at: datetime) -> int:
         [one.to_id for one in messages],
         [one.room for one in messages],
         [one_line(one.title) for one in messages],
-        [tidy(printable(one.text)) for one in messages],
+        [paragraphs(one.text) for one in messages],
         [one.address[:500] for one in messages],
         [uuid.uuid4() for _ in messages],
     ]

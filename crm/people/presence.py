@@ -19,6 +19,7 @@ class Presence:
 
     def __init__(self, day: date) -> None:
         self.day = day
+        self._told: dict[int, User | None] = {}
 
     @cached_property
     def absences(self) -> dict[int, Absence]:
@@ -44,6 +45,11 @@ class Presence:
 
         A chain that comes back to where it was is left for the managers of those on it; None when nobody is left.
         """
+        if user.pk not in self._told:
+            self._told[user.pk] = self._find_told(user)
+        return self._told[user.pk]
+
+    def _find_told(self, user: User) -> User | None:
         walked = list(self._chain(user))
         managers = [manager for one in walked if (manager := manager_of(one.team))]
         return next((one for one in (*walked, *managers) if self.is_present(one)), None)

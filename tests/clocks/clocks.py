@@ -11,7 +11,7 @@ from crm import handbook
 from crm.clocks import subjects
 from crm.clocks.models import Clock, ClockEvent
 from crm.clocks.services import start_clock
-from crm.clocks.subjects import Subject
+from crm.clocks.subjects import Named, Subject
 from crm.notifications.models import Notification
 from crm.people.models import Team, User
 
@@ -37,8 +37,11 @@ def about(owner: User | None = None, team: Team | None = None) -> Iterator[dict[
     """Every clock is of this owner, or waits in this team's queue; the dictionary that is yielded knows better."""
     special: dict[int, Subject] = {}
 
-    def ask(ids: Sequence[int]) -> dict[int, Subject]:
-        return {pk: special.get(pk, Subject(f"Request {pk}", f"/request/{pk}/", owner, team)) for pk in ids}
+    def ask(ids: Sequence[int]) -> dict[int, Named]:
+        return {pk: named(special.get(pk, Subject(f"Request {pk}", f"/request/{pk}/", owner, team))) for pk in ids}
+
+    def named(one: Subject) -> Named:
+        return Named(one.title, one.address, one.owner.pk if one.owner else None, one.team.pk if one.team else None)
 
     before = subjects._asks[:]
     subjects._asks[:] = [ask]

@@ -299,7 +299,7 @@ def test_two_sweeps_at_once_share_the_work_and_take_each_step_once(hers: Mapped,
     def one() -> int:
         with transaction.atomic():
             # The proof that they met: both hold a part of the clocks until the other has claimed its own.
-            claimed, _ = sweeping.claim(TEN + 2 * HOUR, 20)
+            claimed = sweeping.claim(TEN + 2 * HOUR, 20)
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock_shared(77)")
             return len(claimed)
