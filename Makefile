@@ -31,7 +31,7 @@ demo: port .venv/base.stamp ## Run Plumb with demo data until Ctrl-C; PORT=8001 
 	@exec $(RUN) -m crm.local.demo
 
 test: .venv/dev.stamp chromium ## Run every test, browser included; ARGS="..." for pytest
-	@exec $(RUN) -m pytest -n 2 $(ARGS)
+	@exec $(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: .venv/dev.stamp ## Check style, types, directions of imports, migrations and deployment
 	$(RUN) -m ruff check .
@@ -42,7 +42,7 @@ check: .venv/dev.stamp ## Check style, types, directions of imports, migrations 
 	$(PRODUCTION) $(RUN) manage.py check --deploy --fail-level WARNING
 
 soak: .venv/dev.stamp chromium ## Run the long forms of the crash, fuzz and race tests
-	@CRM_SOAK=1 exec $(RUN) -m pytest -n 2 -m crash $(ARGS)
+	@CRM_SOAK=1 exec $(RUN) -m pytest -n 2 --dist worksteal -m crash $(ARGS)
 
 stop: ## Stop a running demo and the database
 	@$(PYTHON) -m crm.local.demo --stop

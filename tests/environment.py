@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("DEBUG", "true")  # not production; the runner turns DEBUG itself off
@@ -10,6 +11,10 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 # The synchronous browser driver keeps an event loop in the thread that tests use the database from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+# What tests and their many child processes import is compiled once, whoever asked Python to leave nothing behind.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if "DATABASE_URL" not in os.environ:
     from crm.local.postgres import database
