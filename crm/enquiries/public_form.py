@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from crm import handbook
+from crm.core import phones
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.locks import hold
@@ -104,6 +105,9 @@ def judged(sent: Sent, *, at: datetime) -> Incoming:
         wrong += [Missing(one.code, one.message, names.get(one.field, one.field)) for one in refused.missing]
     if not (sent.email or sent.phone or sent.linkedin_url):
         wrong.append(Missing("needs_details", UNREACHABLE, "email"))
+    elif not (sent.email or sent.linkedin_url or phones.e164(sent.phone, phones.default_region())):
+        # Beside another way to answer it is kept as they wrote it.
+        wrong.append(Missing("invalid_phone", f"“{sent.phone}” is not a phone number.", "phone"))
     first = {one.field: one for one in reversed(wrong)}
     if first:
         found = [first[name] for name in NAMES.values() if name in first]

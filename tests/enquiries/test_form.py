@@ -138,6 +138,7 @@ def test_where_the_handbook_offers_none_there_is_no_form(visitor: Client, monkey
         ({"linkedin_url": "https://linkedin.com/company/hooli"}, "linkedin_url", "LinkedIn profile URL:"),
         ({"name": "N" * 300}, "name", "at most 255 characters"),
         ({"phone": "1" * 90}, "phone", "at most 60 characters"),
+        ({"phone": "123", "email": ""}, "phone", "“123” is not a phone number."),
         ({"message": "x" * 100_001}, "message", "Text: 100,000 characters at most."),
         ({"channel": ""}, "channel", "Choose what it is about."),
     ],
@@ -160,6 +161,15 @@ def test_what_will_not_do_is_said_beside_its_field_and_all_that_was_entered_stay
             assert f'value="{value}"' in text, name
     assert "Please correct" in text
     assert not Enquiry.objects.exists()
+
+
+def test_a_phone_that_is_understood_is_enough_and_beside_an_email_any_is_kept(visitor: Client) -> None:
+    assert send(visitor, email="", phone="(415) 555-0134").status_code == 303
+    assert send(visitor, phone="ext. 123").status_code == 303
+    assert list(Enquiry.objects.order_by("id").values_list("phone", "phone_key")) == [
+        ("(415) 555-0134", "+14155550134"),
+        ("ext. 123", ""),
+    ]
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_taken_for_a_mark(visitor: Client) -> None:
