@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,8 +16,12 @@ from django.db import connection, transaction
 
 from crm.checkups.models import Finding
 from crm.checkups.rules import Look, Looked, Outcome, Rows, Rule, Sight, Text
+from crm.core.text import tidy
 
 log = structlog.get_logger(__name__)
+# A statement that takes longer is stopped, and its rule has crashed: no slice of a run may outlive its lease.
+LONGEST_STATEMENT = 60_000  # milliseconds
+LONGEST_KEY = 120
 
 
 @contextmanager
@@ -23,8 +29,10 @@ def read_only() -> Iterator[None]:
     """A transaction, or a part of one, in which the database refuses every write; what follows may write again."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL transaction_read_only = on")
+            cursor.execute(f"SET LOCAL transaction_read_only = on; SET LOCAL statement_timeout = {LONGEST_STATEMENT}")
         yield
+        # There is nothing to keep, and rolling back puts both settings back to what they were before.
+        transaction.set_rollback(True)
 
 
 def database_now() -> datetime:
@@ -42,17 +50,14 @@ def look_at(rule: Rule, look: Look) -> Outcome:
         outcome.off, outcome.covers = True, False
         outcome.note = "Switched off in the handbook (checkups.off)."
         return outcome
-    began = time.monotonic()
+    began, most = time.monotonic(), look.book.checkups.most_findings
     try:
         with read_only():
             answer = rule.function(look)
             if isinstance(answer, Looked):
-                outcome.looked_at, outcome.total, outcome.note = answer.at, len(answer.sights), answer.note
-                outcome.sights = list(answer.sights)[: look.book.checkups.most_findings]
-                outcome.covers = len(outcome.sights) == outcome.total
-                outcome.still = {(subject_of(one), one.detail) for one in answer.sights}
+                count_sights(answer, outcome, most=most)
             else:
-                count_rows(rule, answer, outcome, most=look.book.checkups.most_findings)
+                count_rows(rule, answer, outcome, most=most)
     except Exception as error:
         crashed(outcome, error)
     outcome.milliseconds = int((time.monotonic() - began) * 1000)
@@ -60,10 +65,37 @@ def look_at(rule: Rule, look: Look) -> Outcome:
 
 
 def crashed(outcome: Outcome, error: Exception) -> None:
-    """Note that a rule crashed: what it would have found is unknown, which is no pass."""
+    """Note that a rule crashed: what it would have found is unknown, which is no pass.
+
+    What the error says may quote a record, and is for the log alone.
+    """
     log.error("checkup_crashed", rule=outcome.rule.id, error=error, trace=traceback.format_exc())
-    outcome.crash = f"{type(error).__name__}: {error}"[:1000]
-    outcome.sights, outcome.covers = [], False
+    outcome.crash = words_of(error)
+    outcome.sights, outcome.total, outcome.covers = [], 0, False
+    outcome.still.clear()
+
+
+def words_of(error: Exception) -> str:
+    """What kind of error it was, and the last line of ours that it passed."""
+    ours = Path(__file__).resolve().parents[2]
+    steps = traceback.extract_tb(error.__traceback__)
+    places = [(Path(step.filename), step.lineno) for step in steps]
+    here = [(path, line) for path, line in places if path.is_relative_to(ours) and ".venv" not in path.parts]
+    where = f", {here[-1][0].relative_to(ours)} line {here[-1][1]}" if here else ""
+    return f"{type(error).__name__}{where}"
+
+
+def count_sights(answer: Looked, outcome: Outcome, *, most: int) -> None:
+    """Take over what a rule says it saw: what is known already first, then in its own order up to the limit."""
+    outcome.looked_at, outcome.note, outcome.off = answer.at, answer.note, answer.off
+    seen = {identity_of(one): one for one in answer.sights}
+    outcome.total, outcome.covers = len(seen), not answer.off
+    standing = Finding.objects.standing().filter(rule=outcome.rule.id).values_list("subject", "detail")
+    known = [one for one in standing.order_by("pk") if one in seen]
+    # In this order, each once.
+    kept = list(dict.fromkeys([*known, *seen]))[: max(most, len(known))]
+    outcome.sights = [seen[one] for one in kept]
+    outcome.still = set(seen)
 
 
 def count_rows(rule: Rule, parts: Iterable[Rows], outcome: Outcome, *, most: int) -> None:
@@ -77,7 +109,7 @@ def count_rows(rule: Rule, parts: Iterable[Rows], outcome: Outcome, *, most: int
         wrong = part.found_rows
         meta = wrong.model._meta
         looked[wrong.model] = max(looked.get(wrong.model, 0), part.among.count())
-        ids = standing.pop((str(meta.model_name), part.detail), [])
+        ids = standing.get((str(meta.model_name), key_of(part.detail)), [])
         total = wrong.count()
         outcome.total += total
         if not total:
@@ -102,11 +134,24 @@ def sight_of(part: Rows, row: Any) -> Sight:
     )
 
 
+def identity_of(sight: Sight) -> tuple[str, str]:
+    """Subject and detail of a finding, as they are stored."""
+    return subject_of(sight), key_of(sight.detail)
+
+
 def subject_of(sight: Sight) -> str:
     """What a finding is about, as its identity has it."""
     if sight.record is None:
-        return sight.subject
+        return key_of(sight.subject)
     return f"{sight.record._meta.model_name}:{sight.record.pk}"
+
+
+def key_of(text: str) -> str:
+    """A text as it fits a key; two that differ only far behind stay two."""
+    text = tidy(text)
+    if len(text) <= LONGEST_KEY:
+        return text
+    return f"{text[: LONGEST_KEY - 13]}~{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _text(text: Text, row: Any) -> str:

@@ -84,12 +84,14 @@ class Rows:
 class Looked:
     """What a rule that is not about records found: at how many things it looked, and what was wrong with them.
 
-    `note` is said in the run beside the figures, as what was left out and why.
+    `note` is said in the run beside the figures, as what was left out and why. `off`: it is not to look, as the
+    handbook has it, so that what it found before stays as it is.
     """
 
     at: int
     sights: Sequence[Sight] = ()
     note: str = ""
+    off: bool = False
 
 
 # What a rule about stored things answers; a rule about pages gets a rendered page (crm.checkups.presentation).
@@ -186,8 +188,8 @@ class Outcome:
     looked_at: int = 0
     total: int = 0
     sights: list[Sight] = field(default_factory=list)
-    # Whether whatever is not among the sights is truly gone: false where only a part was looked at, or more was found
-    # than is kept, in which case `still` names what is there beside the sights.
+    # Whether whatever is not among the sights is truly gone: false where only a part was looked at, or nothing was.
+    # `still` names what is there beside the sights, where more was found than is kept.
     covers: bool = True
     still: set[tuple[str, str]] = field(default_factory=set)
     note: str = ""

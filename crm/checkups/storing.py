@@ -6,118 +6,184 @@ stored last changes no finding: two runs at once do not disturb each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
 
 from crm import handbook
-from crm.checkups.looking import subject_of
-from crm.checkups.models import Finding, Result, Run, Step, Watch
+from crm.checkups.looking import identity_of
+from crm.checkups.models import Finding, Result, Run, Severity, Step, Watch
 from crm.checkups.rules import Outcome, Sight
 from crm.checkups.telling import tell_of_rise
 
 State = Finding.State
 LONGEST_LABEL = 255
-SEEN = ("area", "severity", "label", "expected", "found", "evidence", "last_seen")
+SEEN = ("object", "record_id", "area", "severity", "label", "expected", "found", "evidence")
+STANDING = ("state", "fixed_at", "times_back", "accepted_until", "accepted_because")
+CRASHED = "crashed"
+OLDER = "A later look was stored before this one, which changed no finding."
 
 
 @transaction.atomic
 def settle(outcome: Outcome, *, run: Run, at: datetime) -> Result:
-    """Store one look of one rule and its figures in a run; once for each rule of a run."""
-    rule, severity = outcome.rule, outcome.rule.severity_by(handbook.current())
-    Watch.objects.get_or_create(rule=rule.id)
-    watch = Watch.objects.select_for_update().get(rule=rule.id)
+    """Store one look of one rule and its figures in a run; once for each rule of a run.
+
+    Where only a part was looked at (`covers` is false), nothing closes, and the result counts as open what was seen.
+    """
+    rule = outcome.rule
+    watch = lock_watch(rule.id)
     result = Result(
         run=run,
         rule=rule.id,
         area=rule.area,
-        severity=severity,
+        severity=rule.severity_by(handbook.current()),
         state=_state_of(outcome),
         looked_at=outcome.looked_at,
         total=outcome.total,
         milliseconds=outcome.milliseconds,
         note=(outcome.crash or outcome.note)[:1000],
     )
+    of_rule = Finding.objects.open().filter(rule=rule.id)
     if watch.seen_at and watch.seen_at > outcome.seen_at:
-        result.note = f"{result.note} A later look was stored before this one, which changed no finding.".strip()
-    else:
-        sights = [_crash_of(outcome)] if outcome.crash else outcome.sights
-        keep_findings(outcome, sights, result, run=run, at=at)
-        if outcome.covers or outcome.still:
+        result.note = f"{result.note} {OLDER}".strip()
+    elif not outcome.off:
+        seen = keep_findings(outcome, result, run=run, at=at)
+        if outcome.covers and not outcome.crash:
             if watch.ceiling is not None and outcome.total > watch.ceiling:
                 tell_of_rise(rule, outcome.total, watch.ceiling, run=run, at=at)
             watch.seen_at, watch.total, watch.ceiling = outcome.seen_at, outcome.total, outcome.total
             watch.save()
-    result.open = Finding.objects.open().filter(rule=rule.id).count()
+        elif not outcome.crash:
+            of_rule = of_rule.filter(pk__in=seen)
+    result.open = of_rule.count()
     result.save()
     return result
 
 
-def keep_findings(outcome: Outcome, sights: Sequence[Sight], result: Result, *, run: Run, at: datetime) -> None:
-    """Bring the findings of a rule to what was seen, and count on `result` what changed."""
-    rule = outcome.rule
-    seen = {(subject_of(one), one.detail[:120]): one for one in sights}
-    subjects = {subject for subject, _ in seen}
-    there = {(one.subject, one.detail): one for one in Finding.objects.filter(rule=rule.id, subject__in=subjects)}
-    standing = {(one.subject, one.detail): one for one in Finding.objects.standing().filter(rule=rule.id)}
-    there.update(standing)
-    new: list[Finding] = []
-    changed: list[Finding] = []
-    steps: list[Step] = []
-    today = handbook.current().today(at)
+def lock_watch(rule: str) -> Watch:
+    """The rule's watch, until the transaction ends; whoever takes several takes them in the order of their ids."""
+    Watch.objects.get_or_create(rule=rule)
+    return Watch.objects.select_for_update().get(rule=rule)
+
+
+@dataclass
+class Changes:
+    """What one look changes of a rule's findings."""
+
+    run: Run
+    at: datetime
+    new: list[Finding] = field(default_factory=list)
+    same: list[Finding] = field(default_factory=list)
+    changed: list[Finding] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def note(self, finding: Finding, kind: Step.Kind, text: str = "") -> None:
+        """Something happened to a finding."""
+        self.steps.append(Step(finding=finding, kind=kind, at=self.at, run=self.run, text=text))
+
+    def store(self) -> None:
+        """Write it: most findings are as they were, and are only seen again."""
+        Finding.objects.bulk_create(self.new, batch_size=1000)
+        Finding.objects.filter(pk__in=[one.pk for one in self.same]).update(last_seen=self.at)
+        Finding.objects.bulk_update(self.changed, (*SEEN, *STANDING, "last_seen"), batch_size=200)
+        Step.objects.bulk_create(self.steps, batch_size=1000)
+
+
+def keep_findings(outcome: Outcome, result: Result, *, run: Run, at: datetime) -> Collection[int]:
+    """Bring the findings of a rule to what was seen, and count on `result` what changed; the ids of what was seen."""
+    sights: Sequence[Sight] = [_crash_of(outcome)] if outcome.crash else outcome.sights
+    seen = {identity_of(one): one for one in sights}
+    there = _locked(outcome.rule.id, seen)
+    changes = Changes(run, at)
     for identity, sight in seen.items():
-        finding = there.get(identity)
-        if finding is None:
-            finding = Finding(rule=rule.id, subject=identity[0], detail=identity[1], first_seen=at)
-            new.append(finding)
-        else:
-            changed.append(finding)
-        _write(finding, sight, severity=str(result.severity), area=str(rule.area), at=at)
-        if finding.state == State.FIXED:
-            finding.state, finding.fixed_at, finding.times_back = State.OPEN, None, finding.times_back + 1
-            result.back += 1
-            steps.append(Step(finding=finding, kind=Step.Kind.BACK, at=at, run=run))
-        elif finding.state == State.ACCEPTED and finding.accepted_until and finding.accepted_until < today:
-            text = f"It was accepted until {finding.accepted_until:%Y-%m-%d}: {finding.accepted_because}"
-            finding.state, finding.accepted_until, finding.accepted_because = State.OPEN, None, ""
-            steps.append(Step(finding=finding, kind=Step.Kind.REOPENED, at=at, run=run, text=text))
-    Finding.objects.bulk_create(new)
-    steps += [Step(finding=one, kind=Step.Kind.FOUND, at=at, run=run) for one in new]
-    result.new = len(new)
-    if not outcome.crash and (outcome.covers or outcome.still):
-        gone = [one for identity, one in standing.items() if identity not in seen and identity not in outcome.still]
-        for finding in gone:
-            finding.state, finding.fixed_at = State.FIXED, at
-            finding.accepted_until, finding.accepted_because = None, ""
-            steps.append(Step(finding=finding, kind=Step.Kind.GONE, at=at, run=run))
-        result.gone = len(gone)
-        changed += gone
-    fields = (*SEEN, "state", "fixed_at", "times_back", "accepted_until", "accepted_because")
-    Finding.objects.bulk_update(changed, fields, batch_size=500)
-    Step.objects.bulk_create(steps)
+        _see(identity, sight, there.get(identity), outcome, changes)
+    result.new = len(changes.new)
+    result.back = sum(step.kind == Step.Kind.BACK for step in changes.steps)
+    if outcome.covers and not outcome.crash:
+        left = {one: finding for one, finding in there.items() if one not in seen and one not in outcome.still}
+        result.gone = _close(left.values(), changes)
+    for finding in changes.new:
+        changes.note(finding, Step.Kind.FOUND)
+    changes.store()
+    return [one.pk for one in (*changes.new, *changes.same, *changes.changed) if one.state != State.FIXED]
 
 
-def _write(finding: Finding, sight: Sight, *, severity: str, area: str, at: datetime) -> None:
+def _locked(rule: str, seen: Collection[tuple[str, str]]) -> dict[tuple[str, str], Finding]:
+    """What is known of a rule and stands, or was seen; locked, so that nobody's answer meanwhile is written over."""
+    mine = Finding.objects.filter(rule=rule).select_for_update().order_by("pk")
+    found = [*mine.standing(), *mine.filter(state=State.FIXED, subject__in={subject for subject, _ in seen})]
+    return {(one.subject, one.detail): one for one in found}
+
+
+def _see(identity: tuple[str, str], sight: Sight, finding: Finding | None, outcome: Outcome, changes: Changes) -> None:
+    """One sight: a finding is made, seen again, found again, or opened again because it was accepted long enough."""
+    at = changes.at
+    if finding is None:
+        finding = Finding(rule=outcome.rule.id, subject=identity[0], detail=identity[1], first_seen=at, last_seen=at)
+        changes.new.append(finding)
+        _write(finding, sight, outcome)
+        return
+    before = _as_seen(finding), finding.state
+    _write(finding, sight, outcome)
+    finding.last_seen = max(at, finding.last_seen)
+    if finding.state == State.FIXED:
+        finding.state, finding.fixed_at, finding.times_back = State.OPEN, None, finding.times_back + 1
+        changes.note(finding, Step.Kind.BACK)
+    elif finding.accepted_until is not None and finding.accepted_until < handbook.current().today(at):
+        text = f"It was accepted until {finding.accepted_until:%Y-%m-%d}: {finding.accepted_because}"
+        finding.state, finding.accepted_until, finding.accepted_because = State.OPEN, None, ""
+        changes.note(finding, Step.Kind.REOPENED, text)
+    as_it_was = before == (_as_seen(finding), finding.state) and finding.last_seen == at
+    (changes.same if as_it_was else changes.changed).append(finding)
+
+
+def _close(findings: Iterable[Finding], changes: Changes, text: str = "") -> int:
+    """What is not there any more is gone, accepted or not; how many they are."""
+    gone = [one for one in findings if one.state != State.FIXED]
+    for finding in gone:
+        finding.state, finding.fixed_at = State.FIXED, changes.at
+        finding.accepted_until, finding.accepted_because = None, ""
+        changes.note(finding, Step.Kind.GONE, text)
+    changes.changed += gone
+    return len(gone)
+
+
+@transaction.atomic
+def close_unknown(rules: Mapping[str, object], *, run: Run, at: datetime) -> int:
+    """Findings of rules that this version no longer has are nobody's to close but ours; how many they were."""
+    changes = Changes(run, at)
+    orphans = Finding.objects.standing().exclude(rule__in=list(rules)).select_for_update().order_by("pk")
+    count = _close(list(orphans), changes, "The rule is no more.")
+    changes.store()
+    return count
+
+
+def _write(finding: Finding, sight: Sight, outcome: Outcome) -> None:
     record = sight.record
-    finding.severity, finding.area = severity, area
+    severity = Severity.ERROR if outcome.crash else outcome.rule.severity_by(handbook.current())
+    finding.severity, finding.area = str(severity), str(outcome.rule.area)
     finding.object = str(record._meta.model_name) if record is not None else ""
     finding.record_id = record.pk if record is not None else None
     # Of a record the name is read when it is shown: it may change, and may have to be blanked.
     finding.label = "" if record is not None else (sight.label or sight.subject)[:LONGEST_LABEL]
-    finding.expected, finding.found = sight.expected, sight.found
+    finding.expected, finding.found = sight.expected.strip(), sight.found.strip()
     finding.evidence = [list(one) for one in sight.evidence]
-    finding.last_seen = max(at, finding.first_seen)
+
+
+def _as_seen(finding: Finding) -> list[object]:
+    return [getattr(finding, name) for name in SEEN]
 
 
 def _crash_of(outcome: Outcome) -> Sight:
-    """A rule that crashed is a finding of its own, never a pass."""
+    """A rule that crashed is a finding of its own, never a pass: an error, however mild the rule."""
     return Sight(
         expected="The rule looks and says what it finds.",
-        found=f"It crashed: {outcome.crash}",
+        found=f"It crashed: {outcome.crash}. The server's log has the whole story.",
         subject=f"rule:{outcome.rule.id}",
         label=f"The rule “{outcome.rule.title}”",
-        detail="crashed",
+        detail=CRASHED,
     )
 
 
