@@ -47,13 +47,15 @@ def test_it_explains_a_limit_over_thanksgiving_and_what_was_held_up(
         assert page.evaluate(SIDEWAYS)
         shot(page, "explain_narrow")
         assert page.evaluate(CUT) == 0, "on a telephone every table is seen as a whole"
-        dark = open_page(color_scheme="dark", timezone_id="Europe/Berlin")
+        User.objects.filter(pk=alice.pk).update(zone="Europe/Berlin")
+        dark = open_page(color_scheme="dark")
         log_in(dark, alice, watch.home)
         chat = make_clock(started_at=datetime(2026, 3, 6, 23, 30, tzinfo=UTC))
         dark.goto(f"{watch.home}/admin/clocks/clock/{chat.pk}/explain/")
         expect(dark.get_by_text("counted by the clock, nights and weekends too")).to_be_visible()
         shot(dark, "explain_dark")
         dark.set_viewport_size({"width": 390, "height": 900})
+        expect(dark.get_by_role("columnheader", name="Europe/Berlin America/Los Angeles").first).to_be_visible()
         shot(dark, "explain_narrow_dark")
         assert dark.evaluate(CUT) == 0, "with two zones too"
     assert watch.elsewhere == []
