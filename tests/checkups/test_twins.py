@@ -1,0 +1,42 @@
+"""A rule about stored records means the same in SQL, which counts millions, and in plain Python, which reads a file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from crm import handbook
+from crm.checkups.rules import Look, Looked, all_rules
+from tests.checkups.twins import Shelf, build_world, differences
+
+pytestmark = pytest.mark.django_db
+# An hour, some days and two months after the world was made: limits pass one after another.
+LATER = (timedelta(hours=1), timedelta(days=4), timedelta(days=62))
+
+
+def test_every_rule_says_the_same_in_sql_and_in_plain_python() -> None:
+    seed = int(os.environ.get("TWINS_SEED", "6"))
+    world = build_world(seed)
+    wrong: list[str] = []
+    right, found = Counter[str](), Counter[str]()
+    rules = [rule for rule in all_rules() if not rule.is_presentation]
+    for after in LATER:
+        look = Look(world.now + after, handbook.current())
+        shelf = Shelf()
+        for rule in rules:
+            answer = rule.function(look)
+            if isinstance(answer, Looked):
+                found[rule.id] += 1
+                right[rule.id] += 1
+                continue
+            for part in answer:
+                wrong += [f"{rule.id} after {after}: {said}" for said in differences(part, shelf)]
+                total = part.found_rows.count()
+                found[rule.id] += total
+                right[rule.id] += part.among.count() - total
+    assert not wrong, "\n".join(wrong[:40])
+    poor = [rule.id for rule in rules if not found[rule.id] or not right[rule.id]]
+    assert not poor, f"the world (twins.py) has no record that is wrong, or none that is right, for {poor}"

@@ -1,0 +1,347 @@
+"""A small random world of records, and whether a rule says the same of it in SQL and in plain Python.
+
+`build_world(seed)` stores records of every kind that the data rules look at: some as they should be, some not, at
+times around now. A rule that looks at something which is not in it adds that here. `differences(part, ...)` names every
+record of which the two halves of a `Rows` say different things.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Account, AccountDomain, Contact
+from contracts.models import Contract, Invoice, Opportunity
+from contracts.signing import ContractStatus
+from contracts.stages import every_criterion, stage_keys
+from crm import handbook
+from crm.activities.models import Activity, NextTouch, Suppression, Task
+from crm.checkups.rules import Rows
+from crm.core.acting import acting
+from crm.core.door import create
+from crm.duplicates.models import ACROSS, Pair
+from crm.people.models import User
+from leads.models import Known, Lead
+from leads.statuses import Status
+from tests.factories import make_user
+
+# Written by no rule into what it says of a record: erasing a person would not reach it there.
+PERSONAL = ("first_name", "last_name", "email", "second_email", "personal_email", "phone", "mobile", "linkedin_url")
+PEOPLE = (
+    "",
+    "https://www.linkedin.com/in/zelda-quux",
+    "linkedin.com/in/zelda-quux/",
+    "https://de.linkedin.com/pub/zelda-quux/1/2",
+    "https://www.linkedin.com/sales/lead/ACw,NAME",
+    "HTTP://LinkedIn.com/IN/zelda-quux?trk=a/b",
+)
+COMPANIES = (
+    "",
+    "https://www.linkedin.com/company/quux",
+    "https://linkedin.com/school/quux-u",
+    "www.linkedin.com/company/1",
+)
+SALES = ("", "https://www.linkedin.com/sales/company/17", "https://www.linkedin.com/sales/lead/ACw,NAME")
+ELSEWHERE = ("https://www.linkedin.com/", "https://quux.example/in/zelda", "linkedin", "https://www.linkedin.com/in/")
+PHONES = ("", "", "+1 415 651 2575", "(415) 651-2575", "call the desk", "123")
+
+
+class World:
+    """What has been made so far, and a source of chance that is the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.now = timezone.now()
+        self.today = handbook.current().today(self.now)
+        self.system = User.objects.system()
+        self.people: list[User] = [
+            make_user("quincy", role="sdr"),
+            make_user("querida", role="ae"),
+            make_user("quitter", role="sdr", is_active=False),
+        ]
+        self.accounts: list[Account] = []
+        self.contacts: list[Contact] = []
+        self.leads: list[Lead] = []
+        self.contracts: list[Contract] = []
+        self.opportunities: list[Opportunity] = []
+
+    def any(self, *values: Any) -> Any:
+        """One of these."""
+        return self.chance.choice(values)
+
+    def often(self, value: Any, other: Any = "") -> Any:
+        """The first three times out of four."""
+        return value if self.chance.random() < 0.75 else other
+
+    def key(self, path: str) -> str:
+        """A word of one of the handbook's lists, or none."""
+        return str(self.any("", *(key for key, _ in handbook.current().choices(path))))
+
+    def owner(self) -> User | None:
+        """Somebody here, somebody who left, or nobody."""
+        return self.any(None, *self.people)  # type: ignore[no-any-return]
+
+    def moment(self, before: int = 90, after: int = 0) -> Any:
+        """A time so many days around now."""
+        return self.now + timedelta(hours=self.chance.randint(-24 * before, 24 * after))
+
+    def day(self, before: int = 90, after: int = 30) -> date:
+        """A day so many days around today."""
+        return self.today + timedelta(days=self.chance.randint(-before, after))
+
+
+def build_world(seed: int) -> World:
+    """Store a world; the same seed makes the same one."""
+    world = World(seed)
+    for build in BUILDERS:
+        with acting(actor=world.system, via="test", at=world.now - timedelta(days=100)):
+            build(world)
+    return world
+
+
+def _accounts(world: World) -> None:
+    types = ("", "customer", "former_customer", "prospect", "partner")
+    for n in range(40):
+        account = Account.objects.create(
+            name=f"Quux {n}",
+            type=world.any(*types),
+            website=world.any("", f"https://quux{n}.example", f"https://shop.quux{n}.example", "https://gmail.com"),
+            linkedin_url=world.any(*COMPANIES, *COMPANIES, *ELSEWHERE, PEOPLE[1]),
+            sales_navigator_url=world.any(*SALES, *SALES, *ELSEWHERE, COMPANIES[1]),
+            phone=world.any(*PHONES),
+            industry=world.any("", "banking"),
+            employees=world.any(None, 20, 700),
+            owner=world.owner(),
+            billing_street=world.any("", "1 Main Street"),
+            billing_city=world.any("", "Austin"),
+            tier=world.key("account.tiers"),
+            license_key=world.any("", "LICENSE"),
+            payment_terms=world.key("contract.payment_terms"),
+        )
+        for part in range(world.any(0, 0, 1, 2)):
+            AccountDomain.objects.create(account=account, domain=f"mail{part}.quux{n}.example")
+        world.accounts.append(account)
+    for domain in ("gmx.de", "yahoo.com"):
+        AccountDomain.objects.create(account=world.any(*world.accounts), domain=domain)
+
+
+def _contacts(world: World) -> None:
+    for n in range(40):
+        world.contacts.append(
+            Contact.objects.create(
+                first_name="Zelda",
+                last_name=f"Quuxley {n}",
+                email=f"zelda{n}@quux.example",
+                account=world.often(world.any(*world.accounts), None),
+                owner=world.owner(),
+                linkedin_url=world.any(*PEOPLE, *PEOPLE, *ELSEWHERE, COMPANIES[1]),
+                phone=world.any(*PHONES),
+                mobile=world.any(*PHONES),
+            )
+        )
+
+
+def _opportunities(world: World) -> None:
+    criteria = [key for key, _ in every_criterion()]
+    stages = [key for kind in ("open", "won", "lost") for key in stage_keys(kind)]
+    for n in range(60):
+        opportunity = Opportunity(
+            name=world.any(f"Quux {n} 2026", f"Quux {n}", f"Quux 12026{n}"),
+            account=world.any(*world.accounts),
+            owner=world.owner(),
+            type=world.key("opportunity.types"),
+            amount=world.any(None, 0, 1000),
+            close_on=world.any(None, world.day()),
+            next_step=world.any("", "Send the contract"),
+            next_step_due=world.any(None, world.day()),
+            lost_reason=world.key("opportunity.lost_reasons"),
+            criteria_met=world.chance.sample(criteria, world.any(0, len(criteria) // 2, len(criteria))),
+            effective_on=world.any(None, world.day(30, 0)),
+            ends_on=world.any(None, world.day(0, 400) + timedelta(days=1)),
+            renews=world.any(None, *world.contracts) if world.contracts else None,
+            amends=world.any(None, None, *world.contracts) if world.contracts else None,
+        )
+        _stored(world, opportunity, world.any(*stages))
+        world.opportunities.append(opportunity)
+
+
+def _contracts(world: World) -> None:
+    for n in range(60):
+        starts = world.any(None, world.day(500, 30))
+        ends = starts and world.any(None, starts + timedelta(days=world.any(1, 100, 365, 480)))
+        status = world.any(*ContractStatus.values)
+        over = status == ContractStatus.TERMINATED and starts
+        contract = Contract(
+            name=f"Quux agreement {n}",
+            account=world.any(*world.accounts),
+            opportunity=world.any(None, *world.opportunities),
+            effective_date=starts,
+            end_date=ends,
+            close_date=world.any(None, world.day(500, 10)),
+            terminated_on=starts + timedelta(days=world.any(0, 50)) if over else None,
+            amount=world.any(None, 1000),
+            payment_terms=world.key("contract.payment_terms"),
+            auto_renew=world.any(True, False),
+        )
+        _stored(world, contract, status)
+        world.contracts.append(contract)
+        for _ in range(world.any(0, 1, 2)):
+            sent = world.any(None, world.day(400, 0))
+            paid = sent and world.any(None, sent + timedelta(days=20))
+            Invoice.objects.create(contract=contract, sent_on=sent, paid_on=paid, amount=world.any(None, 500))
+
+
+def _renewals(world: World) -> None:
+    for opportunity in world.opportunities:
+        if world.often(False, True):
+            opportunity.renews = world.any(*world.contracts)
+            opportunity.save(update_fields=["renews"])
+
+
+def _leads(world: World) -> None:
+    for n in range(120):
+        status = world.any(*Status.values)
+        lead = Lead(
+            first_name="Zelda",
+            last_name=f"Quuxley {n}",
+            email=f"zelda{n}@quux{n % 40}.example",
+            second_email=world.often("", f"zelda{n}@mail.example"),
+            phone=world.any(*PHONES),
+            mobile=world.any(*PHONES),
+            linkedin_url=world.any(*PEOPLE, *PEOPLE, *ELSEWHERE, COMPANIES[1]),
+            street=world.often("", "1 Main Street"),
+            employees=world.any(None, 20, 700),
+            owner=world.owner(),
+            meeting_at=world.any(None, world.moment(20, 20)),
+            meeting_outcome=world.often("", "held"),
+            nurture_reason=world.any("", "no_budget"),
+            come_back_on=world.any(None, world.day(90, 60)),
+            lead_source=world.key("lead.sources"),
+            **{name: world.any(*Known.values) for name in ("budget", "authority", "need", "timing")},
+        )
+        since = world.moment(100)
+        if status == Status.SAO_CONVERTED:
+            lead.converted_account, lead.converted_at = world.any(*world.accounts), since
+        create(lead, actor=world.system, at=since, via="test", state=status)
+        world.leads.append(lead)
+
+
+def _touches(world: World) -> None:
+    outcomes = ("", "replied", "connected", "held", "no_answer")
+    for lead in world.leads:
+        if world.often(False, True):
+            NextTouch.objects.create(lead=lead, kind="call", due_on=world.day(20, 20))
+        for _ in range(world.any(0, 0, 1, 2)):
+            kind = world.any("meeting", "call", "email")
+            Activity.objects.create(
+                lead=lead, kind=kind, outcome=world.any(*outcomes), happened_at=world.moment(30, 5), by=world.system
+            )
+    for one in world.contacts:
+        if world.often(False, True):
+            outcome = world.any(*outcomes)
+            Activity.objects.create(
+                contact=one, kind="meeting", outcome=outcome, happened_at=world.moment(30, 5), by=world.system
+            )
+
+
+def _tasks(world: World) -> None:
+    for n in range(50):
+        about: dict[str, Any] = world.any(
+            {"lead": world.any(*world.leads)},
+            {"contact": world.any(*world.contacts)},
+            {"opportunity": world.any(*world.opportunities)},
+        )
+        done = world.often({}, {"done_at": world.moment(), "done_by": world.system})
+        Task.objects.create(text=f"Task {n}", owner=world.any(*world.people), due_on=world.day(), **about, **done)
+
+
+def _pairs(world: World) -> None:
+    for n in range(10):
+        state = world.any(*Pair.State.values)
+        pk = {"lead": world.leads, "contact": world.contacts, "account": world.accounts}
+        kind = world.any(*pk)
+        one, other = pk[kind][n].pk, pk[kind][n + 10].pk
+        why = world.any({"email": ["zelda@quux.example"]}, {"phone": ["+1415"], "linkedin": ["in/zelda-quux"]})
+        Pair.objects.create(object=kind, lower_id=one, higher_id=other, why=why, found_at=world.now, state=state)
+    across = {"lower_id": world.leads[0].pk, "higher_id": world.contacts[0].pk}
+    Pair.objects.create(object=ACROSS, why={"email": ["zelda@quux.example"]}, found_at=world.now, **across)
+
+
+def _suppressions(world: World) -> None:
+    for lead in world.leads:
+        if lead.status == Status.CLOSED_DO_NOT_CONTACT and world.any(True, False):
+            suppression = Suppression.objects.create(
+                reason="asked_us", scope="person", since=world.now, by=world.system, closed_lead=lead
+            )
+            suppression.keys.create(kind="email", value=lead.email, key=lead.email)
+
+
+def _stored(world: World, record: Any, state: str) -> None:
+    create(record, actor=world.system, at=world.now - timedelta(days=100), via="test", state=state)
+
+
+# In this order: what is made later points at what was made before.
+BUILDERS: tuple[Callable[[World], None], ...] = (
+    _accounts,
+    _contacts,
+    _opportunities,
+    _contracts,
+    _renewals,
+    _leads,
+    _touches,
+    _tasks,
+    _pairs,
+    _suppressions,
+)
+
+
+class Shelf:
+    """The records of each kind with all that points at them, read once for all rules of one look."""
+
+    def __init__(self) -> None:
+        self.read: dict[type[models.Model], list[Any]] = {}
+
+    def of(self, kind: type[models.Model]) -> Sequence[Any]:
+        """Every record of a kind."""
+        if kind not in self.read:
+            related = [name for one in kind._meta.related_objects if (name := one.get_accessor_name())]
+            self.read[kind] = list(kind._base_manager.order_by("pk").prefetch_related(*related))
+        return self.read[kind]
+
+
+def differences(part: Rows, shelf: Shelf) -> Iterator[str]:
+    """Where SQL and plain Python disagree, and where a rule says what it may not."""
+    kind = part.among.model
+    if part.applies is None or part.means is None:
+        yield "has no plain Python (applies, means)"
+        return
+    among = set(part.among.values_list("pk", flat=True))
+    found = list(part.found_rows.values_list("pk", flat=True))
+    if len(found) != len(set(found)):
+        yield "finds a record more than once: narrow by Exists, not by a join"
+    for record in shelf.of(kind):
+        here = f"{kind._meta.model_name} {record.pk}, detail {part.detail!r}"
+        applies = bool(part.applies(record))
+        wrong = applies and bool(part.means(record))
+        if applies != (record.pk in among):
+            yield f"{here}: looked at in {'Python' if applies else 'SQL'} only"
+        elif wrong != (record.pk in found):
+            yield f"{here}: wrong in {'Python' if wrong else 'SQL'} only"
+        elif wrong:
+            yield from (f"{here}: {said}" for said in _told(part, record))
+
+
+def _told(part: Rows, record: Any) -> Iterator[str]:
+    expected, found = (text if isinstance(text, str) else text(record) for text in (part.expected, part.found))
+    if not expected or not found:
+        yield "says nothing"
+    texts = [expected, found, *(f"{label} {text}" for label, text in (part.evidence(record) if part.evidence else ()))]
+    for name in PERSONAL:
+        value = getattr(record, name, "")
+        if value and any(value in text for text in texts):
+            yield f"tells the person's {name}"
