@@ -16,3 +16,6 @@ class CheckupsConfig(AppConfig):
         )
 
         autodiscover_modules("checkups")
+        from crm.checkups import panels
+
+        panels.offer()

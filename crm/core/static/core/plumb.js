@@ -47,3 +47,8 @@ document.addEventListener("focusin", (event) => {
   const label = field?.labels?.[0] ?? field?.closest(".field-line, div")?.querySelector("label, h3");
   if (label) event.target.setAttribute("aria-label", `Search: ${label.textContent.trim()}`);
 });
+
+// What is made to be printed.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});
