@@ -184,6 +184,21 @@ def test_the_explanation_ends_where_the_clock_does(ask: Program, alice: User) ->
         assert datetime.fromisoformat(found["stretches"][-1]["end"]) == clock.limit_at
 
 
+def test_the_figures_count_the_time_that_is_explained(ask: Program, alice: User) -> None:
+    """Over a night, a holiday and a pause: neither the time on the wall, nor another count of open time."""
+    clock = make_clock(**SUPPORT, started_at=EVE)
+    pause_clock(clock, by=alice, reason="", at=EVE + 40 * HOUR)
+    resume_clock(clock, by=alice, at=EVE + 45 * HOUR)
+    answered = EVE + 120 * HOUR
+    stop_clock(clock, by=alice, how="response", at=answered, facts={})
+    found = read(ask, f"clocks/{clock.pk}/explain/")
+    counted = [one for one in found["stretches"] if one["counted"]]
+    spans = [(datetime.fromisoformat(one["start"]), datetime.fromisoformat(one["end"])) for one in counted]
+    told = sum(((min(end, answered) - start for start, end in spans if start < answered)), timedelta())
+    clock.refresh_from_db()
+    assert clock.worked_seconds == told.total_seconds() < (answered - EVE).total_seconds() / 4
+
+
 def test_it_takes_the_scope_and_no_parameter(ask: Program, robot: User) -> None:
     clock = make_clock(started_at=EVE)
     for path in ("clocks/", f"clocks/{clock.pk}/", f"clocks/{clock.pk}/explain/"):

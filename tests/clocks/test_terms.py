@@ -97,6 +97,7 @@ TABLE = [
     ("support_p1", "2026-03-04 10:00", INSIDE, None, "2026-03-04 14:00"),
     ("support_p1", "2026-03-04 12:00", INSIDE, None, "2026-03-04 16:00"),  # at closing, not at the next opening
     ("support_p1", "2026-03-06 15:59", INSIDE, None, "2026-03-09 09:59"),
+    ("support_p1", "2026-03-04 23:59", OUTSIDE, None, "2026-03-05 10:00"),
     ("support_p1", "2026-03-07 12:00", OUTSIDE, None, "2026-03-09 10:00"),  # counted from Monday's opening
     ("support_p1", "2026-11-25 15:30", INSIDE, None, "2026-11-26 09:30"),
     ("support_p1", "2026-11-26 10:00", INSIDE, None, "2026-11-26 14:00"),
@@ -107,6 +108,8 @@ TABLE = [
     ("support_p2", "2026-03-06 15:59", INSIDE, None, "2026-03-09 15:59"),
     ("support_p2", "2026-03-07 12:00", OUTSIDE, None, "2026-03-10 06:00"),
     ("support_p2", "2026-11-25 15:30", INSIDE, None, "2026-11-27 15:30"),
+    ("support_p2", "2026-11-26 10:00", OUTSIDE, None, "2026-11-30 06:00"),  # on a holiday: from Friday's opening
+    ("support_p2", "2026-03-04 23:59", OUTSIDE, None, "2026-03-06 06:00"),
     ("support_p2", "2026-07-02 15:30", INSIDE, None, "2026-07-06 15:30"),
     ("support_p2", "2028-02-28 10:00", INSIDE, None, "2028-02-29 10:00"),
     ("support_p3", "2026-03-04 10:00", INSIDE, "2026-03-05 10:00", "2026-03-06 10:00"),

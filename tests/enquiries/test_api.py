@@ -149,8 +149,9 @@ def test_a_list_is_narrowed_by_channel_state_person_and_time(
     day = (now - timedelta(days=1)).isoformat().replace("+", "%2B")
     assert found(f"received_before={day}") == [old.pk]
     assert found(f"received_since={day}") == [other.pk, answered.pk, waiting.pk]
-    refused = client("GET", "enquiries/?state=late")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "state")
+    for query, field in {"state=late": "state", "statee=waiting": "statee", "limit=100000": "limit"}.items():
+        refused = client("GET", f"enquiries/?{query}")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, field), query
 
 
 def test_the_clock_is_told_where_it_is_asked_for(now: datetime, alice: User, ask_as_robot: Program) -> None:

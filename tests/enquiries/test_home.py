@@ -5,23 +5,26 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crm import handbook
 from crm.clocks.models import Clock
+from crm.clocks.sweeping import sweep
 from crm.core.door import move
 from crm.core.home import parts_of
 from crm.core.permissions import may
 from crm.enquiries.answering import answer_enquiry
 from crm.enquiries.holding_up import hold_up
 from crm.enquiries.models import Enquiry
+from crm.notifications.models import Notification
 from crm.people.models import Absence, Team, User
 from leads.models import Lead
 from tests.access import client_of
-from tests.enquiries.asking import ask
-from tests.factories import make_lead
+from tests.enquiries.asking import ask, clock_of
+from tests.factories import make_account, make_contact, make_lead
 
 
 def rows(user: User, at: datetime, kind: str = "respond") -> list[Any] | None:
@@ -51,6 +54,23 @@ def test_what_the_team_has_yet_to_take_is_everybodys_there(
     assert rows(alice, now) == [waiting]
     assert rows(bob, now) == [waiting]
     assert rows(charlie, now) == []
+
+
+@pytest.mark.parametrize("kind", ["lead", "contact"])
+def test_what_is_nobodys_and_in_no_queue_is_everybodys_there_and_told_at_every_step(
+    kind: str, alice: User, charlie: User, ann: User, mona: User, team: Team, now: datetime
+) -> None:
+    Team.objects.filter(pk=team.pk).update(manager=mona)
+    person = make_lead(owner=None) if kind == "lead" else make_contact(account=make_account(owner=None))
+    enquiry = ask(now, email=person.email)
+    assert (enquiry.responsible, enquiry.waits_in) == (None, None)
+    for one in (alice, charlie, ann):
+        (row,) = rows(one, now) or [None]
+        assert row == enquiry, one
+    assert {one.may_claim for one in rows(alice, now) or []} == {True}
+    sweep(seconds=60, at=clock_of(enquiry).limit_at + timedelta(days=30))
+    told = {one.kind for one in Notification.objects.filter(to=mona)}
+    assert told >= {"enquiry_received", "response_escalated"}
 
 
 def test_who_stands_in_sees_and_answers_what_waits_for_who_is_away(
