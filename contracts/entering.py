@@ -23,7 +23,8 @@ from crm.history.models import Move
 if TYPE_CHECKING:
     from crm.people.models import User
 
-YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
+# Written so that the database reads it the same way: its own digits and ours are not the same set.
+YEAR = re.compile(r"(?<![0-9])(19|20)[0-9]{2}(?![0-9])")
 CURRENCY = re.compile(r"[A-Z]{3}")
 R = TypeVar("R", bound=models.Model)
 RENEWAL, EXPANSION, PARTNER = "renewal", "expansion", "partner"
