@@ -102,6 +102,7 @@ class Checkups(Section):
     no_next_touch_days: Days
     next_step_rewrites: Annotated[int, Field(ge=2, le=100)]
     meeting_outcome_days: Days
+    come_back_days: Days = 14
     no_invoice_days: Days = 30
     silent_after: Annotated[int, Field(ge=2, le=100)]
     held_days: Days = 7
