@@ -123,10 +123,10 @@ def _see(identity: tuple[str, str], sight: Sight, finding: Finding | None, outco
     if finding is None:
         finding = Finding(rule=outcome.rule.id, subject=identity[0], detail=identity[1], first_seen=at, last_seen=at)
         changes.new.append(finding)
-        _write(finding, sight, outcome)
+        write_sight(finding, sight, outcome)
         return
     before = _as_seen(finding), finding.state
-    _write(finding, sight, outcome)
+    write_sight(finding, sight, outcome)
     finding.last_seen = max(at, finding.last_seen)
     if finding.state == State.FIXED:
         finding.state, finding.fixed_at, finding.times_back = State.OPEN, None, finding.times_back + 1
@@ -160,7 +160,8 @@ def close_unknown(rules: Mapping[str, object], *, run: Run, at: datetime) -> int
     return count
 
 
-def _write(finding: Finding, sight: Sight, outcome: Outcome) -> None:
+def write_sight(finding: Finding, sight: Sight, outcome: Outcome) -> None:
+    """Put on a finding what its rule says of it now; where it stands is the caller's."""
     record = sight.record
     severity = Severity.ERROR if outcome.crash else outcome.rule.severity_by(handbook.current())
     finding.severity, finding.area = str(severity), str(outcome.rule.area)
