@@ -7,6 +7,7 @@ from typing import Any
 
 from crm.handbook.problems import Place, one_of, written_value
 from crm.handbook.raw import Raw, at, keys, tables, texts
+from crm.handbook.schema import RECORD_TABS
 from crm.handbook.structure import Found
 
 PARTS = ("right", "bottom")
@@ -72,13 +73,12 @@ def _missing(place: Place, of: Raw, part: str, there: list[str], said: str) -> I
 
 def _as_opened(raw: Raw) -> Iterator[Found]:
     """The filter that a list is expected to open with is the one that its tab has."""
-    from crm.handbook.rules import RECORD_TABS
-
     opens = {RECORD_TABS.get(str(tab.get("key"))): tab.get("default_filter") for _, tab in tables(raw, "tabs")}
     for place, page in _pages(raw):
         wanted, has = page.get("default_filter"), opens.get(page.get("object"))
         if isinstance(wanted, str) and wanted != has:
-            yield (*place, "default_filter"), written_value(wanted), f"its tab opens on {written_value(has)}"
+            opened = written_value(has) if has else "nothing"
+            yield (*place, "default_filter"), written_value(wanted), f"its tab opens on {opened}"
 
 
 def _standard_tabs(raw: Raw) -> Iterator[Found]:

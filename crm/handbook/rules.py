@@ -13,6 +13,7 @@ from crm.handbook.expectation_rules import broken_expectations
 from crm.handbook.problems import Place, one_of, written_place, written_value
 from crm.handbook.promise_rules import broken_promises
 from crm.handbook.raw import Raw, at, keys, tables, texts
+from crm.handbook.schema import RECORD_TABS
 from crm.handbook.structure import Found
 from crm.handbook.wording import Wording
 
@@ -28,14 +29,6 @@ LISTS_OF_MAPS: dict[str, tuple[Place, ...]] = {
     "task_type": (("touch", "kinds"),),
     "task_outcome": (("touch", "outcomes"),),
     "contact_role": (("opportunity", "contact_roles"),),
-}
-# The tabs that are lists of records with views and layouts, and what those call them.
-RECORD_TABS = {
-    "leads": "lead",
-    "accounts": "account",
-    "contacts": "contact",
-    "opportunities": "opportunity",
-    "contracts": "contract",
 }
 
 

@@ -52,6 +52,14 @@ TabKey = Literal[
     "workspace",
     "handbook",
 ]
+# The tabs that are lists of records with views and layouts, and what those call them.
+RECORD_TABS: dict[str, str] = {
+    "leads": "lead",
+    "accounts": "account",
+    "contacts": "contact",
+    "opportunities": "opportunity",
+    "contracts": "contract",
+}
 # The statuses are code (their moves and guards are); Closed do not contact is missing here because no value of
 # another system may put somebody under Do Not Contact by itself, nor may a map take somebody out of it.
 ImportableStatus = Literal[

@@ -31,6 +31,8 @@ ALLOWED = {
 PATTERNS = {
     "^[a-z][a-z0-9_]*$": "small letters, digits and underscores, beginning with a letter",
     "^[A-Z][A-Za-z0-9]{1,11}$": "an acronym of two to twelve letters and digits, beginning with a capital",
+    r"^[a-z_]+(\.[a-z_]+)?$": 'the place of a list of this file, as "lead.sources"',
+    r"^-?[a-z][a-z0-9_]*$": "the name of a column, with a minus in front to sort downwards",
 }
 
 Found = tuple[Place, str, str]

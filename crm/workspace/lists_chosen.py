@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from crm import handbook
 from crm.core.asking import moment, user_of
 from crm.core.errors import Refused
-from crm.handbook.rules import RECORD_TABS
+from crm.handbook.schema import RECORD_TABS
 from crm.people.models import User
 from crm.workspace.conditions import Condition, read_condition
 from crm.workspace.fields import Field, find

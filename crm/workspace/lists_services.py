@@ -128,7 +128,7 @@ def pin_view(view: ListView, *, pinned: bool, actor: User, at: datetime, via: st
 
 def opened_by(view: ListView) -> Sequence[Any]:
     """The roles whose tab opens on this view."""
-    from crm.handbook.rules import RECORD_TABS
+    from crm.handbook.schema import RECORD_TABS
     from crm.workspace.lists_chosen import handle
     from crm.workspace.models import RoleTabs
 

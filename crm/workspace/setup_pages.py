@@ -21,7 +21,7 @@ from crm.core.errors import Missing, Refused, Stale
 from crm.core.panels import panels_for
 from crm.core.permissions import may
 from crm.core.text import whole_number
-from crm.handbook.rules import RECORD_TABS
+from crm.handbook.schema import RECORD_TABS
 from crm.site import site
 from crm.workspace.drafts import Body, change, read_layout, read_tabs
 from crm.workspace.drift import departures

@@ -13,7 +13,7 @@ from crm.core.errors import Missing
 from crm.core.panels import panels_for
 from crm.handbook.document import Handbook
 from crm.handbook.problems import guess
-from crm.handbook.rules import RECORD_TABS
+from crm.handbook.schema import RECORD_TABS
 from crm.handbook.values import is_web_template
 from crm.workspace.fields import fields_of, find
 from crm.workspace.models import OBJECTS, ListView

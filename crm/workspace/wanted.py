@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crm.handbook.document import Handbook
-from crm.handbook.rules import RECORD_TABS
+from crm.handbook.schema import RECORD_TABS
 
 
 def tabs(handbook: Handbook) -> dict[str, list[dict[str, str]]]:
