@@ -8,6 +8,7 @@ record of which the two halves of a `Rows` say different things.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -30,8 +31,9 @@ from leads.models import Known, Lead
 from leads.statuses import Status
 from tests.factories import make_user
 
-# Written by no rule into what it says of a record: erasing a person would not reach it there.
-PERSONAL = ("first_name", "last_name", "email", "second_email", "personal_email", "phone", "mobile", "linkedin_url")
+# Names, addresses and numbers of this world's people. No rule writes any into what it says of a record: erasing a person
+# would not reach it there.
+PERSONAL = re.compile(r"zelda|quuxley|@|651|desk", re.IGNORECASE)
 PEOPLE = (
     "",
     "https://www.linkedin.com/in/zelda-quux",
@@ -48,6 +50,7 @@ COMPANIES = (
 )
 SALES = ("", "https://www.linkedin.com/sales/company/17", "https://www.linkedin.com/sales/lead/ACw,NAME")
 ELSEWHERE = ("https://www.linkedin.com/", "https://quux.example/in/zelda", "linkedin", "https://www.linkedin.com/in/")
+CURRENCIES = ("USD", "USD", "EUR", "JPY", "usd", "")
 PHONES = ("", "", "+1 415 651 2575", "(415) 651-2575", "call the desk", "123")
 
 
@@ -163,10 +166,11 @@ def _opportunities(world: World) -> None:
             criteria_met=world.chance.sample(criteria, world.any(0, len(criteria) // 2, len(criteria))),
             effective_on=world.any(None, world.day(30, 0)),
             ends_on=world.any(None, world.day(0, 400) + timedelta(days=1)),
-            renews=world.any(None, *world.contracts) if world.contracts else None,
-            amends=world.any(None, None, *world.contracts) if world.contracts else None,
+            currency=world.any(*CURRENCIES),
+            contact=world.any(None, *world.contacts),
+            reseller=world.often(None, world.any(*world.accounts)),
         )
-        _stored(world, opportunity, world.any(*stages))
+        _stored(world, opportunity, world.any(*stages), days=world.any(100, 10))
         world.opportunities.append(opportunity)
 
 
@@ -183,8 +187,13 @@ def _contracts(world: World) -> None:
             effective_date=starts,
             end_date=ends,
             close_date=world.any(None, world.day(500, 10)),
-            terminated_on=starts + timedelta(days=world.any(0, 50)) if over else None,
-            amount=world.any(None, 1000),
+            terminated_on=starts + timedelta(days=world.any(0, 50, 600))
+            if over and world.any(True, True, False)
+            else None,
+            amount=world.any(None, 0, 1000),
+            currency=world.any(*CURRENCIES),
+            reseller=world.often(None, world.any(*world.accounts)),
+            signing=world.any("", "signed"),
             payment_terms=world.key("contract.payment_terms"),
             auto_renew=world.any(True, False),
         )
@@ -198,9 +207,18 @@ def _contracts(world: World) -> None:
 
 def _renewals(world: World) -> None:
     for opportunity in world.opportunities:
-        if world.often(False, True):
-            opportunity.renews = world.any(*world.contracts)
-            opportunity.save(update_fields=["renews"])
+        for name in ("renews", "amends"):
+            if world.often(False, True):
+                setattr(opportunity, name, world.any(*world.contracts))
+                opportunity.save(update_fields=[name])
+
+
+def _rewritten(world: World) -> None:
+    """What was promised in words that changed; every other one before it came to its stage."""
+    for n, opportunity in enumerate(world.opportunities):
+        ended = opportunity.stage_since + timedelta(days=1 - n % 2)
+        for _ in range(world.any(0, 3, 5)):
+            opportunity.next_steps.create(text="Call them", made_at=ended, ended_at=ended, outcome="rewritten")
 
 
 def _leads(world: World) -> None:
@@ -281,8 +299,8 @@ def _suppressions(world: World) -> None:
             suppression.keys.create(kind="email", value=lead.email, key=lead.email)
 
 
-def _stored(world: World, record: Any, state: str) -> None:
-    create(record, actor=world.system, at=world.now - timedelta(days=100), via="test", state=state)
+def _stored(world: World, record: Any, state: str, *, days: int = 100) -> None:
+    create(record, actor=world.system, at=world.now - timedelta(days=days), via="test", state=state)
 
 
 # In this order: what is made later points at what was made before.
@@ -292,6 +310,7 @@ BUILDERS: tuple[Callable[[World], None], ...] = (
     _opportunities,
     _contracts,
     _renewals,
+    _rewritten,
     _leads,
     _touches,
     _tasks,
@@ -301,7 +320,7 @@ BUILDERS: tuple[Callable[[World], None], ...] = (
 
 
 class Shelf:
-    """The records of each kind with all that points at them, read once for all rules of one look."""
+    """The records of each kind with all that points at them, read once for all rules."""
 
     def __init__(self) -> None:
         self.read: dict[type[models.Model], list[Any]] = {}
@@ -340,8 +359,5 @@ def _told(part: Rows, record: Any) -> Iterator[str]:
     expected, found = (text if isinstance(text, str) else text(record) for text in (part.expected, part.found))
     if not expected or not found:
         yield "says nothing"
-    texts = [expected, found, *(f"{label} {text}" for label, text in (part.evidence(record) if part.evidence else ()))]
-    for name in PERSONAL:
-        value = getattr(record, name, "")
-        if value and any(value in text for text in texts):
-            yield f"tells the person's {name}"
+    texts = [expected, found, *(text for _, text in (part.evidence(record) if part.evidence else ()))]
+    yield from (f"tells of a person: {text}" for text in texts if PERSONAL.search(text))
