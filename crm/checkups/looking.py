@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 # A statement that takes longer is stopped, and its rule has crashed: no slice of a run may outlive its lease.
 LONGEST_STATEMENT = 60_000  # milliseconds
 LONGEST_KEY = 120
+SWITCHED_OFF = "Switched off in the handbook (checkups.off)."
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def look_at(rule: Rule, look: Look) -> Outcome:
     outcome = Outcome(rule, database_now())
     if rule.id in look.book.checkups.off:
         outcome.off, outcome.covers = True, False
-        outcome.note = "Switched off in the handbook (checkups.off)."
+        outcome.note = SWITCHED_OFF
         return outcome
     began, most = time.monotonic(), look.book.checkups.most_findings
     try:

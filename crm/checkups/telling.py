@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from django.urls import reverse
 
 from crm import handbook
-from crm.checkups.models import Run
-from crm.checkups.rules import Rule
+from crm.checkups.models import Area, Result, Run, Severity
+from crm.checkups.rules import Rule, rule_of
 from crm.notifications.services import Notice, Post, notify
 from crm.people.models import User
 from crm.people.presence import Presence
+
+MOST_NAMED = 5
+SAID = {
+    Result.State.CRASHED: "Crashed, so nobody knows",
+    Result.State.EMPTY: "Nothing to look at",
+    Result.State.OFF: "Switched off",
+}
 
 
 def behind(dri: str, *, at: datetime) -> list[User]:
@@ -39,6 +46,36 @@ def tell_of_rise(rule: Rule, total: int, before: int, *, run: Run, at: datetime)
         address=reverse("admin:checkup_rule", args=[rule.id]),
         at=at,
     )
+
+
+def tell_of_end(run: Run, *, at: datetime) -> None:
+    """A run that looked at everything has ended: who answers for checkups gets its figures and a link, once (P3)."""
+    results = list(run.results.all())
+    found, errors = sum(one.open for one in results), sum(one.open for one in results if one.severity == Severity.ERROR)
+    title = f"{run.get_why_display()} checkup: {f'{found:,} to put right' if found else 'nothing to put right'}"
+    tell(
+        behind(handbook.current().checkups.dri, at=at),
+        kind="checkup_done",
+        key=f"checkup_done:{run.pk}",
+        title=title,
+        text="\n".join(summary(results, errors)),
+        address=reverse("admin:checkups_run_change", args=[run.pk]),
+        at=at,
+    )
+
+
+def summary(results: Sequence[Result], errors: int) -> Iterator[str]:
+    """The figures of a run in a few lines: what changed, by area, and which rules said nothing."""
+    new, gone = sum(one.new + one.back for one in results), sum(one.gone for one in results)
+    yield f"{len(results)} rules looked. Open errors: {errors:,}. New: {new:,}. Gone: {gone:,}."
+    of_area = ((area.label, sum(one.open for one in results if one.area == area)) for area in Area)
+    if areas := ", ".join(f"{label} {count:,}" for label, count in of_area if count):
+        yield f"Open by area: {areas}."
+    for state, words in SAID.items():
+        rules = [(rule.title if (rule := rule_of(one.rule)) else one.rule) for one in results if one.state == state]
+        if rules:
+            more = f" and {len(rules) - MOST_NAMED} more" if len(rules) > MOST_NAMED else ""
+            yield f"{words}: {'; '.join(rules[:MOST_NAMED])}{more}."
 
 
 def tell(people: Iterable[User], *, kind: str, key: str, title: str, text: str, address: str, at: datetime) -> None:

@@ -21,15 +21,17 @@ class JobKind:
     """How jobs of one kind are done.
 
     `run(job, part, at)` does one slice inside the runner's transaction and returns its rows; `preview` says what it
-    would do and writes nothing; `finish(job, at)` runs in the transaction that ends the job; `allow(job)` raises
-    `Refused` when who asked for the job may not have it done (any more), and is asked before every slice. `via` is the
-    door that the change log names. A job of a kind with `undo` can be undone.
+    would do and writes nothing; `finish(job, at)` runs in the transaction that ends the job, `stopped(job, at)` in the
+    one that cancels it or notes that it has failed; `allow(job)` raises `Refused` when who asked for the job may not
+    have it done (any more), and is asked before every slice. `via` is the door that the change log names. A job of a
+    kind with `undo` can be undone.
     """
 
     name: str
     run: Work
     preview: Work | None = None
     finish: Callable[[Job, datetime], None] | None = None
+    stopped: Callable[[Job, datetime], None] | None = None
     allow: Callable[[Job], None] | None = None
     via: str = "task"
     undo: bool = False
@@ -47,6 +49,13 @@ def register(kind: JobKind) -> JobKind:
     if _kinds.setdefault(kind.name, kind) is not kind:
         raise ValueError(f"there is a kind of job called {kind.name!r} already")
     return kind
+
+
+def tell_stopped(job: Job, at: datetime) -> None:
+    """Let the kind of a job that was cancelled or has failed note it, in the caller's transaction."""
+    kind = _kinds.get(job.kind)
+    if kind is not None and kind.stopped is not None:
+        kind.stopped(job, at)
 
 
 def kind_of(job: Job) -> JobKind:

@@ -19,6 +19,7 @@ CONTRACTS_SECONDS = 15 * 60
 SWEEP_SECONDS = 60
 DELIVER_SECONDS = 10
 ANSWERS_SECONDS = 60 * 60
+CHECKUPS_SECONDS = 60
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -38,5 +39,7 @@ SCHEDULE = {
     "tidy kept answers": every("crm.sync.tasks.tidy_answers", ANSWERS_SECONDS),
     "deliver messages": every("crm.notifications.tasks.deliver", DELIVER_SECONDS),
     "forget received messages": every("crm.enquiries.tasks.forget_messages", TIDY_SECONDS),
+    "run checkups": every("crm.checkups.tasks.run_checkups", CHECKUPS_SECONDS),
+    "tidy checkups": every("crm.checkups.tasks.tidy", TIDY_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }

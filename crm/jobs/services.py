@@ -12,6 +12,7 @@ from django.db import transaction
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.jobs import wake
+from crm.jobs.kinds import tell_stopped
 from crm.jobs.models import Job
 from crm.jobs.slices import IdSlices, store_slices
 
@@ -94,6 +95,7 @@ def cancel_job(job: Job, *, by: User, at: datetime) -> Job:
         if locked.state != State.CANCELLED:
             locked.state, locked.finished_at, locked.message = State.CANCELLED, at, f"Cancelled by {by}."
             locked.save(update_fields=["state", "finished_at", "message"])
+            tell_stopped(locked, at)
     return locked
 
 

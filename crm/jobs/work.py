@@ -23,7 +23,7 @@ from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
 from crm.jobs.counting import counted, how_many
-from crm.jobs.kinds import JobKind, Row, Work, kind_of
+from crm.jobs.kinds import JobKind, Row, Work, kind_of, tell_stopped
 from crm.jobs.models import UNFINISHED, Job, JobSlice
 
 log = structlog.get_logger(__name__)
@@ -201,8 +201,10 @@ def give_back(job: Job) -> None:
 def fail(job: Job, sentence: str, *, at: datetime) -> None:
     """End the job with a sentence that says why; it can be resumed. One that was cancelled meanwhile stays so."""
     mine = Job.objects.filter(pk=job.pk, lease=job.lease)
-    mine.filter(state__in=UNFINISHED).update(state=State.FAILED, message=sentence[:1000], finished_at=at)
-    mine.update(lease=None, leased_until=None)
+    with transaction.atomic():
+        if mine.filter(state__in=UNFINISHED).update(state=State.FAILED, message=sentence[:1000], finished_at=at):
+            tell_stopped(job, at)
+        mine.update(lease=None, leased_until=None)
 
 
 def note_failure(job: Job, part: JobSlice | None, error: Exception, *, at: datetime) -> bool:

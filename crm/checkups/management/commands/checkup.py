@@ -1,0 +1,114 @@
+"""`manage.py checkup`: run rules now, without a worker, and say what is not as the handbook has it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from difflib import get_close_matches
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from crm.checkups.models import Run
+from crm.checkups.printing import as_json, lines, listed, rules_as_json, should_fail
+from crm.checkups.rules import known_ids
+from crm.checkups.running import mark_stopped, start_run
+from crm.core.errors import Refused
+from crm.jobs.models import Job
+from crm.jobs.services import cancel_job
+from crm.jobs.work import work_here
+from crm.people.models import User
+
+BAD_ARGUMENTS, INTERRUPTED = 2, 130
+PAUSE = 0.5  # seconds until it is asked again how far a run is that a worker has taken
+
+
+class Command(BaseCommand):
+    """A run as any other: it is kept with its findings, and stands on the pages of checkups."""
+
+    help = (
+        "Runs checkups now and reports what is not as the handbook has it. Ends with 1 while there are open findings "
+        "of the severity error of the rules that ran, so that a pipeline stops, and with 2 for bad arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--rule", action="append", metavar="ID", help="Run only this rule; can be given again.")
+        parser.add_argument("--user", metavar="NAME", help="Look at what this user (email or name) is shown.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON object and nothing else.")
+        parser.add_argument("--rules", action="store_true", help="List the rules, and run none.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["rules"]:
+            self.stdout.write(_written(rules_as_json()) if options["json"] else "\n".join(listed()))
+            return
+        rules = [find_rule(one) for one in options["rule"] or ()]
+        run = run_here(rules, find_person(options["user"]) if options["user"] is not None else None)
+        self.stdout.write(_written(as_json(run)) if options["json"] else "\n".join(lines(run)))
+        if should_fail(run):
+            sys.exit(1)
+
+
+def run_here(rules: list[str], person: User | None) -> Run:
+    """Run these rules to their end; a worker that takes the run first is waited for.
+
+    Raises:
+        CommandError: when the run fails or is cancelled; after Ctrl-C the process ends, and the run is cancelled.
+    """
+    by, at = User.objects.system(), timezone.now()
+    mark_stopped(at=at)
+    try:
+        run = start_run(why=Run.Why.COMMAND, by=by, at=at, rules=rules, person=person, woken=False)
+    except Refused as refusal:
+        raise CommandError(refusal.message, returncode=BAD_ARGUMENTS) from refusal
+    job = Job.objects.get(checkup_run=run)
+    try:
+        while (job := work_here(job, via="command")).unfinished:
+            time.sleep(PAUSE)
+    except KeyboardInterrupt:
+        cancel_job(job, by=by, at=timezone.now())
+        sys.exit(INTERRUPTED)
+    if job.state != Job.State.DONE:
+        raise CommandError(f"Run {run.pk} did not come to its end. {job.message}")
+    return Run.objects.select_related("person").get(pk=run.pk)
+
+
+def find_rule(given: str) -> str:
+    """The rule of this id.
+
+    Raises:
+        CommandError: naming those that it may have meant.
+    """
+    known = known_ids()
+    if given in known:
+        return given
+    near = [one for one in known if given and given in one] or get_close_matches(given, known, n=3, cutoff=0.4)
+    meant = f" Did you mean {' or '.join(near[:3])}?" if near else ""
+    raise CommandError(f"There is no rule “{given}”.{meant} --rules lists them.", returncode=BAD_ARGUMENTS)
+
+
+def find_person(given: str) -> User:
+    """The active person of this email or name.
+
+    Raises:
+        CommandError: for nobody, for who is not active, and for a name that several have.
+    """
+    wanted = " ".join(given.split()).casefold()
+    everybody = User.objects.filter(is_service=False).order_by("-is_active", "pk")
+    found = [one for one in everybody if wanted and wanted in (one.email.casefold(), str(one).casefold())]
+    active = [one for one in found if one.is_staff]
+    if len(active) == 1:
+        return active[0]
+    if active:
+        said = f"Several people are called “{given}”: name one by email, {' or '.join(one.email for one in active)}."
+    elif found:
+        said = f"{found[0]} is no longer active, and is shown nothing."
+    else:
+        said = f"There is no user “{given}”: give an email or a whole name."
+    raise CommandError(said, returncode=BAD_ARGUMENTS)
+
+
+def _written(what: Any) -> str:
+    return json.dumps(what, ensure_ascii=False, indent=1)
