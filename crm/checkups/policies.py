@@ -23,7 +23,8 @@ def findings(user: User, verb: str, record: models.Model | None) -> bool:
         return False
     finding = record.finding if isinstance(record, Step) else record
     if verb in ("view", "comment", "fix"):
-        return user.is_manager or (isinstance(finding, Finding) and _concerns(user, finding))
+        # Of findings in general: everybody's list has what concerns them.
+        return user.is_manager or finding is None or (isinstance(finding, Finding) and _concerns(user, finding))
     return verb in ("assign", "accept") and user.is_manager
 
 
