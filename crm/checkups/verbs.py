@@ -94,7 +94,7 @@ VERBS: Mapping[str, Verb] = {
             "accept",
             AcceptForm,
             _accept,
-            "It may stay as it is for a while, and is counted apart; put right before that day, it is gone all the same.",
+            "It may stay as it is for a while, and is counted apart; put right before, it is gone all the same.",
         ),
         Verb(
             "reopen",
