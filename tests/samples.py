@@ -13,6 +13,7 @@ from contracts.models import ContactRole, Contract, Invoice
 from crm.activities.models import Activity, Suppression, Task
 from crm.activities.planning import plan_task
 from crm.activities.suppressing import suppress
+from crm.checkups.models import Finding, Run
 from crm.core.acting import acting
 from crm.duplicates.models import Pair
 from crm.enquiries.models import Enquiry, Source
@@ -175,6 +176,23 @@ def make_source(owner: User) -> Source:
         )
 
 
+def make_finding(owner: User, **fields: Any) -> Finding:
+    """Something that a checkup found on a lead of this person, or on another subject, assigned to them."""
+    values = {"rule": "data.lead_without_owner", "area": "data", "severity": "warning", "assignee": owner, **fields}
+    if "subject" not in values:
+        lead = make_lead(owner=owner)
+        values |= {"subject": f"lead:{lead.pk}", "object": "lead", "record_id": lead.pk}
+    said = {"expected": "An owner within 24 hours", "found": "Nobody owns it"}
+    return Finding.objects.create(**{**said, "first_seen": START, "last_seen": START, **values})
+
+
+def make_checkup_run(owner: User) -> Run:
+    """A whole run that has ended."""
+    return Run.objects.create(
+        why=Run.Why.ASKED, by=owner, started_at=START, finished_at=START, state=Run.State.DONE, handbook="0" * 64
+    )
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -208,6 +226,8 @@ SAMPLES: dict[str, Maker] = {
     "contracts.ContactRole": make_contact_role,
     "contracts.Invoice": make_invoice,
     "sync.ApiKey": make_key,
+    "checkups.Finding": make_finding,
+    "checkups.Run": make_checkup_run,
     "duplicates.Pair": make_pair,
     "leads.Lead": lambda owner: make_lead(owner=owner),
     "imports.ImportRun": make_run,

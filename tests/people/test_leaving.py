@@ -13,6 +13,7 @@ from django.db import connection, models
 
 from crm.activities.models import Task
 from crm.activities.planning import finish_task, plan_task
+from crm.checkups.models import Finding
 from crm.core.errors import Refused
 from crm.enquiries.models import Enquiry, Source
 from crm.jobs.models import Job
@@ -29,6 +30,7 @@ from tests.access import client_of
 from tests.enquiries.asking import ask
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.races import in_thread, second_connection, wait_until_blocked
+from tests.samples import make_finding
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +41,9 @@ HISTORY = {
     "activities.Task.done_by",
     "activities.Task.made_by",
     "admin.LogEntry.user",
+    "checkups.Run.by",
+    "checkups.Run.person",
+    "checkups.Step.by",
     "activities.Activity.by",
     "activities.Suppression.by",
     "activities.Suppression.lifted_by",
@@ -71,6 +76,7 @@ STILL_ACTIVE: dict[str, dict[str, Any]] = {
     "jobs.Job.by": {"state__in": ["previewing", "ready", "waiting", "running"]},
     "notifications.Notification.to": {"read_at": None},
     "activities.Task.owner": {"done_at": None},
+    "checkups.Finding.assignee": {"state__in": ["open", "accepted"]},
     "enquiries.Enquiry.owner": {"clock__isnull": False, "clock__stopped_at": None, "clock__voided_at": None},
     "enquiries.Source.user": {"stopped_at": None},
     "notifications.Delivery.to": {"state": "waiting"},
@@ -81,6 +87,7 @@ WORK = {
     "accounts.Account.owner",
     "accounts.Contact.owner",
     "activities.Task.owner",
+    "checkups.Finding.assignee",
     "contracts.Opportunity.owner",
     "enquiries.Enquiry.owner",
     "leads.Lead.owner",
@@ -135,6 +142,9 @@ def busy(alice: User, bob: User, now: datetime) -> None:
     add_deliveries([Message("email", "queue", "queue:1", alice.pk, "", "Leads wait", "", "/")], at=now)
     Enquiry.objects.filter(pk=ask(now, text="Who are you?").pk).update(owner=alice, queue=None)
     Source.objects.create(name="Site chat", kind="chat", user=alice, channel="web_chat", salt="salt")
+    accepted = {"accepted_until": date(2099, 1, 1), "accepted_because": "Agreed."}
+    for state, more in (("open", {}), ("accepted", accepted), ("fixed", {"fixed_at": now})):
+        make_finding(alice, subject=f"page:{state}", state=state, **more)
     for state in Job.State.values:
         Job.objects.create(kind="undo", title=f"A {state} job", by=alice, asked_at=now, state=state)
 
@@ -153,6 +163,9 @@ def test_nothing_that_is_to_be_worked_stays_with_who_left(
     assert Enquiry.objects.get(text="Who are you?").owner == ann
     assert Source.objects.get().stopped_at == now
     assert set(Job.objects.values_list("state", flat=True)) == {"done", "failed", "cancelled"}
+    findings = {finding.state: finding for finding in Finding.objects.all()}
+    assert {state: one.assignee for state, one in findings.items()} == {"open": ann, "accepted": ann, "fixed": alice}
+    assert [step.text for step in findings["open"].steps.all()] == ["To Ann: Alice left"]
 
 
 def test_leads_go_to_everybody_in_turn_when_that_is_chosen(
