@@ -8,5 +8,5 @@ class ImportsConfig(AppConfig):
     label = "imports"
 
     def ready(self) -> None:
-        from crm.imports import policies, work  # noqa: F401 - register who may do what, and the jobs
+        from crm.imports import checking, policies, work  # noqa: F401 - register who may do what, jobs, the checkup
         from crm.imports.csv import work as csv_work  # noqa: F401

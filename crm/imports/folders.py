@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -33,11 +34,18 @@ class _DryRun(Exception):
 
 
 def import_folder(
-    folder: Path, *, actor: User, at: datetime, dry_run: bool = False, progress: Progress = lambda file, size: None
+    folder: Path,
+    *,
+    actor: User,
+    at: datetime,
+    dry_run: bool = False,
+    progress: Progress = lambda file, size: None,
+    look: Callable[[], None] = lambda: None,
 ) -> Report:
     """Bring in a folder of Salesforce's data export: all of it in one transaction, or nothing.
 
-    A second import waits for the first. A dry run does everything, constraints included, and undoes it.
+    A second import waits for the first. A dry run does everything, constraints included, lets `look` see it, and undoes
+    it.
 
     Raises:
         Refused: `forbidden` without the right to place records; `import_running` while a job imports.
@@ -65,6 +73,7 @@ def import_folder(
             if dry_run:
                 with connection.cursor() as cursor:
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                look()
                 raise _DryRun
             ImportRun.objects.filter(pk=run.pk).update(
                 finished_at=Func(function="clock_timestamp"), report=report.as_stored()

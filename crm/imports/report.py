@@ -38,11 +38,16 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """The whole import. `unreadable` is whether some input could not be read at all."""
+    """The whole import. `unread` are the problems of input that could not be read at all."""
 
     files: dict[str, Counts] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    unreadable: bool = False
+    unread: list[Problem] = field(default_factory=list)
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether some input could not be read at all."""
+        return bool(self.unread)
 
     def add(self, file: str, line: int, id: str, code: str, message: str) -> None:
         """Note a problem of a row that was read."""
@@ -50,8 +55,8 @@ class Report:
 
     def cannot_read(self, file: str, line: int, id: str, code: str, message: str) -> None:
         """Note a problem of input that could not be read."""
-        self.unreadable = True
         self.add(file, line, id, code, message)
+        self.unread.append(self.problems[-1])
 
     def sort(self) -> None:
         """Order the problems as a person goes through the files."""

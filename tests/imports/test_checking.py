@@ -1,0 +1,137 @@
+"""A Salesforce export held against the data rules before anybody moves: what they find then, and nothing stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from accounts.models import Account
+from contracts.models import Opportunity
+from crm.checkups import rules
+from crm.checkups.elsewhere import Export, Told, as_html, as_json, as_text, look_at_export
+from crm.checkups.models import Finding, Run
+from crm.core.errors import Refused
+from crm.imports.models import HeldRow, ImportRun
+from crm.people.models import User
+from crm.sync.models import ExternalId
+from leads.models import Lead
+from tests.imports.export import NOW, SAMPLE, account, bring_in, id_of, lead, opportunity, write
+
+pytestmark = pytest.mark.django_db
+
+
+def looked(folder: Path) -> Export:
+    """The folder, looked at by the system."""
+    return look_at_export("salesforce", folder, actor=User.objects.system(), at=NOW)
+
+
+def told(export: Export, rule: str) -> Told:
+    """What one rule found."""
+    return next(one for one in export.told if one.rule.id == rule)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An account with an opportunity without a year and without a next step, one with both, and two leads."""
+    write(tmp_path, "Account", account(1, Name="Globex"))
+    write(
+        tmp_path,
+        "Opportunity",
+        opportunity(1, Name="Globex widgets"),
+        opportunity(2, Name="Globex 2026", NextStep="Call them", NextStepDueDate__c="2026-05-01"),
+    )
+    write(tmp_path, "Lead", lead(1), lead(2, Email=""))
+    return tmp_path
+
+
+def test_it_finds_what_the_rules_find_and_names_records_as_salesforce_does(folder: Path) -> None:
+    export = looked(folder)
+    names = told(export, "data.opportunity_name")
+    assert (names.looked_at, names.total) == (2, 1)
+    assert (names.rows[0].id, names.rows[0].name) == (id_of("Opportunity", 1), "Globex widgets")
+    assert export.read == {"Account": 1, "Lead": 2, "Opportunity": 2}
+    assert any("email" in sentence for sentence, _ in export.problems)
+    assert not export.unreadable
+
+
+def test_nothing_of_it_is_stored(folder: Path) -> None:
+    looked(folder)
+    for kind in (Account, Opportunity, Lead, ExternalId, ImportRun, HeldRow, Finding, Run):
+        assert not kind._default_manager.exists(), kind
+
+
+def test_what_is_here_already_is_none_of_its_business(folder: Path, tmp_path_factory: Any) -> None:
+    other = tmp_path_factory.mktemp("before")
+    write(other, "Account", account(7))
+    write(other, "Opportunity", opportunity(7, Name="No year at all", AccountId=id_of("Account", 7)))
+    bring_in(other)
+    names = told(looked(folder), "data.opportunity_name")
+    assert (names.looked_at, names.total) == (2, 1)
+    assert Opportunity.objects.count() == 1
+
+
+def test_an_export_that_was_brought_in_is_looked_at_as_it_is_here(folder: Path) -> None:
+    before = {one.rule.id: (one.looked_at, one.total) for one in looked(folder).told}
+    bring_in(folder)
+    after = {one.rule.id: (one.looked_at, one.total) for one in looked(folder).told}
+    assert after == before
+
+
+def test_it_says_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "Lead.csv").write_bytes(b"\xff\xfeI\x00d\x00")
+    export = looked(tmp_path)
+    assert export.has_errors
+    assert any("UTF-16" in sentence for sentence in export.unreadable)
+    missing = looked(tmp_path / "nowhere")
+    assert "There is no folder" in missing.unreadable[0]
+
+
+def test_it_is_for_those_who_may_import(folder: Path, alice: User) -> None:
+    with pytest.raises(Refused, match="administrators"):
+        look_at_export("salesforce", folder, actor=alice, at=NOW)
+
+
+def test_the_page_stands_alone_and_harms_nobody(folder: Path) -> None:
+    write(folder, "Account", account(1, Name="<script>alert(1)</script>"))
+    write(folder, "Opportunity", opportunity(1, Name="<b>No year</b>"))
+    page = as_html(looked(folder), at=NOW)
+    assert "<script" not in page
+    assert "&lt;b&gt;No year&lt;/b&gt;" in page
+    assert "http" not in page
+    assert id_of("Opportunity", 1) in page
+
+
+def test_text_and_json_tell_the_same(folder: Path) -> None:
+    export = looked(folder)
+    text, rules = as_text(export), as_json(export)["rules"]
+    assert f"{export.total:,} findings. Nothing was stored." in text
+    assert sum(one["open"] for one in rules) == export.total
+    assert set(rules[0]) == {"id", "row", "area", "severity", "looked_at", "open", "new", "gone"}
+
+
+def test_a_rule_that_crashes_is_no_pass_and_stops_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(look: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1/0")
+
+    rule = rules.rule_of("data.opportunity_name")
+    assert rule is not None
+    spoiled = replace(rule, function=crash)
+    monkeypatch.setitem(rules._rules, "data.opportunity_name", spoiled)
+    export = looked(folder)
+    assert told(export, "data.opportunity_name").crash
+    assert export.has_errors
+    assert told(export, "data.opportunity_next_step").total == 2
+
+
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample export is not beside this checkout")
+def test_a_real_export() -> None:
+    export = looked(SAMPLE)
+    assert export.read == {"Account": 94, "Contact": 64, "Lead": 14, "Opportunity": 58}
+    names, steps = told(export, "data.opportunity_name"), told(export, "data.opportunity_next_step")
+    assert (names.looked_at, names.total, len(names.rows), names.left_out) == (58, 58, 20, 38)
+    assert (steps.looked_at, steps.total) == (24, 24)
