@@ -2,8 +2,8 @@
 
 What pages show is decided by the role (its rights, its tabs), by whether somebody is in a team (a condition of a list
 view may be of "my team"), and by which of the views that the tabs open on they may look at: one of somebody's own is
-theirs alone. Which team it is, whom they manage, their time zone, pins and absences change no mark of a page; a test with
-random people, workspaces and records holds that (tests/checkups/test_groups.py).
+theirs alone. Which team it is, whom they manage, their time zone, pins and absences change no mark of a page; a test
+with random people, workspaces and records holds that (tests/checkups/test_groups.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from crm.handbook.rules import RECORD_TABS
+from crm.handbook.schema import RECORD_TABS
 from crm.people.models import User
 from crm.workspace.models import ListView, RoleTabs
 
