@@ -10,4 +10,11 @@ class BulkConfig(AppConfig):
     label = "bulk"
 
     def ready(self) -> None:
-        from crm.bulk import deleting, exporting, moving, reassigning, tasks  # noqa: F401 - each registers its operation
+        from crm.bulk import (  # each registers its operations
+            deleting,  # noqa: F401
+            exporting,  # noqa: F401
+            findings,  # noqa: F401
+            moving,  # noqa: F401
+            reassigning,  # noqa: F401
+            tasks,  # noqa: F401
+        )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from crm import handbook
+from crm.checkups import replacing as replacing
 from crm.checkups.fixes import Change, Fix, fix
 from crm.checkups.models import Finding
 from crm.core.permissions import may

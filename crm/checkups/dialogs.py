@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
@@ -30,6 +31,7 @@ from crm.core.dialogs import Asked, dialog, leave, url_of
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.permissions import may
 from crm.core.text import whole_number
+from crm.jobs.models import Job
 
 VIA = "admin"
 PARTIAL = "checkups/finding_dialog_form.html"
@@ -53,6 +55,7 @@ class FindingDialog(View):
         self.finding: Finding = found
         self.verb: Verb = VERBS[kwargs["verb"]]
         self.seen = last_step(found)
+        self.job: Job | None = None
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -92,7 +95,9 @@ class FindingDialog(View):
         elif self.verb.name == FIX:
             digest = self.request.POST["digest"]
             fixed = fix_finding(self.finding, facts=form.cleaned_data, digest=digest, seen=seen, **frame)
-            self.tell_look(fixed.again, fixed.said or "Nothing was left to change")
+            self.job = fixed.job
+            if fixed.job is None:
+                self.tell_look(fixed.again, fixed.said or "Nothing was left to change")
         else:
             messages.success(self.request, self.verb.do(self.finding, form.values(), seen, frame))
 
@@ -137,8 +142,7 @@ class FindingDialog(View):
             changes = preview_fix(self.finding, facts=facts, actor=self.actor, at=self.at)
         except Refused as refusal:
             return self.refuse(refusal)
-        elsewhere = found.elsewhere(self.finding, actor=self.actor, at=self.at, **facts)
-        return self.answer(form, fix=found, changes=changes, elsewhere=elsewhere)
+        return self.answer(form, fix=found, changes=changes)
 
     def refuse(self, refusal: Refused) -> HttpResponse:
         """The dialog again, with what will not do; what others did meanwhile is shown, and may be decided on anew."""
@@ -165,7 +169,6 @@ class FindingDialog(View):
         blocked: list[str] | None = None,
         fix: Fix | None = None,
         changes: Any = None,
-        elsewhere: str = "",
         stale: str = "",
         status: int = 0,
     ) -> TemplateResponse:
@@ -188,7 +191,6 @@ class FindingDialog(View):
             "fix": fix,
             "changes": changes,
             "digest": digest_of(changes) if changes else "",
-            "elsewhere": elsewhere,
             "stale": stale,
             "seen": self.seen if stale else whole_number(posted.get("seen", "")) or self.seen,
             "next": posted.get("next", "") or given.get("next", ""),
@@ -205,7 +207,9 @@ class FindingDialog(View):
         )
 
     def after(self) -> str:
-        """Where to go: where it was asked from, else the finding's page."""
+        """Where to go: to the job that has to be confirmed, where it was asked from, else the finding's page."""
+        if self.job is not None:
+            return reverse("admin:job", args=[self.job.pk])
         wanted = self.request.POST.get("next", "")
         if wanted and url_has_allowed_host_and_scheme(wanted, {self.request.get_host()}, self.request.is_secure()):
             return wanted

@@ -22,6 +22,7 @@ from django import forms
 from crm.checkups.models import Finding
 from crm.checkups.rules import rule_of
 from crm.core.errors import Refused
+from crm.jobs.models import Job
 from crm.people.models import User
 
 
@@ -57,9 +58,9 @@ class Fix:
         """Do it, inside the caller's frame; what was done, for the history. May raise `Refused`."""
         raise NotImplementedError
 
-    def elsewhere(self, finding: Finding, *, actor: User, at: datetime, **facts: Any) -> str:
-        """Where it is done instead, when it is too much for one page: the address of a job; empty when it is not."""
-        return ""
+    def hand_over(self, finding: Finding, *, actor: User, at: datetime, **facts: Any) -> Job | None:
+        """A job that does it instead, counting first, when it is too much while somebody waits; None when it is not."""
+        return None
 
 
 F = TypeVar("F", bound=type[Fix])

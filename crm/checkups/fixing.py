@@ -15,6 +15,7 @@ from crm.checkups.services import note
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
+from crm.jobs.models import Job
 from crm.people.models import User
 
 LONGEST_NOTE = 500
@@ -22,10 +23,11 @@ LONGEST_NOTE = 500
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What a fix did, and what the rule says now."""
+    """What a fix did, and what the rule says now; or the job that does it once it is confirmed."""
 
     said: str
     again: Again
+    job: Job | None = None
 
 
 def preview_fix(
@@ -61,8 +63,8 @@ def fix_finding(
         Refused: `not_found`, `forbidden`, `gone`, `no_fix`, `cannot_fix`, or as the fix's own door refuses.
         Stale: when something else would change now than was shown, or somebody did something else since `seen`.
     """
-    said = _carry_out(finding, facts=facts or {}, digest=digest, actor=actor, at=at, via=via, seen=seen)
-    return Fixed(said, look_again(finding, at=at))
+    said, job = _carry_out(finding, facts=facts or {}, digest=digest, actor=actor, at=at, via=via, seen=seen)
+    return Fixed(said, Again(False) if job is not None else look_again(finding, at=at), job)
 
 
 @retry_deadlocks
@@ -75,19 +77,22 @@ def _carry_out(
     at: datetime,
     via: str,
     seen: int | None,
-) -> str:
+) -> tuple[str, Job | None]:
     with acting(actor=actor, via=via, at=at):
         locked = locked_for(finding, "fix", actor)
         found = refuse_unless(locked, fix_of(locked), actor)
         changes = found.preview(locked, actor=actor, at=at, **facts)
         if not changes:
-            return ""
+            return "", None
         refuse_since(locked, seen)
         if digest is not None and digest_of(changes) != digest:
             raise Stale("What it changes is no longer what you were shown: somebody changed it meanwhile.")
+        job = found.hand_over(locked, actor=actor, at=at, **facts)
+        if job is not None:
+            return job.title, job
         said = found.apply(locked, actor=actor, at=at, via=via, **facts)
         note(locked, Step.Kind.FIXED, f"{found.label}: {said}"[:LONGEST_NOTE], actor=actor, at=at)
-    return said
+    return said, None
 
 
 def fix_findings(
@@ -101,7 +106,9 @@ def fix_findings(
 
     def mend(finding: Finding) -> str:
         fixed = fix_finding(finding, facts=facts, actor=actor, at=at, via=via)
-        return "gone" if fixed.again.gone else "carried out"
+        if fixed.job is not None:
+            return "to_be_confirmed"
+        return "gone" if fixed.again.gone else "carried_out"
 
     with acting(actor=actor, via=via, at=at):
         return for_each(ids, mend)
