@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -65,13 +65,30 @@ def post(
         Forbidden: the address is no web address, or leads where nothing may be sent.
         NoAnswer: its name is unknown, nobody listens, or the time is over.
     """
+    return ask("POST", url, body=body, headers=headers, seconds=seconds, most=most)
+
+
+def ask(
+    method: Literal["GET", "HEAD", "POST"],
+    url: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str],
+    seconds: float = SECONDS,
+    most: int = MOST_BYTES,
+) -> Answer:
+    """Ask an address by any of these methods, and return the answer, whatever its status.
+
+    Raises:
+        Forbidden, NoAnswer: as `post`.
+    """
     place = locate(url)
     with _reached(place, seconds) as raw, _ending(raw, seconds) as late:
         line = http.client.HTTPConnection(place.host, place.port)
         line.default_port = 443 if place.scheme == "https" else 80
         try:
             line.sock = _encrypted(raw, place.host) if place.scheme == "https" else raw
-            line.request("POST", place.path, body=body, headers={**headers, "Connection": "close"})
+            line.request(method, place.path, body=body, headers={**headers, "Connection": "close"})
             answer = line.getresponse()
             if late.is_set():
                 raise TimeoutError  # the connection's end was taken for the end of the headers

@@ -33,7 +33,7 @@ class Transaction(models.Model):
     reason = Paragraphs("why", editable=False)
     recorded_at = models.DateTimeField("when", db_default=Now(), editable=False)
     token = models.UUIDField(default=uuid.uuid4, editable=False)
-    pos = models.BigIntegerField(null=True, unique=True, editable=False)
+    pos = models.BigIntegerField("place in the feed", null=True, unique=True, editable=False)
 
     class Meta:
         ordering = ["-id"]
