@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Account
@@ -135,3 +138,44 @@ def test_a_real_export() -> None:
     names, steps = told(export, "data.opportunity_name"), told(export, "data.opportunity_next_step")
     assert (names.looked_at, names.total, len(names.rows), names.left_out) == (58, 58, 20, 38)
     assert (steps.looked_at, steps.total) == (24, 24)
+
+
+def ordered(*options: str) -> tuple[int, str]:
+    """The command's exit code and what it printed."""
+    out = StringIO()
+    try:
+        call_command("checkup", *options, stdout=out)
+    except SystemExit as end:
+        return int(str(end.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_the_command_prints_it_and_writes_the_page(folder: Path, tmp_path_factory: Any) -> None:
+    page = tmp_path_factory.mktemp("out") / "report.html"
+    code, printed = ordered("--salesforce", str(folder), "--html", str(page), "--json")
+    found = {one["id"]: one for one in json.loads(printed)["rules"]}
+    assert (found["data.opportunity_name"]["open"], found["data.opportunity_next_step"]["severity"]) == (1, "error")
+    assert code == 1
+    assert "Globex widgets" in page.read_text(encoding="utf-8")
+    assert "Globex widgets" in ordered("--salesforce", str(folder))[1]
+
+
+def test_the_command_ends_with_1_when_a_file_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "Lead.csv").write_bytes(b"\xff\xfeI\x00d\x00")
+    assert ordered("--salesforce", str(tmp_path))[0] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--salesforce", "/nowhere/at/all"],
+        ["--html", "report.html"],
+        ["--salesforce", ".", "--rule", "data.opportunity_name"],
+        ["--salesforce", ".", "--html", "/nowhere/at/all/report.html"],
+        ["--salesforce", ".", "--html", "."],
+    ],
+)
+def test_the_command_refuses_what_does_not_go_together(options: list[str]) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command("checkup", *options)
+    assert refused.value.returncode == 2

@@ -7,11 +7,15 @@ import sys
 import time
 from argparse import ArgumentParser
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from tqdm import tqdm
 
+from crm.checkups import elsewhere
 from crm.checkups.models import Run
 from crm.checkups.printing import as_json, lines, listed, rules_as_json, should_fail
 from crm.checkups.rules import known_ids
@@ -39,16 +43,57 @@ class Command(BaseCommand):
         parser.add_argument("--user", metavar="NAME", help="Look at what this user (email or name) is shown.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object and nothing else.")
         parser.add_argument("--rules", action="store_true", help="List the rules, and run none.")
+        parser.add_argument(
+            "--salesforce",
+            metavar="DIR",
+            type=Path,
+            help="Hold a folder of Salesforce's data export against the data rules; nothing of it is stored.",
+        )
+        parser.add_argument("--html", metavar="FILE", type=Path, help="Write that report as a page as well.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["rules"]:
             self.stdout.write(_written(rules_as_json()) if options["json"] else "\n".join(listed()))
+            return
+        if options["salesforce"] is not None or options["html"] is not None:
+            self._look_at_export(options)
             return
         rules = [find_rule(one) for one in options["rule"] or ()]
         run = run_here(rules, find_person(options["user"]) if options["user"] is not None else None)
         self.stdout.write(_written(as_json(run)) if options["json"] else "\n".join(lines(run)))
         if should_fail(run):
             sys.exit(1)
+
+    def _look_at_export(self, options: dict[str, Any]) -> None:
+        folder, page = options["salesforce"], options["html"]
+        if folder is None or options["rule"] or options["user"] is not None:
+            said = "--html goes with --salesforce, and neither goes with --rule or --user."
+            raise CommandError(said, returncode=BAD_ARGUMENTS)
+        if not folder.is_dir() or (page is not None and (not page.parent.is_dir() or page.is_dir())):
+            missing = f"There is no folder {folder if not folder.is_dir() else page.parent}."
+            raise CommandError(f"{page} is a folder." if page and page.is_dir() else missing, returncode=BAD_ARGUMENTS)
+        at, actor = timezone.now(), User.objects.system()
+        with tqdm(unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
+            try:
+                progress = partial(_advance, bar)
+                export = elsewhere.look_at_export(
+                    "salesforce", folder, actor=User.objects.system(), at=at, progress=progress
+                )
+            except Refused as refusal:
+                raise CommandError(refusal.message, returncode=BAD_ARGUMENTS) from refusal
+        self.stdout.write(_written(elsewhere.as_json(export)) if options["json"] else elsewhere.as_text(export))
+        if page is not None:
+            try:
+                page.write_text(elsewhere.as_html(export, at=at), encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{page} cannot be written: {error.strerror}.") from error
+        if export.has_errors:
+            sys.exit(1)
+
+
+def _advance(bar: Any, file: str, size: int) -> None:
+    bar.set_description(file, refresh=False)
+    bar.update(size)
 
 
 def run_here(rules: list[str], person: User | None) -> Run:
