@@ -14,7 +14,7 @@ from crm.activities.models import MEETING, MEETING_KIND, Activity, NextTouch, Ta
 from crm.checkups.data import gone_owner_rows, linkedin_rows, phone_rows
 from crm.checkups.rules import Look, Rows, checkup
 from crm.core.linkedin import PERSON
-from leads.checkups_placed import is_placed, last_placed
+from leads.checkups_placed import is_placed, placed_here
 from leads.models import Lead
 from leads.statuses import OPEN, Status
 
@@ -33,7 +33,7 @@ def lead_without_owner(look: Look) -> Iterator[Rows]:
     """
     hours = look.book.checkups.no_owner_hours
     since = look.at - timedelta(hours=hours)
-    asked = Q(status=Status.WORKING_TO_ENGAGE) & last_placed()
+    asked = Q(status=Status.WORKING_TO_ENGAGE) & placed_here()
     yield Rows(
         among=Lead.objects.filter(status__in=OPEN, created_at__lt=since),
         wrong=Q(owner=None) & ~asked,

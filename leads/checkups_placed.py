@@ -1,8 +1,9 @@
 """What a guard would have asked of a lead that was placed in its status and is missing (K4).
 
 Guards judge moves, not records: what another system says is stored as it is, and what is missing is a finding, never a
-refusal. Looked at is a lead whose last move placed it: of any other the guard was asked. One finding for each missing
-fact, under the guard's own code. What a rule of its own tells of every lead is not told a second time here.
+refusal. Looked at is a lead that is in its status because it was placed there: of any other the guard was asked. One
+finding for each missing fact, under the guard's own code. What a rule of its own tells of every lead is not told a
+second time here.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Asked = tuple[str, str, str, str, Q, Callable[[Any], bool]]
 )
 def placed_facts(look: Look) -> Iterator[Rows]:
     """Every fact that the guard of its status asks for, of the leads in which it can be missing."""
-    placed = Lead.objects.exclude(status=Status.NEW).filter(last_placed())
+    placed = Lead.objects.exclude(status=Status.NEW).filter(placed_here())
     for code, status, expected, found, wrong, means in _asked(look.book):
         yield Rows(
             among=placed,
@@ -53,7 +54,7 @@ def _asked(book: Handbook) -> Iterator[Asked]:
     threshold = book.lead.mql_employees
     no_more = Q(pk__in=[])
     for channel in CHANNELS:
-        no_more |= Q(**{f"{other}": "" for other in CHANNELS if other != channel})
+        no_more |= Q(**{other: "" for other in CHANNELS if other != channel})
     yield (
         "needs_new_channel",
         Status.NEW_ENRICHED,
@@ -139,17 +140,21 @@ def _asked(book: Handbook) -> Iterator[Asked]:
             )
 
 
-def last_placed() -> Exists:
-    """Leads whose last move placed them."""
-    moves = Move.objects.filter(object="lead")
-    later = moves.filter(record_id=OuterRef("record_id"), version__gt=OuterRef("version"))
-    return Exists(moves.filter(record_id=OuterRef("pk"), verb=PLACE).filter(~Exists(later)))
+def placed_here() -> Exists:
+    """Leads whose status is that of the move that placed them, since that moment."""
+    moves = Move.objects.filter(object="lead", verb=PLACE)
+    return Exists(
+        moves.filter(record_id=OuterRef("pk"), to_state=OuterRef("status"), at=OuterRef("status_since")),
+    )
 
 
 def is_placed(lead: Any) -> bool:
-    """As `last_placed`; whatever a file says of a lead that is not stored was placed there."""
+    """As `placed_here`; whatever a file says of a lead that is not stored was placed there."""
     if lead._state.adding:
         return True
     if not hasattr(lead, "moves_so_far"):
         lead.moves_so_far = list(Move.objects.of(lead))
-    return lead.last_move is not None and lead.last_move.verb == PLACE
+    return any(
+        move.verb == PLACE and move.to_state == lead.status and move.at == lead.status_since
+        for move in lead.moves_so_far
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from crm import handbook
 from crm.checkups.rules import Look, Looked, all_rules
-from tests.checkups.twins import Shelf, build_world, differences
+from tests.checkups.twins import Shelf, build_world, compare
 
 pytestmark = pytest.mark.django_db
 # An hour, some days and two months after the world was made: limits pass one after another.
@@ -33,10 +33,10 @@ def test_every_rule_says_the_same_in_sql_and_in_plain_python() -> None:
                 right[rule.id] += 1
                 continue
             for part in answer:
-                wrong += [f"{rule.id} after {after}: {said}" for said in differences(part, shelf)]
-                total = part.found_rows.count()
-                found[rule.id] += total
-                right[rule.id] += part.among.count() - total
+                compared = compare(part, shelf)
+                wrong += [f"{rule.id} after {after}: {said}" for said in compared.differences]
+                found[rule.id] += compared.wrong
+                right[rule.id] += compared.right
     assert not wrong, "\n".join(wrong[:40])
     poor = [rule.id for rule in rules if not found[rule.id] or not right[rule.id]]
     assert not poor, f"the world (twins.py) has no record that is wrong, or none that is right, for {poor}"

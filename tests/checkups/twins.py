@@ -1,7 +1,7 @@
 """A small random world of records, and whether a rule says the same of it in SQL and in plain Python.
 
 `build_world(seed)` stores records of every kind that the data rules look at: some as they should be, some not, at
-times around now. A rule that looks at something which is not in it adds that here. `differences(part, ...)` names every
+times around now. A rule that looks at something which is not in it adds that here. `compare(part, ...)` names every
 record of which the two halves of a `Rows` say different things.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -31,8 +32,8 @@ from leads.models import Known, Lead
 from leads.statuses import Status
 from tests.factories import make_user
 
-# Names, addresses and numbers of this world's people. No rule writes any into what it says of a record: erasing a person
-# would not reach it there.
+# Names, addresses and numbers of this world's people. No rule writes any into what it says of a record: erasing a
+# person would not reach it there.
 PERSONAL = re.compile(r"zelda|quuxley|@|651|desk", re.IGNORECASE)
 PEOPLE = (
     "",
@@ -333,26 +334,38 @@ class Shelf:
         return self.read[kind]
 
 
-def differences(part: Rows, shelf: Shelf) -> Iterator[str]:
-    """Where SQL and plain Python disagree, and where a rule says what it may not."""
-    kind = part.among.model
+@dataclass
+class Compared:
+    """What both halves of a `Rows` said: of how many records that they are right and wrong, and where they disagree."""
+
+    right: int = 0
+    wrong: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+def compare(part: Rows, shelf: Shelf) -> Compared:
+    """Ask both halves of a `Rows` about every record there is, and hold what it says of them against the rules."""
     if part.applies is None or part.means is None:
-        yield "has no plain Python (applies, means)"
-        return
+        return Compared(differences=["has no plain Python (applies, means)"])
     among = set(part.among.values_list("pk", flat=True))
-    found = list(part.found_rows.values_list("pk", flat=True))
-    if len(found) != len(set(found)):
-        yield "finds a record more than once: narrow by Exists, not by a join"
-    for record in shelf.of(kind):
-        here = f"{kind._meta.model_name} {record.pk}, detail {part.detail!r}"
+    rows = list(part.found_rows.values_list("pk", flat=True))
+    found = set(rows)
+    compared = Compared(len(among - found), len(found))
+    if len(rows) != len(found):
+        compared.differences.append("finds a record more than once: narrow by Exists, not by a join")
+    for record in shelf.of(part.among.model):
         applies = bool(part.applies(record))
         wrong = applies and bool(part.means(record))
+        told: list[str] = []
         if applies != (record.pk in among):
-            yield f"{here}: looked at in {'Python' if applies else 'SQL'} only"
+            told.append(f"looked at in {'Python' if applies else 'SQL'} only")
         elif wrong != (record.pk in found):
-            yield f"{here}: wrong in {'Python' if wrong else 'SQL'} only"
+            told.append(f"wrong in {'Python' if wrong else 'SQL'} only")
         elif wrong:
-            yield from (f"{here}: {said}" for said in _told(part, record))
+            told += _told(part, record)
+        here = f"{record._meta.model_name} {record.pk}, detail {part.detail!r}"
+        compared.differences += [f"{here}: {said}" for said in told]
+    return compared
 
 
 def _told(part: Rows, record: Any) -> Iterator[str]:
