@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from contracts import checkups_accounts as checkups_accounts
 from contracts.checkups_contracts import SIGNED
 from contracts.entering import EXPANSION, RENEWAL, YEAR, has_year
 from contracts.models import Contract, NextStep, Opportunity
@@ -21,6 +22,7 @@ from crm.checkups.rules import Look, Rows, checkup
 from crm.history.models import Move
 
 REWRITTEN = NextStep.Outcome.REWRITTEN
+PLACED = "_placed"
 
 
 def _is_open(record: Any) -> bool:
@@ -265,8 +267,11 @@ def _without(kind: str, name: str) -> Callable[[Any], bool]:
 
 
 def is_placed(record: Any) -> bool:
-    """Whether it was placed where it stands, or is a row of a file that was never brought in."""
-    return record._state.adding or Move.objects.of(record).filter(verb="place").exists()
+    """Whether it was placed where it stands, or is a row of a file that was never brought in; asked once a record."""
+    if PLACED not in record.__dict__:
+        never_stored = record._state.adding
+        record.__dict__[PLACED] = never_stored or Move.objects.of(record).filter(verb="place").exists()
+    return bool(record.__dict__[PLACED])
 
 
 @checkup(

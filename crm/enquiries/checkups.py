@@ -1,0 +1,106 @@
+"""What checkups look at in how enquiries come in (K6): sources and channels that fell silent, messages refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Count, Max
+
+from crm import handbook
+from crm.checkups.process import day_of
+from crm.checkups.rhythm import PAUSES, Rhythm, rhythm_of
+from crm.checkups.rules import Look, Looked, Sight, checkup
+from crm.enquiries.models import Enquiry, Received, Source
+
+REFUSED = 400
+
+
+def _in_use(at: datetime) -> list[Source]:
+    return [one for one in Source.objects.select_related("user") if one.state(at) == "active"]
+
+
+@checkup(
+    "process.source_silent",
+    title="Sources of enquiries go on sending",
+    row="K6",
+    severity="error",
+    why="Nobody complains of a form that sends nothing: what people ask is lost meanwhile.",
+)
+def silent_sources(look: Look) -> Looked:
+    """Nothing came for longer than so many times the usual pause; channels that no source here sends to as well."""
+    times = look.book.checkups.silent_after
+    sights, looked, unknown = [], 0, 0
+    sources = _in_use(look.at)
+    for source in sources:
+        # Messages are forgotten after a month; what they asked is not.
+        said = [*_newest(Received.objects.filter(source=source), "at", look.at)]
+        said += _newest(Enquiry.objects.filter(system=source.system, external_id__gt=""), "received_at", look.at)
+        looked += 1
+        rhythm = rhythm_of(said)
+        if rhythm is None:
+            unknown += 1
+            continue
+        if source.last_used_at is not None:
+            rhythm = Rhythm(max(rhythm.last, source.last_used_at), rhythm.pause)
+        if rhythm.is_over(look.at, times=times):
+            sights.append(_silent(rhythm, look.at, f"source:{source.pk}", f"Source “{source}”"))
+    sent = {source.channel for source in sources}
+    for key, label in handbook.current().choices("enquiry.channels"):
+        if key in sent:
+            continue
+        rhythm = rhythm_of(_newest(Enquiry.objects.filter(channel=key), "received_at", look.at))
+        looked += 1
+        if rhythm is None:
+            unknown += 1
+        elif rhythm.is_over(look.at, times=times):
+            sights.append(_silent(rhythm, look.at, f"channel:{key}", f"Channel “{label}”"))
+    note = f"{unknown:,} of them said too little to know their rhythm." if unknown else ""
+    return Looked(looked, sights, note=note)
+
+
+def _newest(rows: object, name: str, at: datetime) -> Iterable[datetime]:
+    return rows.filter(**{f"{name}__lte": at}).order_by(f"-{name}").values_list(name, flat=True)[: PAUSES + 1]  # type: ignore[attr-defined,no-any-return]
+
+
+def _silent(rhythm: Rhythm, at: datetime, subject: str, label: str) -> Sight:
+    return Sight(
+        expected=f"Heard of {rhythm.usual}",
+        found=f"Heard of for the last time on {day_of(rhythm.last)}, {(at - rhythm.last).days} days ago",
+        subject=subject,
+        label=label,
+    )
+
+
+@checkup(
+    "process.source_refused",
+    title="Messages of sources are accepted",
+    row="K6",
+    severity="warning",
+    why="A message that is refused asks for something, and nobody here sees it.",
+)
+def refused_messages(look: Look) -> Looked:
+    """Messages that were refused and not sent again in a way that could be read, by source and reason."""
+    sources = {one.pk: one for one in _in_use(look.at)}
+    received = Received.objects.filter(source__in=sources, at__lte=look.at).order_by()
+    refused = received.filter(status__gte=REFUSED)
+    groups = refused.values_list("source", "answer__code").annotate(count=Count("pk"), last=Max("at"))
+    counts: Counter[tuple[int, str]] = Counter()
+    last: dict[tuple[int, str], datetime] = {}
+    for source, code, count, at in groups:
+        place = (source, str(code or "refused"))
+        counts[place] += count
+        last[place] = max(at, last.get(place, at))
+    sights = [
+        Sight(
+            expected="Messages that can be read",
+            found=f"{count:,} refused within a month, the last one on {day_of(last[source, code])}",
+            subject=f"source:{source}",
+            label=f"Source “{sources[source]}”",
+            detail=code,
+            evidence=[("Why", code.replace("_", " ").capitalize())],
+        )
+        for (source, code), count in sorted(counts.items())
+    ]
+    return Looked(received.count(), sights)
