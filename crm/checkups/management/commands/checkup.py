@@ -76,9 +76,7 @@ class Command(BaseCommand):
         with tqdm(unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
             try:
                 progress = partial(_advance, bar)
-                export = elsewhere.look_at_export(
-                    "salesforce", folder, actor=User.objects.system(), at=at, progress=progress
-                )
+                export = elsewhere.look_at_export("salesforce", folder, actor=actor, at=at, progress=progress)
             except Refused as refusal:
                 raise CommandError(refusal.message, returncode=BAD_ARGUMENTS) from refusal
         self.stdout.write(_written(elsewhere.as_json(export)) if options["json"] else elsewhere.as_text(export))
