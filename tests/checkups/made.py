@@ -31,11 +31,12 @@ class Made:
     at: int = 5
     does: Callable[[], Any] = field(default=lambda: None)
     rule: Rule | None = None
+    found: str = "Something"
 
     def __call__(self, look: Look) -> Looked:
         """The rule's function."""
         self.does()
-        return Looked(self.at, [Sight("Nothing", "Something", "page:made", detail=one) for one in self.sees])
+        return Looked(self.at, [Sight("Nothing", self.found, "page:made", detail=one) for one in self.sees])
 
     def look(self, day: int = 0) -> Outcome:
         """Look on a later day, and store nothing yet."""

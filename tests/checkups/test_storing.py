@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from crm import handbook
-from crm.checkups.models import Finding, Result, Run, Step, Watch
+from crm.checkups.models import Finding, Run, Step, Watch
 from crm.checkups.rules import rule_of
 from crm.checkups.services import accept_finding
 from crm.checkups.storing import close_unknown
@@ -115,6 +115,9 @@ def test_a_rule_that_crashes_is_a_finding_and_keeps_the_others(made: Made, owner
     made.does = lambda: Lead.objects.update(company="Globex")
     assert made.run(day=3).note.startswith("InternalError")
     made.does = list
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('statement_timeout'), current_setting('transaction_read_only')")
+        assert cursor.fetchone() == ("0", "off"), "what a look forbids itself, it forbids nobody else"
     assert (made.run(day=4).gone, made.states()) == (1, {"a": "open", "crashed": "fixed"})
 
 
@@ -187,6 +190,7 @@ def test_findings_of_a_rule_that_is_no_more_close(made: Made) -> None:
 def test_two_runs_and_an_answer_at_once_do_not_disturb_each_other(made: Made, mona: User) -> None:
     made.run(["a", "b"])
     until = (LATER + timedelta(days=30)).date()
+    made.sees, made.found = ["a", "b", "c"], "Something else"
     finding, looks = Finding.objects.get(detail="a"), [made.look(), made.look()]
     calls = [lambda one=one: made.store(one) for one in looks]  # type: ignore[misc]
     with ThreadPoolExecutor(3) as pool, second_connection() as gate:
@@ -202,10 +206,10 @@ def test_two_runs_and_an_answer_at_once_do_not_disturb_each_other(made: Made, mo
         wait_until_blocked(3)
         gate.rollback()
         results = [one.result(timeout=30) for one in answers][1:]
-    assert made.states() == {"a": "accepted", "b": "open"}
-    assert {one.open for one in results if isinstance(one, Result)} == {1}
-    assert Step.objects.filter(kind="found").count() == 2
-    connection.close()
+    assert made.states() == {"a": "accepted", "b": "open", "c": "open"}
+    assert [one.open for one in results] == [2, 2]
+    assert Step.objects.filter(kind="found").count() == 3
+    assert set(Finding.objects.values_list("found", flat=True)) == {"Something else"}
 
 
 def test_nothing_of_a_person_is_found_after_they_were_erased(ownerless: Made, made: Made, root: User) -> None:
