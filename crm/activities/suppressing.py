@@ -14,6 +14,7 @@ from crm.activities.covering import LEADS
 from crm.activities.gate import bars_of, channel_of, hold_terms
 from crm.activities.models import NextTouch, SuppressedKey, Suppression
 from crm.activities.naming import Named, read_named
+from crm.activities.watching import tell_watchers
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.permissions import may
@@ -151,6 +152,7 @@ def suppress_many(rows: Sequence[Row], *, actor: User, at: datetime, via: str) -
             elif not (row.once and any(one.came_from == row.came_from for one in same)):
                 fresh.append(row)
         made = _store(fresh, actor)
+        tell_watchers([one.pk for one in made])
         return Made((*standing, *made), len(made), _unplan(made))
 
 
@@ -242,4 +244,5 @@ def lift(suppression: Suppression, *, actor: User, at: datetime, via: str, reaso
             raise Refused("already_lifted", f"It was lifted by {locked.lifted_by} already.")
         locked.lifted_at, locked.lifted_by, locked.lifted_reason = at, actor, said
         locked.save(update_fields=["lifted_at", "lifted_by", "lifted_reason"])
+        tell_watchers([locked.pk])
     suppression.refresh_from_db()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm.activities.models import Suppression
+from crm.activities.watching import tell_watchers
 from crm.history.undoing import CHANGE, REMOVE, Asked, Wanted, bars_undo, instead_of_removing
 
 
@@ -24,6 +25,7 @@ def suppressions(wanted: list[Wanted], asked: Asked) -> None:
 @instead_of_removing(Suppression)
 def lift(one: Wanted, asked: Asked) -> Mapping[str, Any]:
     """It stays as the record of what was asked, and by whom it was lifted."""
+    tell_watchers([one.record_id])
     return {
         "lifted_at": asked.at.isoformat(),
         "lifted_by_id": asked.actor.pk,

@@ -61,8 +61,10 @@ def start_clock(
     return clock
 
 
-def pause_clock(clock: Clock, *, by: User, reason: str, at: datetime) -> Clock:
-    """Hold it up: they are to do something first.
+def pause_clock(
+    clock: Clock, *, by: User | None, reason: str, at: datetime, facts: dict[str, Any] | None = None
+) -> Clock:
+    """Hold it up: they are to do something first, or nobody may answer.
 
     Raises:
         Refused: `not_running`.
@@ -73,11 +75,11 @@ def pause_clock(clock: Clock, *, by: User, reason: str, at: datetime) -> Clock:
         raise Refused("not_running", "It is held up already.")
     locked.paused_at, locked.next_at = max(at, locked.started_at), None
     locked.save(update_fields=["paused_at", "next_at"])
-    note(locked, Kind.PAUSED, at=locked.paused_at, by=by, reason=reason)
+    note(locked, Kind.PAUSED, at=locked.paused_at, by=by, reason=reason, facts=facts)
     return locked
 
 
-def resume_clock(clock: Clock, *, by: User, at: datetime, reason: str = "") -> Clock:
+def resume_clock(clock: Clock, *, by: User | None, at: datetime, reason: str = "") -> Clock:
     """Let it run again; its times move by what the pause took, and are of the handbook in force.
 
     Raises:

@@ -16,6 +16,7 @@ from crm.clocks.services import void_clock
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.text import tidy
+from crm.enquiries.barring import release
 from crm.enquiries.incoming import Incoming, keys_of, read_incoming
 from crm.enquiries.locking import locked_for
 from crm.enquiries.matching import Match, find_match, of_contact, of_lead
@@ -127,7 +128,9 @@ def heed_bar(enquiry: Enquiry, match: Match, barred: bool, *, actor: User, at: d
     if enquiry.voided_at is not None or barred == enquiry.barred or (clock is not None and clock.stopped_at):
         return
     enquiry.barred = barred
-    if not barred:
+    if not barred and clock is not None:
+        release(clock, by=actor, at=at)
+    elif not barred:
         start(enquiry, match, at=at)
     elif clock is not None:
         void_clock(clock, by=actor, reason="They are not to be contacted.", at=at)

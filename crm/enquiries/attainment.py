@@ -48,6 +48,8 @@ JUDGED = """
         FROM (
             SELECT CASE
                        WHEN e.voided_at IS NOT NULL THEN 'voided'
+                       -- Who was put on the list while they waited in time waits for nothing any more.
+                       WHEN e.barred AND c.stopped_at IS NULL AND c.paused_at <= c.limit_at THEN 'barred'
                        WHEN c.id IS NOT NULL THEN
                            clock_verdict(c.limit_at, c.paused_at, c.stopped_at, c.voided_at, %(at)s)
                        WHEN e.barred THEN 'barred'

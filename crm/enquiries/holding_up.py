@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from crm.activities.gate import CODE
 from crm.clocks.services import pause_clock, resume_clock
 from crm.core.acting import acting, retry_deadlocks
+from crm.core.errors import Refused
 from crm.core.text import tidy
 from crm.enquiries.locking import locked_for, running_clock
 from crm.enquiries.models import Enquiry
@@ -34,10 +36,12 @@ def resume(enquiry: Enquiry, *, note: str = "", actor: User, at: datetime, via: 
     """Its clock runs again, its times moved by what the pause took.
 
     Raises:
-        Refused: `forbidden`, `not_found`, `no_clock`, `not_running`.
+        Refused: `forbidden`, `not_found`, `no_clock`, `not_running`; `do_not_contact` while nobody may answer them.
     """
     with acting(actor=actor, via=via, at=at):
         locked = locked_for(enquiry, "resume", actor)
+        if locked.barred:
+            raise Refused(CODE, "They are not to be contacted: it runs again when a manager lifts that.")
         locked.clock = resume_clock(running_clock(locked), by=actor, at=at, reason=tidy(note))
     enquiry.refresh_from_db()
     return locked

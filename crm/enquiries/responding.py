@@ -7,7 +7,7 @@ harmless: the first answer is found anew each time, and the clock brought into l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,11 @@ from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
 from crm.activities.models import Activity
+from crm.activities.watching import watches_suppressions
 from crm.clocks.following import before_sweep
 from crm.clocks.services import policy_of, reopen_clock, stop_clock, void_clock
 from crm.core.acting import acting, apart, retry_deadlocks
+from crm.enquiries.barring import heed_bars
 from crm.enquiries.evidence import MEETING, Evidence, first_answers
 from crm.enquiries.models import Enquiry, Recheck
 from crm.history.models import Move
@@ -73,6 +75,7 @@ def _work_batch(*, at: datetime, newest_first: bool = False) -> int | None:
             )
             ids = [row[0] for row in cursor.fetchall()]
         settle(ids, at=at)
+        heed_bars(ids, at=at)
         Recheck.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(ids)
 
@@ -87,7 +90,8 @@ def settle(ids: Iterable[int], *, at: datetime) -> None:
     prefetch_related_objects(rows, "clock", "voided_by")
     for row in rows:
         _settle_voided(row, at=at)
-    rows = [row for row in rows if row.voided_at is None and not row.barred]
+    # Of who was not to be contacted when they asked no clock ever ran, and nothing answers them.
+    rows = [row for row in rows if row.voided_at is None and not (row.barred and row.clock is None)]
     found = first_answers({row.pk: _meeting_answers(row) for row in rows})
     people = User.objects.in_bulk({one.by_id for one in found.values() if one.by_id is not None})
     for row in rows:
@@ -149,6 +153,11 @@ def _look() -> None:
     # The newest first: a large import may have noted thousands, which the sweep works off.
     with apart():
         _work_batch(at=timezone.now(), newest_first=True)
+
+
+@watches_suppressions
+def _suppressed(suppressions: Sequence[int]) -> None:
+    look_on_commit()
 
 
 def listen() -> None:

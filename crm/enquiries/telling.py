@@ -44,6 +44,15 @@ def tell_attached(enquiry: Enquiry, *, came_back: bool, actor: User, at: datetim
     _tell(enquiry, RECEIVED, _offered(title_of(enquiry), came_back), "", people, at=at)
 
 
+def tell_barred(enquiry: Enquiry, *, at: datetime) -> None:
+    """Ask the manager what is to be done for somebody who asked and is not to be contacted since."""
+    if enquiry.clock is None or enquiry.clock.quiet:
+        return
+    said = "They asked before they were not to be contacted any more. The clock stands still: say what is to be done."
+    people = managers_of(enquiry, Presence(handbook.current().today(at)))
+    _tell(enquiry, BARRED, f"Not to be contacted: {title_of(enquiry)}", said, people, at=at)
+
+
 def _offered(title: str, came_back: bool) -> str:
     return f"Back from nurture: {title}" if came_back else title
 
@@ -73,7 +82,7 @@ def _tell(
 def _promise(enquiry: Enquiry, reader: User | None) -> str:
     """Until when an answer is promised, in the reader's time; nothing where none is, or it was given."""
     clock = enquiry.clock
-    if clock is None or clock.stopped_at is not None:
+    if clock is None or clock.stopped_at is not None or enquiry.barred:
         return ""
     return f"An answer is promised by {moment_words(clock.limit_at, zone_of(reader) if reader else None)}."
 

@@ -79,7 +79,7 @@ def add_words(enquiry: Enquiry, text: str, *, kind: str, happened_at: datetime, 
     else:
         log_inbound(about_of(enquiry), kind=kind, outcome="", text=text, happened_at=happened_at, actor=actor)
     paused_at = locked.clock.paused_at if locked.clock is not None else None
-    if paused_at is not None and paused_at <= happened_at:
+    if paused_at is not None and paused_at <= happened_at and not locked.barred:
         resume(enquiry, note=WROTE, actor=actor, at=happened_at, via="")
     return True
 

@@ -101,7 +101,8 @@ def standing_of(enquiry: Any, *, at: datetime, warned: bool = False) -> Standing
         said = f"Answered after {took}{', late' if late else ''}"
         return Standing(ANSWERED, said, stands_still(said), "warning" if late else "success")
     if clock.paused_at is not None:
-        return Standing(HELD_UP, "Held up", stands_still("Held up"))
+        said = "Not to be contacted" if enquiry.barred else "Held up"
+        return Standing(HELD_UP, said, stands_still(said), "danger" if enquiry.barred else "none")
     late = clock.limit_at <= at
     state = OVERDUE if late else AT_RISK if warned else OPEN
     tone = {OVERDUE: "danger", AT_RISK: "warning"}.get(state, "info")

@@ -1,0 +1,86 @@
+"""Leaving alone who is not to be contacted any more: what they asked before waits, and their manager is asked (D1, D2).
+
+The request was theirs, but an answer would be outreach that the law forbids, and a clock that runs would ask for it. So
+it stands still from when they were put on the list, and runs on with what was left when that is lifted. A limit that
+had passed before stays passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from crm.activities.covering import CONTACTS, LEADS, OF_ACCOUNTS, OF_DOMAINS
+from crm.activities.gate import bars_of, first_bar
+from crm.activities.models import SuppressedKey, Suppression
+from crm.activities.watching import watches_suppressions
+from crm.clocks.models import Clock, ClockEvent
+from crm.clocks.services import pause_clock, resume_clock
+from crm.enquiries.models import Enquiry
+from crm.enquiries.telling import tell_barred
+from crm.people.models import User
+from leads.models import Lead
+from leads.statuses import Status
+
+BARRED = "They are not to be contacted."
+LIFTED = "They may be contacted again."
+OPEN = "JOIN clocks_clock c ON c.id = e.clock_id AND c.stopped_at IS NULL AND c.voided_at IS NULL"
+COVERED = f"""
+    INSERT INTO enquiries_recheck (enquiry_id)
+    SELECT e.id FROM ({LEADS}) r JOIN enquiries_enquiry e ON e.lead_id = r.id {OPEN}
+    UNION
+    SELECT e.id FROM (({CONTACTS}) UNION ({OF_ACCOUNTS}) UNION ({OF_DOMAINS})) r
+    JOIN enquiries_enquiry e ON e.contact_id = r.id {OPEN}
+    UNION
+    SELECT e.id FROM activities_suppression s JOIN enquiries_enquiry e ON e.lead_id = s.closed_lead_id {OPEN}
+    WHERE s.id = ANY(%s)
+"""
+
+
+@watches_suppressions
+def note_covered(suppressions: Sequence[int]) -> None:
+    """Have the open requests of everybody looked at whom these suppressions cover, just made or lifted."""
+    whole = (Suppression.Scope.PERSON, Suppression.Scope.DOMAIN)
+    keys = SuppressedKey.objects.filter(suppression__in=suppressions, suppression__scope__in=whole)
+    terms = [f"{kind}:{key}" for kind, key in keys.values_list("kind", "key")]
+    with connection.cursor() as cursor:
+        cursor.execute(COVERED, [terms, terms, terms, terms, list(suppressions)])
+
+
+def heed_bars(ids: Iterable[int], *, at: datetime) -> None:
+    """Hold up the clocks of those of these enquiries whose person is not to be contacted now, and let run again those
+    whose person may be; inside a domain call, with the enquiries locked."""
+    rows = list(Enquiry.objects.unanswered().filter(pk__in=list(ids)).with_people().order_by("pk"))
+    barred = _barred(rows)
+    for row in rows:
+        clock = row.clock
+        if clock is None:
+            continue
+        was, row.barred = row.barred, row.pk in barred
+        if was != row.barred:
+            row.save(update_fields=["barred"])
+        if row.barred and clock.paused_at is None:
+            pause_clock(clock, by=None, reason=BARRED, at=at, facts={"barred": True})
+        if row.barred and not was:
+            tell_barred(row, at=at)
+        elif was and not row.barred:
+            release(clock, by=None, at=at)
+
+
+def release(clock: Clock, *, by: User | None, at: datetime) -> None:
+    """Let a clock run again that stood still for this; one that somebody held up before stays so."""
+    paused = ClockEvent.objects.filter(clock=clock, kind=ClockEvent.Kind.PAUSED).order_by("-id").first()
+    if clock.paused_at is not None and paused is not None and paused.facts.get("barred"):
+        resume_clock(clock, by=by, reason=LIFTED, at=at)
+
+
+def _barred(rows: Sequence[Enquiry]) -> set[int]:
+    """Which of these are of somebody who is not to be contacted by any channel."""
+    leads = {row.lead_id for row in rows if row.lead_id is not None}
+    contacts = {row.contact_id for row in rows if row.contact_id is not None}
+    closed = Lead.objects.filter(pk__in=leads, status=Status.CLOSED_DO_NOT_CONTACT) if leads else Lead.objects.none()
+    of_leads = {pk for pk, bars in bars_of("lead", leads).items() if first_bar(bars)} | {one.pk for one in closed}
+    of_contacts = {pk for pk, bars in bars_of("contact", contacts).items() if first_bar(bars)}
+    return {row.pk for row in rows if row.lead_id in of_leads or row.contact_id in of_contacts}
