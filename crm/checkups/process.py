@@ -238,13 +238,14 @@ def read_what_it_wrote(writer: Writer) -> None:
 
 
 def _filled(kind: type[models.Model], rows: Mapping[int, datetime]) -> Mapping[str, list[datetime]]:
-    """The fields of new records that are not empty, each with the times at which the records were made."""
+    """The fields of new records that hold more than they do by themselves, each with the times at which the records were made."""
     able = [one for one in kind._meta.concrete_fields if one.editable and not one.primary_key]
+    defaults = [one.get_default() for one in able]
     found: dict[str, list[datetime]] = defaultdict(list)
     stored = kind._base_manager.filter(pk__in=list(rows)).values_list("pk", *(one.attname for one in able))
     for pk, *values in stored.iterator(chunk_size=500):
-        for one, value in zip(able, values, strict=True):
-            if value not in (None, "", [], {}, False) and not one.has_default():
+        for one, default, value in zip(able, defaults, values, strict=True):
+            if value not in (None, "", [], {}, False) and value != default:
                 found[str(one.column)].append(rows[pk])
     return found
 
