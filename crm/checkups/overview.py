@@ -15,6 +15,7 @@ from crm.checkups.models import Area, Finding, Result, Run, Severity, Step
 from crm.checkups.rules import Rule, all_rules
 from crm.handbook.document import Handbook
 
+QUIET = ("fine", "empty")
 TREND = 12  # so many looks are drawn beside a rule
 SEEN_STEPS = (Step.Kind.FOUND, Step.Kind.BACK, Step.Kind.GONE)
 
@@ -58,6 +59,16 @@ class Group:
     def open(self) -> int:
         """How many findings are open in it."""
         return sum(line.open for line in self.lines)
+
+    @property
+    def parts(self) -> list[tuple[str, list[Line]]]:
+        """What somebody has to look at, and under a heading what is as it should be."""
+        loud = [line for line in self.lines if line.verdict not in QUIET]
+        quiet = [line for line in self.lines if line.verdict in QUIET]
+        fine = sum(line.verdict == "fine" for line in quiet)
+        words = [f"{fine} as it should be" if fine else "", f"{len(quiet) - fine} with nothing to look at"]
+        said = ", ".join(word for word in words if word and not word.startswith("0 "))
+        return [(heading, found) for heading, found in (("", loud), (said, quiet)) if found]
 
 
 def lines(book: Handbook, rules: Sequence[Rule] | None = None) -> list[Line]:
