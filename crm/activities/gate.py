@@ -27,7 +27,7 @@ CODE = "do_not_contact"
 ASK = """
     SELECT f.record_id, f.channels, s.id, s.reason, s.scope, s.since, s.note,
            COALESCE(NULLIF(btrim(u.first_name || ' ' || u.last_name), ''), u.email)
-    FROM suppressed(%s, %s::bigint[], NULL) f
+    FROM suppressed_now(%s, %s::bigint[]) f
     JOIN activities_suppression s ON s.id = f.suppression_id
     JOIN people_user u ON u.id = s.by_id
     ORDER BY f.record_id, s.scope NOT IN ('person', 'domain'), s.since, s.id
@@ -136,7 +136,7 @@ def hold_for(kind: str, ids: Iterable[int], *, exclusive: bool = False) -> None:
     if not wanted:
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT kind || ':' || key FROM record_terms(%s, %s::bigint[])", [kind, wanted])
+        cursor.execute("SELECT DISTINCT kind || ':' || key FROM terms_now(%s, %s::bigint[])", [kind, wanted])
         terms = [row[0] for row in cursor.fetchall()]
     hold_terms(terms, exclusive=exclusive)
 

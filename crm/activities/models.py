@@ -304,7 +304,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def covering(self, kind: str, ids: Iterable[int]) -> Self:
         """Those in force that cover any of these records, of `kind` "lead", "contact", "account" or "opportunity"."""
         return self.filter(
-            pk__in=RawSQL("SELECT suppression_id FROM suppressed(%s, %s::bigint[], NULL)", [kind, list(ids)])
+            pk__in=RawSQL("SELECT suppression_id FROM suppressed_now(%s, %s::bigint[])", [kind, list(ids)])
         )
 
 
