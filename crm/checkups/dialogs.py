@@ -71,12 +71,7 @@ class FindingDialog(View):
         form = self.form(request.POST)
         if self.verb.name == FIX and (request.POST.get("look") or not request.POST.get("digest")):
             return self.show_fix(request.POST)
-        wrong = [
-            Missing("invalid", str(text), name if name in form.fields else "")
-            for name, texts in form.errors.items()
-            for text in texts
-        ]
-        if wrong:
+        if wrong := problems_of(form):
             return self.refuse(Refused("missing_facts", " ".join(item.message for item in wrong), wrong))
         try:
             self.carry_out(form)
@@ -135,9 +130,11 @@ class FindingDialog(View):
         """What the fix would change, side by side; first what it has to be told, if there is something."""
         found = fix_of(self.finding)
         form = self.form(data)
-        if found is None or (form.fields and not form.is_bound) or not form.is_valid():
-            return self.answer(form, fix=found, status=200)
-        facts = form.cleaned_data
+        if found is None or (form.fields and not form.is_bound):
+            return self.answer(form, fix=found)
+        if wrong := problems_of(form):
+            return self.refuse(Refused("missing_facts", " ".join(item.message for item in wrong), wrong))
+        facts = self.facts(form)
         try:
             changes = preview_fix(self.finding, facts=facts, actor=self.actor, at=self.at)
         except Refused as refusal:
@@ -154,8 +151,9 @@ class FindingDialog(View):
                 changes = preview_fix(self.finding, facts=self.facts(form), actor=self.actor, at=self.at)
                 return self.answer(form, refusal, fix=fix_of(self.finding), changes=changes, stale=refusal.message)
             return self.answer(form, refusal, stale=refusal.message)
+        found = fix_of(self.finding) if self.verb.name == FIX else None
         blocked = [item.message for item in refusal.missing if item.field not in form.fields]
-        return self.answer(form, refusal, blocked=blocked if refusal.missing else [refusal.message])
+        return self.answer(form, refusal, fix=found, blocked=blocked if refusal.missing else [refusal.message])
 
     def facts(self, form: Any) -> Mapping[str, Any]:
         """What a fix was told, as far as it will do."""
@@ -214,3 +212,12 @@ class FindingDialog(View):
         if wanted and url_has_allowed_host_and_scheme(wanted, {self.request.get_host()}, self.request.is_secure()):
             return wanted
         return url_of(self.finding, "change")
+
+
+def problems_of(form: Any) -> list[Missing]:
+    """What was typed in and will not do, by its field."""
+    return [
+        Missing("invalid", str(text), name if name in form.fields else "")
+        for name, texts in form.errors.items()
+        for text in texts
+    ]

@@ -108,7 +108,7 @@ def fix_findings(
         fixed = fix_finding(finding, facts=facts, actor=actor, at=at, via=via)
         if fixed.job is not None:
             return "to_be_confirmed"
-        return "gone" if fixed.again.gone else "carried_out"
+        return "put_right" if fixed.again.gone else "carried_out"
 
     with acting(actor=actor, via=via, at=at):
         return for_each(ids, mend)

@@ -14,7 +14,7 @@ from django import forms
 from crm import handbook
 from crm.checkups.again import look_again
 from crm.checkups.fixes import Change, Fix, fix
-from crm.checkups.models import Finding
+from crm.checkups.models import Finding, Step
 from crm.checkups.words_left import Picklist, picklist_of, replacement_of
 from crm.core.errors import Missing, Refused
 from crm.core.flow import Stateful
@@ -196,6 +196,7 @@ def finish(job: Job, at: datetime) -> None:
     """The rule looks at the finding again, which closes when no record has the word any more."""
     finding = Finding.objects.filter(pk=job.input["finding"]).first()
     if finding is not None:
+        Step.objects.create(finding=finding, kind=Step.Kind.FIXED, at=at, by=job.by, text=job.title)
         look_again(finding, at=at)
 
 
