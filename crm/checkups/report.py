@@ -50,6 +50,12 @@ class Part:
     entries: list[Entry] = field(default_factory=list)
 
     @property
+    def notes(self) -> list[str]:
+        """What its rules say beside their figures, each once: rules about one page say the same."""
+        said = (one.result.note for one in self.entries if one.result.state == Result.State.DONE)
+        return list(dict.fromkeys(note for note in said if note))
+
+    @property
     def total(self) -> int:
         """How many findings it has."""
         return sum(one.result.total for one in self.entries)
