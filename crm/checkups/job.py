@@ -69,7 +69,7 @@ def join(run: Run, look: Look) -> list[Row]:
     found = {one.rule.id: one for one in joined(outcomes, [row for row in rows if "crash" not in row], look, run)}
     results = []
     for rule in sorted((one for one in chosen_rules(run) if one.is_presentation), key=lambda one: one.id):
-        outcome = found.get(rule.id) or Outcome(rule, seen_at, covers=run.person_id is None)
+        outcome = found.get(rule.id) or Outcome(rule, seen_at, covers=False)
         # They looked one after another: what the first was shown may have changed when the last was.
         outcome.seen_at = seen_at
         if rule.id in look.book.checkups.off:
