@@ -64,6 +64,10 @@ def _waits(enquiry: Enquiry) -> bool:
     return clock is not None and clock.stopped_at is None and clock.voided_at is None
 
 
+def _stands_still(enquiry: Enquiry) -> bool:
+    return _waits(enquiry) and enquiry.clock is not None and enquiry.clock.paused_at is not None
+
+
 VERBS: Mapping[str, Verb] = {
     one.name: one
     for one in (
@@ -91,7 +95,7 @@ VERBS: Mapping[str, Verb] = {
             "pause",
             ask.HoldForm,
             hold_up,
-            lambda enquiry: _waits(enquiry) and enquiry.clock is not None and enquiry.clock.paused_at is None,
+            lambda enquiry: _waits(enquiry) and not _stands_still(enquiry),
             "pause",
             "The clock stands still until it is resumed.",
         ),
@@ -101,7 +105,7 @@ VERBS: Mapping[str, Verb] = {
             "resume",
             ask.NoteForm,
             resume,
-            lambda enquiry: _waits(enquiry) and enquiry.clock is not None and enquiry.clock.paused_at is not None,
+            lambda enquiry: _stands_still(enquiry) and not enquiry.barred,
             "play_arrow",
             "The clock runs again, its times moved by the time it stood still.",
         ),

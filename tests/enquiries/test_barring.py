@@ -14,6 +14,7 @@ from crm.core.door import move
 from crm.core.errors import Refused
 from crm.core.home import parts_of
 from crm.enquiries.attainment import standings
+from crm.enquiries.dialogs import verbs_for
 from crm.enquiries.holding_up import hold_up, resume
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import note_responses
@@ -72,10 +73,12 @@ def test_the_clock_stands_still_until_it_is_lifted_and_the_manager_is_asked_once
     with pytest.raises(Refused) as refused:
         resume(enquiry, actor=alice, at=now + 2 * HOUR, via="test")
     assert refused.value.code == "do_not_contact"
+    assert "resume" not in {one.name for one in verbs_for(enquiry, alice)}
     unbar(mona, now + 3 * HOUR)
     enquiry.refresh_from_db()
     clock = clock_of(enquiry)
     assert (enquiry.barred, clock.paused_at, clock.limit_at) == (False, None, limit + 2 * HOUR)
+    assert "hold_up" in {one.name for one in verbs_for(enquiry, alice)}
 
 
 def test_a_contact_by_the_domain_of_their_company(ann: User, mona: User, now: datetime) -> None:
