@@ -10,6 +10,7 @@ class LeadsConfig(AppConfig):
     def ready(self) -> None:
         from leads import (
             bulk,  # noqa: F401 - registers what can be done to many leads
+            checkups_assignment,  # noqa: F401 - registers whether rules of assignment name anybody
             leaving,  # noqa: F401 - registers how the leads of who leaves are handed over
             material,  # noqa: F401 - registers the sales material
             meetings,  # noqa: F401 - registers meetings that passed

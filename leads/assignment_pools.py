@@ -61,15 +61,25 @@ class Pool:
     members: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A name of a rule behind which is nobody: what it is, in a sentence, and in one that names no person."""
+
+    rule: str
+    name: str
+    said: str
+    unnamed: str
+
+
 class Pools:
-    """The handbook's section as the database knows it; `unknown` says which names it does not know.
+    """The handbook's section as the database knows it; `unknowns` are the names that it does not know.
 
     A rule whose team or people are all unknown is passed over, as if it was not there.
     """
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        self.unknown: list[str] = []
+        self.unknowns: list[Unknown] = []
         named = any(rule.team for rule in assignment.rules)
         teams = Team.objects.select_related("manager__team") if named else ()
         self._teams = {team.name.casefold(): team for team in teams}
@@ -84,6 +94,14 @@ class Pools:
                 self.rules.append((rule, pool))
         sellers = [user.pk for user in self._people.values() if user.role in assignment.roles]
         self.everybody = Pool(EVERYBODY, "", tuple(sellers), None, "everybody of these roles")
+
+    @property
+    def unknown(self) -> list[str]:
+        """What is wrong with the names, in sentences."""
+        return [one.said for one in self.unknowns]
+
+    def _note(self, rule: AssignmentRule, name: str, said: str, unnamed: str) -> None:
+        self.unknowns.append(Unknown(rule.label, name, said, unnamed))
 
     def named(self) -> set[int]:
         """Everybody whom some rule, or none, may give a lead to."""
@@ -102,20 +120,20 @@ class Pools:
         if rule.team:
             team = self._teams.get(rule.team.casefold())
             if team is None:
-                self.unknown.append(
-                    f"Rule “{rule.label}” names the team {rule.team}, which is not here: it is skipped."
-                )
+                said = f"names the team {rule.team}, which is not here: it is skipped."
+                self._note(rule, "team", f"Rule “{rule.label}” {said}", f"It {said}")
                 return None
             members = [u.pk for u in self._people.values() if u.team_id == team.pk and u.role in self.assignment.roles]
             if not members:
-                why = f"nobody in the team {team} has a role that gets leads: they wait in its queue."
-                self.unknown.append(f"Rule “{rule.label}”: {why}")
+                why = f"obody in the team {team} has a role that gets leads: they wait in its queue."
+                self._note(rule, "members", f"Rule “{rule.label}”: n{why}", f"N{why}")
             return Pool(f"team:{team.pk}", rule.label, tuple(members), team, team.name)
         known, teams = [], set[Team]()
-        for address in rule.people:
+        for n, address in enumerate(rule.people):
             user = self._by_address.get(address.casefold())
             if user is None:
-                self.unknown.append(f"Rule “{rule.label}” names {address}, who does not work here: passed over.")
+                said = f"Rule “{rule.label}” names {address}, who does not work here: passed over."
+                self._note(rule, f"people.{n}", said, f"Number {n + 1} of its people does not work here: passed over.")
                 continue
             known.append(user.pk)
             if user.team is not None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.text import slugify
+
 from crm.checkups.rules import Look, Looked, Sight, checkup
 from crm.handbook.document import Handbook
 from crm.handbook.expectations import ExpectedPage, ExpectedSection
@@ -20,6 +22,7 @@ from crm.workspace.validity import model_of, view_problems
 from crm.workspace.wanted import layouts, tabs, views
 
 Body = Mapping[str, Any]
+Parts = dict[str, list[Any]]
 PLACES = {"right": "On the right", "bottom": "At the bottom"}
 
 
@@ -60,6 +63,8 @@ def list_views(look: Look) -> Looked:
         at += 1
         whose = "everybody’s" if view.user_id is None else "a user’s own"
         for place, name in dict.fromkeys(_gone_names(view)):
+            if place == "filters" and _is_opened_on(look.book, view.object, view.key):
+                continue
             found.append(
                 Sight(
                     subject=f"list_view:{view.pk}",
@@ -134,13 +139,17 @@ def _same_tabs(book: Handbook, role: str) -> bool:
 
 def _of_a_view(book: Handbook, of: str, key: str, line: Line) -> bool:
     """Whether a part of a view is what its tab opens on, or a name that is gone."""
-    page, view = book.expected_page(of), views(book).get((of, key))
-    opened_on = page is not None and view is not None and view["title"] == page.default_filter
-    if opened_on and line.part in ("Name", "Whole"):
+    if _is_opened_on(book, of, key) and line.part in ("Name", "Conditions", "Whole"):
         return True
     place = {"Columns": "columns", "Conditions": "filters", "Sorted by": "sort"}.get(line.part)
     row = ListView.objects.filter(object=of, key=key).first()
     return row is not None and any(one == place for one, _ in _gone_names(row))
+
+
+def _is_opened_on(book: Handbook, of: str, key: str) -> bool:
+    """Whether it is the view of the handbook that a rule about a default filter looks at."""
+    page, view = book.expected_page(of), views(book).get((of, key))
+    return page is not None and view is not None and view["title"] == page.default_filter
 
 
 def _departing(book: Handbook, page: ExpectedPage | None, wanted: Body, here: Body) -> set[str]:
@@ -154,9 +163,9 @@ def _departing(book: Handbook, page: ExpectedPage | None, wanted: Body, here: Bo
     return {words.get(name, f"Section {name.removeprefix('section:')}") for name in found}
 
 
-def _flat(book: Handbook, body: Body) -> dict[str, list[Any]]:
+def _flat(book: Handbook, body: Body) -> Parts:
     """The parts of a layout by name. A title that is only written otherwise is a label to correct, and no drift."""
-    found: dict[str, list[Any]] = {name: list(body.get(name) or []) for name in ("top", "right", "bottom")}
+    found: Parts = {name: list(body.get(name) or []) for name in ("top", "right", "bottom")}
     found["titles"] = []
     for one in body.get("sections") or []:
         title = book.wording.corrected(str(one.get("title", "")))
@@ -165,30 +174,39 @@ def _flat(book: Handbook, body: Body) -> dict[str, list[Any]]:
     return found
 
 
-def _put_back(page: ExpectedPage, said: dict[str, list[Any]], is_now: dict[str, list[Any]]) -> None:
-    """Make equal what the page's own rules find: take out on both sides what is expected and not there."""
+def _put_back(page: ExpectedPage, said: Parts, is_now: Parts) -> None:
+    """Make equal what the page's own rules find: what is expected and not in its place is taken out everywhere."""
+    meant = {place: list(names) for place, names in said.items()}
+    lost: dict[bool, set[str]] = {True: set(), False: set()}
     if page.top and tuple(is_now["top"][: len(page.top)]) != page.top:
+        lost[True] |= set(page.top) - set(is_now["top"])
         is_now["top"] = list(said["top"])
-    shown = {
-        name for place, names in is_now.items() if place == "top" or place.startswith("section:") for name in names
-    }
-    missing = [name for name in page.fields if name not in shown]
-    for place in said:
-        if place == "top" or place.startswith("section:"):
-            said[place] = [name for name in said[place] if name not in missing]
+    shown = {name for place in is_now if _has_fields(place) for name in is_now[place]}
+    missing = set(page.fields) - shown
+    for place in filter(_has_fields, said):
+        said[place] = [name for name in said[place] if name not in missing]
     for place, names in (("right", page.right), ("bottom", page.bottom)):
-        said[place] = [name for name in said[place] if name not in names or name in is_now[place]]
+        gone = set(names) - set(is_now[place])
+        said[place] = [name for name in said[place] if name not in gone]
+        lost[False] |= gone
     for section in page.sections:
-        _put_back_section(section, said, is_now)
+        lost[True] |= _put_back_section(section, said, is_now)
+    # What was moved from where it is expected stands somewhere else, which is the same thing and not another.
+    for place, names in is_now.items():
+        moved = lost[_has_fields(place)] - set(meant.get(place, ())) if place != "titles" else set()
+        is_now[place] = [name for name in names if name not in moved]
 
 
 def _has_fields(place: str) -> bool:
     return place == "top" or place.startswith("section:")
 
 
-def _put_back_section(section: ExpectedSection, said: dict[str, list[Any]], is_now: dict[str, list[Any]]) -> None:
+def _put_back_section(section: ExpectedSection, said: Parts, is_now: Parts) -> set[str]:
+    """The same for one section; the fields that are expected in it and are not."""
     mark = f"section:{section.title}"
     if mark not in is_now:
+        if slugify(section.title) in map(slugify, is_now["titles"]):
+            return set()  # it is there as its page goes, under a title that departs
         fields = said.pop(mark)
         said["titles"].remove(section.title)
         # Another title over the same fields is this section by another name.
@@ -196,10 +214,12 @@ def _put_back_section(section: ExpectedSection, said: dict[str, list[Any]], is_n
         for title in [one for one in others if one not in said["titles"]][:1]:
             is_now["titles"].remove(title)
             del is_now[f"section:{title}"]
-        return
-    said[mark] = [name for name in said[mark] if name not in section.fields or name in is_now[mark]]
-    if section.first and is_now[mark][:1] != [section.first] and sorted(is_now[mark]) == sorted(said[mark]):
+        return set(section.fields)
+    gone = set(section.fields) - set(is_now[mark])
+    said[mark] = [name for name in said[mark] if name not in gone]
+    if section.first in is_now[mark][1:] and sorted(is_now[mark]) == sorted(said[mark]):
         is_now[mark] = said[mark]
+    return gone
 
 
 def _other_links(

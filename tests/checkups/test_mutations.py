@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from crm.checkups.looking import look_at
+from crm.checkups.looking import identity_of, look_at
 from crm.checkups.models import Area
 from crm.checkups.rules import Outcome, Rule, all_rules
 from crm.people.models import Team, User
@@ -71,4 +71,4 @@ def look(rules: Iterable[Rule]) -> Found:
     outcomes: list[Outcome] = [look_at(rule, at) for rule in rules if not rule.is_presentation]
     outcomes += look_at_pages(shown).values() if shown else []
     assert not [(one.rule.id, one.crash) for one in outcomes if one.crash]
-    return {(one.rule.id, sight.subject, sight.detail) for one in outcomes for sight in one.sights}
+    return {(one.rule.id, *identity_of(sight)) for one in outcomes for sight in one.sights}
