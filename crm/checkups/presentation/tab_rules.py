@@ -48,16 +48,16 @@ def _opened(shown: ShownTabs, tab: OpenedTab) -> Iterator[Sight]:
     base = f"{kind._meta.app_label}_{kind._meta.model_name}" if kind else ""
     if tab.page is None:
         yield _of_tabs(shown, f"opens:{tab.key}", f"{name} opens", f"It does not open. {tab.problem}")
-    elif kind and _leads_to(tab.link.address) != f"{base}_changelist":
+    elif kind and leads_to(tab.link.address) != f"{base}_changelist":
         yield _of_tabs(shown, f"opens:{tab.key}", f"{name} opens the list of {name.lower()}", "It opens another page")
     elif kind:
-        wrong = [row for row in tab.page.rows if f"{base}_change" not in map(_leads_to, row)]
+        wrong = [row for row in tab.page.rows if f"{base}_change" not in map(leads_to, row)]
         if wrong:
             found = f"{len(wrong)} of {len(tab.page.rows)} rows lead nowhere"
             yield _of_tabs(shown, f"rows:{tab.key}", "Each row of the list leads to the page of its record", found)
 
 
-def _leads_to(address: str) -> str:
+def leads_to(address: str) -> str:
     """The name of the page at an address of this server; empty where there is none."""
     try:
         return str(resolve(address.partition("?")[0]).url_name or "")
