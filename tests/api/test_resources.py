@@ -190,16 +190,23 @@ def test_no_value_of_any_field_is_a_fault(resource: str, value: Any, root: User,
     columns = record._meta.concrete_fields
     kinds: dict[str, type] = {str(column.attname): type(column) for column in columns}
     tried: set[type] = set()
-    before = logged()
+    before, address = logged(), f"/api/v1/{resource}/{record.pk}/"
+    # Each field judges its value, and all that is wrong is named at once: only what passed goes on, one by one. Nothing
+    # of this is written, because some names may never be sent.
+    answer = send(client, "patch", address, dict.fromkeys(names, value))
+    assert answer.status_code == 400, answer.content
+    refused = {flaw["field"] for flaw in answer.json()["errors"]}
+    assert "id" in refused
     for name in names:
-        body = {**new(resource), name: value} if resource != "users" else {name: value}
-        answer = send(client, "patch", f"/api/v1/{resource}/{record.pk}/", {name: value})
-        assert answer.status_code in (200, 400, 409), (name, answer.content)
-        if answer.status_code == 400:
-            assert json.loads(answer.content)["errors"]
+        if name not in refused:
+            answer = send(client, "patch", address, {name: value})
+            assert answer.status_code in (200, 400, 409), (name, answer.content)
+            if answer.status_code == 400:
+                assert json.loads(answer.content)["errors"]
         # One new record for each type of column: what is new is read as what changes.
         if (kind := kinds.get(name)) and kind not in tried:
             tried.add(kind)
+            body = {**new(resource), name: value} if resource != "users" else {name: value}
             assert send(client, "post", f"/api/v1/{resource}/", body).status_code in (201, 400, 403, 409), name
     assert logged() >= before
 
