@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from crm.checkups.models import Finding
 from crm.checkups.rules import Look, Looked, Outcome, Rows, Rule, Sight, Text
@@ -102,6 +103,7 @@ def count_sights(answer: Looked, outcome: Outcome, *, most: int) -> None:
 def count_rows(rule: Rule, parts: Iterable[Rows], outcome: Outcome, *, most: int) -> None:
     """Count what every part finds; keep what is known already first, then the oldest records up to the limit."""
     looked: dict[Any, int] = {}
+    counted: dict[int, tuple[QuerySet[Any], int]] = {}
     standing: dict[tuple[str, str], list[int]] = {}
     known = Finding.objects.standing().filter(rule=rule.id, record_id__isnull=False)
     for kind, detail, pk in known.values_list("object", "detail", "record_id"):
@@ -109,7 +111,10 @@ def count_rows(rule: Rule, parts: Iterable[Rows], outcome: Outcome, *, most: int
     for part in parts:
         wrong = part.found_rows
         meta = wrong.model._meta
-        looked[wrong.model] = max(looked.get(wrong.model, 0), part.among.count())
+        if id(part.among) not in counted:
+            # Many parts look among the same records: these are counted once.
+            counted[id(part.among)] = (part.among, part.among.count())
+        looked[wrong.model] = max(looked.get(wrong.model, 0), counted[id(part.among)][1])
         ids = standing.get((str(meta.model_name), key_of(part.detail)), [])
         total = wrong.count()
         outcome.total += total
