@@ -86,7 +86,7 @@ def _lines_of(result: Result, run: Run) -> Iterator[str]:
     rule = rule_of(result.rule)
     yield f"  {rule.title if rule else result.rule}: {_words(result)}"
     if result.note:
-        yield f"      {result.note}"
+        yield f"      {_short(result.note)}"
     if result.open:
         seen = Finding.objects.open().filter(rule=result.rule, last_seen__gte=run.started_at).order_by("pk")
         named = subjects_of(list(seen[:EXAMPLES]))

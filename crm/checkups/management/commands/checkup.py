@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -108,14 +111,27 @@ def run_here(rules: list[str], person: User | None) -> Run:
         raise CommandError(refusal.message, returncode=BAD_ARGUMENTS) from refusal
     job = Job.objects.get(checkup_run=run)
     try:
-        while (job := work_here(job, via="command")).unfinished:
-            time.sleep(PAUSE)
+        with quiet():
+            while (job := work_here(job, via="command")).unfinished:
+                time.sleep(PAUSE)
     except KeyboardInterrupt:
         cancel_job(job, by=by, at=timezone.now())
         sys.exit(INTERRUPTED)
     if job.state != Job.State.DONE:
         raise CommandError(f"Run {run.pk} did not come to its end. {job.message}")
     return Run.objects.select_related("person").get(pk=run.pk)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without a line in the log for each page that is rendered to be looked at."""
+    requests = logging.getLogger("django_structlog")
+    before = requests.level
+    requests.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        requests.setLevel(before)
 
 
 def find_rule(given: str) -> str:
