@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkups', '0001_checkups'),
+        ('checkups', '0001_create_checkups'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
