@@ -21,7 +21,7 @@ def findings(user: User, verb: str, record: models.Model | None) -> bool:
     """Managers see and answer all; others see, comment and fix what is assigned to them or lies in their records."""
     if user.is_service or not user.rights:
         return False
-    finding = record.finding if isinstance(record, Step) else record
+    finding = getattr(record, "finding", None) if isinstance(record, Step) else record
     if verb in ("view", "comment", "fix"):
         # Of findings in general: everybody's list has what concerns them.
         return user.is_manager or finding is None or (isinstance(finding, Finding) and _concerns(user, finding))

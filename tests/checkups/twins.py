@@ -27,7 +27,8 @@ from crm.checkups.rules import Rows
 from crm.core.acting import acting
 from crm.core.door import create
 from crm.duplicates.models import ACROSS, Pair
-from crm.people.models import User
+from crm.people.models import Team, User
+from crm.sync.models import ApiKey
 from leads.models import Known, Lead
 from leads.statuses import Status
 from tests.factories import make_user
@@ -282,9 +283,9 @@ def _tasks(world: World) -> None:
 def _pairs(world: World) -> None:
     for n in range(10):
         state = world.any(*Pair.State.values)
-        pk = {"lead": world.leads, "contact": world.contacts, "account": world.accounts}
-        kind = world.any(*pk)
-        one, other = pk[kind][n].pk, pk[kind][n + 10].pk
+        made: dict[str, list[Any]] = {"lead": world.leads, "contact": world.contacts, "account": world.accounts}
+        kind = world.any(*made)
+        one, other = made[kind][n].pk, made[kind][n + 10].pk
         why = world.any({"email": ["zelda@quux.example"]}, {"phone": ["+1415"], "linkedin": ["in/zelda-quux"]})
         Pair.objects.create(object=kind, lower_id=one, higher_id=other, why=why, found_at=world.now, state=state)
     across = {"lower_id": world.leads[0].pk, "higher_id": world.contacts[0].pk}
@@ -305,6 +306,27 @@ def _stored(world: World, record: Any, state: str, *, days: int = 100) -> None:
 
 
 # In this order: what is made later points at what was made before.
+def _configuration(world: World) -> None:
+    for n in range(12):
+        user = make_user(
+            f"quorum{n}",
+            role=world.any("sdr", "manager", "administrator", "administrator", "astronaut"),
+            is_active=world.often(True, False),
+            last_login=world.any(None, world.moment(400), world.moment(30)),
+        )
+        team = Team.objects.create(name=f"Quartet {n}", manager=world.any(None, user, *world.people))
+        ApiKey.objects.create(
+            name=f"Quota {n}",
+            prefix=f"quota{n}",
+            user=world.any(user, *world.people),
+            made_by=world.any(user, *world.people),
+            expires_at=world.any(None, world.moment(30, 90)),
+            revoked_at=world.any(None, None, world.moment(30)),
+        )
+        user.team = team
+        user.save(update_fields=["team"])
+
+
 BUILDERS: tuple[Callable[[World], None], ...] = (
     _accounts,
     _contacts,
@@ -317,6 +339,7 @@ BUILDERS: tuple[Callable[[World], None], ...] = (
     _tasks,
     _pairs,
     _suppressions,
+    _configuration,
 )
 
 
