@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import connection
-
-from crm.activities.covering import CONTACTS, LEADS, OF_ACCOUNTS, OF_DOMAINS
+from crm.activities.covering import contacts_covered, leads_covered
 from crm.activities.gate import bars_of, first_bar
 from crm.activities.models import SuppressedKey, Suppression
 from crm.activities.watching import watches_suppressions
 from crm.clocks.models import Clock, ClockEvent
 from crm.clocks.services import pause_clock, resume_clock
-from crm.enquiries.models import Enquiry
+from crm.core.among import among
+from crm.enquiries.models import Enquiry, Recheck
 from crm.enquiries.telling import tell_barred
 from crm.people.models import User
 from leads.models import Lead
@@ -26,17 +25,7 @@ from leads.statuses import Status
 
 BARRED = "They are not to be contacted."
 LIFTED = "They may be contacted again."
-OPEN = "JOIN clocks_clock c ON c.id = e.clock_id AND c.stopped_at IS NULL AND c.voided_at IS NULL"
-COVERED = f"""
-    INSERT INTO enquiries_recheck (enquiry_id)
-    SELECT e.id FROM ({LEADS}) r JOIN enquiries_enquiry e ON e.lead_id = r.id {OPEN}
-    UNION
-    SELECT e.id FROM (({CONTACTS}) UNION ({OF_ACCOUNTS}) UNION ({OF_DOMAINS})) r
-    JOIN enquiries_enquiry e ON e.contact_id = r.id {OPEN}
-    UNION
-    SELECT e.id FROM activities_suppression s JOIN enquiries_enquiry e ON e.lead_id = s.closed_lead_id {OPEN}
-    WHERE s.id = ANY(%s)
-"""
+ALL = 2**31 - 1
 
 
 @watches_suppressions
@@ -45,8 +34,12 @@ def note_covered(suppressions: Sequence[int]) -> None:
     whole = (Suppression.Scope.PERSON, Suppression.Scope.DOMAIN)
     keys = SuppressedKey.objects.filter(suppression__in=suppressions, suppression__scope__in=whole)
     terms = [f"{kind}:{key}" for kind, key in keys.values_list("kind", "key")]
-    with connection.cursor() as cursor:
-        cursor.execute(COVERED, [terms, terms, terms, terms, list(suppressions)])
+    closed = Suppression.objects.filter(pk__in=suppressions, closed_lead__isnull=False)
+    leads = {*leads_covered(terms, most=ALL), *closed.values_list("closed_lead", flat=True)}
+    contacts = contacts_covered(terms, most=ALL)
+    waiting = Enquiry.objects.unanswered().order_by().values_list("pk", flat=True)
+    found = {*waiting.filter(among("lead", leads)), *waiting.filter(among("contact", contacts))}
+    Recheck.objects.bulk_create(Recheck(enquiry_id=pk) for pk in sorted(found))
 
 
 def heed_bars(ids: Iterable[int], *, at: datetime) -> None:
