@@ -74,13 +74,17 @@ def _facts() -> Iterator[Fact]:
         ("industry", "An industry"),
         ("linkedin_url", "A LinkedIn company URL"),
     ):
-        yield name, expected, Q(**{name: ""}), lambda account, name=name: not getattr(account, name)
+        yield name, expected, Q(**{name: ""}), _lacks(name)
     yield (
         "employees",
         "How many employees it has",
         Q(employees=None),
         lambda account: account.employees is None,
     )
+
+
+def _lacks(name: str) -> Callable[[Any], bool]:
+    return lambda account: not getattr(account, name)
 
 
 def _invoiced(account: Any) -> bool:

@@ -33,7 +33,7 @@ def lead_without_owner(look: Look) -> Iterator[Rows]:
     """
     hours = look.book.checkups.no_owner_hours
     since = look.at - timedelta(hours=hours)
-    asked = Q(status=Status.WORKING_TO_ENGAGE) & placed_here()
+    asked = Q(placed_here(), status=Status.WORKING_TO_ENGAGE)
     yield Rows(
         among=Lead.objects.filter(status__in=OPEN, created_at__lt=since),
         wrong=Q(owner=None) & ~asked,

@@ -45,7 +45,7 @@ def placed_facts(look: Look) -> Iterator[Rows]:
             detail=code,
             evidence=lambda lead: [("Lead status", lead.get_status_display())],
             applies=lambda lead: lead.status != Status.NEW and is_placed(lead),
-            means=lambda lead, status=status, means=means: lead.status == status and means(lead),
+            means=_in_status(status, means),
         )
 
 
@@ -136,8 +136,16 @@ def _asked(book: Handbook) -> Iterator[Asked]:
                 f"{name.capitalize()} is confirmed",
                 found,
                 Q(**{name: state}),
-                lambda lead, name=name, state=state: getattr(lead, name) == state,
+                _is(name, state),
             )
+
+
+def _in_status(status: str, means: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda lead: lead.status == status and means(lead)
+
+
+def _is(name: str, state: str) -> Callable[[Any], bool]:
+    return lambda lead: getattr(lead, name) == state
 
 
 def placed_here() -> Exists:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from crm.activities.models import Activity, NextTouch, Task
 from crm.core.acting import acting
 from crm.core.door import move
-from crm.core.flow import Ask
+from crm.core.flow import Ask, Guard
 from crm.people.models import User
 from leads import guards
 from leads.models import Lead
@@ -110,7 +110,7 @@ PLACED: list[tuple[str, dict[str, Any], set[str], dict[str, Any]]] = [
         dict.fromkeys(guards.BANT, "confirmed"),
     ),
 ]
-GUARDS = {
+GUARDS: dict[str, Guard] = {
     Status.NEW_ENRICHED: guards.enrich,
     Status.NEW_MQL: guards.qualify,
     Status.WORKING_TO_ENGAGE: guards.work,
@@ -127,14 +127,14 @@ def test_what_a_guard_would_have_asked_of_a_placed_lead_is_found_under_its_code(
     expected = set()
     for status, lacking, codes, complete in PLACED:
         lead = make_lead(status=status, **lacking)
-        values = {name: alice if value == "alice" else value for name, value in complete.items()}
+        values: dict[str, Any] = {name: alice if value == "alice" else value for name, value in complete.items()}
         said = values.pop("touch", "")
         whole = make_lead(status=status, **values)
         if said:
             touch(whole, at, outcome=said)
         expected |= {(lead, code) for code in codes}
         Lead.prepare_moves([lead])
-        asked = {missing.code for missing in GUARDS[Status(status)](lead, Ask(alice, at, "test"))}
+        asked = {missing.code for missing in GUARDS[status](lead, Ask(alice, at, "test"))}
         assert codes <= asked, f"{status}: the guard itself asks for {asked}"
     assert seen("data.lead_placed_facts", at) == expected
 
@@ -168,7 +168,7 @@ def test_a_meeting_of_which_nobody_said_what_came_is_found(alice: User, at: date
 
 
 def test_what_belongs_to_somebody_who_left_is_found(alice: User, gone: User, at: datetime) -> None:
-    expected = set()
+    expected: set[tuple[Any, str]] = set()
     for make in (make_lead, make_account, make_contact, make_opportunity):
         expected.add((make(owner=gone), ""))
         make(owner=alice)
