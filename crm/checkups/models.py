@@ -93,6 +93,15 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"{self.get_why_display()} checkup of {self.started_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def took(self) -> str:
+        """How long it was at work, in words; empty while it is."""
+        if self.finished_at is None:
+            return ""
+        seconds = max(0, round((self.finished_at - self.started_at).total_seconds()))
+        minutes, rest = divmod(seconds, 60)
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
 
 class Result(models.Model):
     """What one rule came to in one run; its figures over time are the rule's trend.
