@@ -16,6 +16,7 @@ from crm.checkups.rules import Look, Looked, Sight, checkup
 from crm.handbook.document import Handbook
 from crm.handbook.expectations import ExpectedPage, ExpectedSection
 from crm.handbook.schema import RECORD_TABS
+from crm.handbook.values import is_web_template
 from crm.workspace.drift import Departure, Line, departures
 from crm.workspace.models import OBJECTS, ListView, PageLayout, RoleTabs
 from crm.workspace.validity import model_of, view_problems
@@ -38,7 +39,7 @@ def workspace_drift(look: Look) -> Looked:
     found = [
         Sight(
             subject=f"workspace:{departure.item}",
-            label=departure.title,
+            label=departure.title if line.part == "Whole" else f"{departure.title}: {line.part}",
             detail=line.part,
             expected=line.handbook,
             found=line.here,
@@ -225,7 +226,7 @@ def _put_back_section(section: ExpectedSection, said: Parts, is_now: Parts) -> s
 def _other_links(
     book: Handbook, page: ExpectedPage | None, wanted: Body, here: Body
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The links that no page has to show, as they should be and as they are; not those whose host is no link's."""
+    """The links that no page has to show, as they should be and as they are; not those that no link may be."""
     expected, hosts = set(page.links if page else ()), set(book.checkups.link_hosts)
     said, is_now = (
         [
@@ -235,7 +236,11 @@ def _other_links(
         ]
         for body in (wanted, here)
     )
-    return said, [one for one in is_now if one in said or (urlsplit(one[1]).hostname or "") in hosts]
+    return said, [one for one in is_now if one in said or (is_web_template(one[1]) and _host(one[1]) in hosts)]
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def _gone_names(view: ListView) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -54,6 +54,9 @@ class FindingAdmin(ReadAdmin):
     empty_title = "Nothing to put right"
     empty_hint = "What a checkup finds is listed here, and leaves the list by itself once it is put right."
 
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("checkups/list.css",)}
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
         return FindingChangeList
 
@@ -102,16 +105,21 @@ class FindingAdmin(ReadAdmin):
         return TemplateResponse(request, "checkups/finding.html", context)
 
     @admin.display(description="what should be")
-    def shown_title(self, finding: Any) -> str:
+    def shown_title(self, finding: Any) -> SafeString:
         """The sentence of its rule."""
-        return title_of(finding)
+        return format_html('<span class="ck-what">{}</span>', title_of(finding))
 
     @admin.display(description="on")
     def shown_on(self, finding: Any) -> SafeString:
         """What it is about, and what was found there."""
         name = finding.named.name if hasattr(finding, "named") else finding.label
         found = Truncator(finding.found).chars(LONGEST)
-        return format_html('{}<br><span class="plumb-quiet" title="{}">{}</span>', name, finding.found[:1000], found)
+        return format_html(
+            '<span class="ck-on"><span>{}</span><span class="plumb-quiet" title="{}">{}</span></span>',
+            name,
+            finding.found[:1000],
+            found,
+        )
 
     @display(description="severity", label=SEVERITIES)  # type: ignore[untyped-decorator]
     def shown_severity(self, finding: Any) -> tuple[str, str]:
@@ -123,7 +131,7 @@ class FindingAdmin(ReadAdmin):
         """Where it stands; of what is accepted, until when."""
         until = finding.accepted_until
         label = str(finding.get_state_display())
-        return f"{label} until {short_day(until, finding.today)}" if until and hasattr(finding, "today") else label
+        return f"Until {short_day(until, finding.today)}" if until and hasattr(finding, "today") else label
 
     @admin.display(description="assigned to", empty_value="")
     def shown_assignee(self, finding: Any) -> str | None:

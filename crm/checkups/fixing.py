@@ -64,7 +64,15 @@ def fix_finding(
         Stale: when something else would change now than was shown, or somebody did something else since `seen`.
     """
     said, job = _carry_out(finding, facts=facts or {}, digest=digest, actor=actor, at=at, via=via, seen=seen)
-    return Fixed(said, Again(False) if job is not None else look_again(finding, at=at), job)
+    if job is not None:
+        return Fixed(said, Again(False), job)
+    again = look_again(finding, at=at)
+    if not finding.object:
+        # A page, a role's tabs or a list is put back as a whole: what else its rule found there went with it.
+        others = Finding.objects.standing().filter(rule=finding.rule, subject=finding.subject).exclude(pk=finding.pk)
+        for other in others.order_by("pk"):
+            look_again(other, at=at)
+    return Fixed(said, again)
 
 
 @retry_deadlocks
@@ -105,6 +113,8 @@ def fix_findings(
     """
 
     def mend(finding: Finding) -> str:
+        if finding.state != Finding.State.FIXED and _went_along(finding):
+            return "put_right"
         fixed = fix_finding(finding, facts=facts, actor=actor, at=at, via=via)
         if fixed.job is not None:
             return "to_be_confirmed"
@@ -112,3 +122,8 @@ def fix_findings(
 
     with acting(actor=actor, via=via, at=at):
         return for_each(ids, mend)
+
+
+def _went_along(finding: Finding) -> bool:
+    """Whether it was put right together with another one of the same selection."""
+    return Finding.objects.filter(pk=finding.pk, state=Finding.State.FIXED).exists()

@@ -65,5 +65,5 @@ def _setting(lines: list[str], name: str) -> Words | None:
             end = number + 1
             if lines[number].split("#")[0].rstrip().endswith("["):
                 end = next((n + 1 for n in range(number, len(lines)) if lines[n].startswith("]")), end)
-            return Words(number + 1, "\n".join(lines[number:end]))
+            return Words(number + 1, re.sub(r"[ \t]{2,}#", "  #", "\n".join(lines[number:end])))
     return None

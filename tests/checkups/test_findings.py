@@ -231,7 +231,7 @@ def test_the_list_is_narrowed_to_what_concerns_who_asks(
     accept_finding(other, until=MONTH, reason="Known", **by(mona))
     client = log_in(mona)
     page = client.get(address).content.decode()
-    assert (sale.name in page, "State: Open" in page, "1 findings hidden" in page) == (True, True, True)
+    assert (sale.name in page, "State: Open" in page, "1 finding hidden" in page) == (True, True, True)
     for query, found in (
         ("?state=all", [other.pk, mine.pk]),
         ("?state=accepted&accepted=soon", [other.pk]),
@@ -263,7 +263,7 @@ def test_its_page_says_all_there_is_to_know(mona: User, root: User, charlie: Use
         "Nobody owns it",
         "no_owner_hours = 24",
         "Who knows<br>her?",
-        "On demand checkup",
+        "Checkup (on demand)",
         "First seen",
     ):
         assert said in page, said
