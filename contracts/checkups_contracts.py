@@ -23,10 +23,6 @@ def _is_signed(record: Any) -> bool:
     return record.status in SIGNED
 
 
-def _signed() -> QuerySet[Contract]:
-    return Contract.objects.filter(status__in=SIGNED)
-
-
 @checkup(
     "data.contract_dates",
     title="Contract dates are in order",
@@ -36,6 +32,7 @@ def _signed() -> QuerySet[Contract]:
 )
 def dates_in_order(look: Look) -> Iterator[Rows]:
     """What `contracts.terms` calls impossible or odd about the order of a signed contract's dates (C1)."""
+    signed = Contract.objects.filter(status__in=SIGNED)
     early = Invoice.objects.filter(contract=OuterRef("pk"), sent_on__lt=OuterRef("close_date"))
     for code, wrong, expected in (
         ("signed_after_start", Q(close_date__gt=F("effective_date")), "A close date by the effective date"),
@@ -44,7 +41,7 @@ def dates_in_order(look: Look) -> Iterator[Rows]:
         ("terminated_before_close", Q(terminated_on__lt=F("close_date")), "Terminated after it was signed"),
     ):
         yield Rows(
-            among=_signed(),
+            among=signed,
             wrong=wrong,
             expected=expected,
             found=_sentence(code),
@@ -77,13 +74,14 @@ def _sentence(code: str) -> Callable[[Any], str]:
 )
 def contract_facts(look: Look) -> Iterator[Rows]:
     """The three dates of C1 but for the invoice's, and what signing and terminating ask for beside them."""
+    signed = Contract.objects.filter(status__in=SIGNED)
     for name, expected in (
         ("close_date", "The date the last party signed"),
         ("effective_date", "The start date of the service"),
         ("end_date", "The last day of service"),
     ):
         yield Rows(
-            among=_signed(),
+            among=signed,
             wrong=Q(**{name: None}),
             expected=expected,
             found="Signed, without this date",
@@ -93,7 +91,7 @@ def contract_facts(look: Look) -> Iterator[Rows]:
             means=_without(name),
         )
     yield Rows(
-        among=_signed(),
+        among=signed,
         wrong=Q(signing=""),
         expected="How it was agreed: signed, or accepted online",
         found="Not said",

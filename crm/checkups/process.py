@@ -150,31 +150,34 @@ def _outside(
     writer: Writer, kind: type[models.Model], picked: list[models.Field[Any, Any]], ids: list[int]
 ) -> Iterator[Sight]:
     """One sight for each field that the key last wrote a word into that is in no list."""
+    able = {one.name: {None, "", *(key for key, _ in one.flatchoices)} for one in picked}
+    outside = Q(pk__in=[])
+    for name, keys in able.items():
+        outside |= ~Q(**{f"{name}__in": [key for key in keys if key is not None]})
+    rows = list(kind._base_manager.filter(outside, pk__in=ids).values("pk", *able))
+    object_name = str(kind._meta.model_name)
     for one in picked:
-        able = [key for key, _ in one.flatchoices if key is not None]
-        rows = kind._base_manager.filter(pk__in=ids).exclude(Q(**{one.name: ""}) | Q(**{f"{one.name}__in": able}))
-        words = dict(rows.values_list("pk", one.name))
+        words = {row["pk"]: str(row[one.name]) for row in rows if row[one.name] not in able[one.name]}
         if not words:
             continue
-        name = str(kind._meta.model_name)
-        mine = ask(LAST_WRITERS, writer, object=name, ids=list(words), field=one.column)
-        records = sorted(pk for (pk,) in mine)
-        if not records:
-            continue
-        counts = Counter(words[pk] for pk in records)
-        keys = [word for word, _ in counts.most_common() if KEY.fullmatch(word)][:EXAMPLES]
-        examples = ", ".join(f"{name}:{pk}" for pk in records[:EXAMPLES])
-        evidence = [("For example", examples), *writer.also]
-        if keys:
-            evidence.insert(0, ("Words", ", ".join(keys)))
-        yield Sight(
-            expected=f"Words of the list of {one.verbose_name}",
-            found=f"{len(records):,} with {len(counts):,} other word{'s' if len(counts) != 1 else ''}",
-            subject=writer.subject,
-            label=writer.label,
-            detail=f"{name}.{one.name}",
-            evidence=evidence,
-        )
+        mine = sorted(pk for (pk,) in ask(LAST_WRITERS, writer, object=object_name, ids=list(words), field=one.column))
+        if mine:
+            yield _told(writer, object_name, one, {pk: words[pk] for pk in mine})
+
+
+def _told(writer: Writer, object_name: str, picked: models.Field[Any, Any], words: Mapping[int, str]) -> Sight:
+    """What is said of the words that a key wrote into one field of so many records."""
+    counts = Counter(words.values())
+    keys = [word for word, _ in counts.most_common() if KEY.fullmatch(word)][:EXAMPLES]
+    examples = ", ".join(f"{object_name}:{pk}" for pk in list(words)[:EXAMPLES])
+    return Sight(
+        expected=f"Words of the list of {picked.verbose_name}",
+        found=f"{len(words):,} with {len(counts):,} other word{'s' if len(counts) != 1 else ''}",
+        subject=writer.subject,
+        label=writer.label,
+        detail=f"{object_name}.{picked.name}",
+        evidence=[*([("Words", ", ".join(keys))] if keys else []), ("For example", examples), *writer.also],
+    )
 
 
 # --- fields that are not written any more -----------------------------------------------------------------------------
@@ -238,7 +241,7 @@ def read_what_it_wrote(writer: Writer) -> None:
 
 
 def _filled(kind: type[models.Model], rows: Mapping[int, datetime]) -> Mapping[str, list[datetime]]:
-    """The fields of new records that hold more than they do by themselves, each with the times at which the records were made."""
+    """The fields of new records that hold more than they do by themselves, each with when those were made."""
     able = [one for one in kind._meta.concrete_fields if one.editable and not one.primary_key]
     defaults = [one.get_default() for one in able]
     found: dict[str, list[datetime]] = defaultdict(list)

@@ -138,13 +138,13 @@ def test_a_field_that_a_program_wrote_and_leaves_out_since_is_missed(robot: User
 
 
 def test_a_field_that_new_records_came_with_is_missed_too(robot: User, root: User) -> None:
-    send = program(robot)
+    send, more = program(robot), {"industry": "banking", "need": "confirmed"}
     for n in range(12):
         body = {"last_name": f"Prospect {n}", "email": f"p{n}@globex.example", "company": "Globex"}
-        answer = send("POST", "leads/", body | ({"industry": "banking"} if n < 5 else {}))
+        answer = send("POST", "leads/", body | (more if n < 5 else {}))
         assert answer.status_code == 201, answer.content
         _was_then(REAL - (12 - n) * DAY)
-    assert {one.detail for one in look("process.key_fields").sights} == {"lead.industry"}
+    assert {one.detail for one in look("process.key_fields").sights} == {"lead.industry", "lead.need"}
 
 
 def test_a_key_that_wrote_daily_and_has_fallen_silent_is_told_with_what_it_wrote_last(robot: User) -> None:
@@ -266,7 +266,8 @@ def test_no_rule_reads_more_than_the_newest_of_a_long_history(robot: User, djang
     record = make_lead()
     rows = [Transaction(actor_id=robot.pk, via="api", recorded_at=REAL - n * DAY) for n in range(3000)]
     Transaction.objects.bulk_create(rows)
-    wrote(robot, REAL, [record], city="Austin")
+    wrote(robot, REAL, [record], rating="scorching")
     for rule in ("process.key_values", "process.key_fields", "process.key_silent"):
         with django_assert_max_num_queries(12):
             look(rule)
+    assert only("process.key_values").detail == "lead.rating", "the newest are read, not the oldest"
