@@ -186,8 +186,8 @@ def _put_back(page: ExpectedPage, said: Parts, is_now: Parts) -> None:
     missing = set(page.fields) - shown
     for place in filter(_has_fields, said):
         said[place] = [name for name in said[place] if name not in missing]
-    for place, names in (("right", page.right), ("bottom", page.bottom)):
-        gone = set(names) - set(is_now[place])
+    for place, expected in (("right", page.right), ("bottom", page.bottom)):
+        gone = set(expected) - set(is_now[place])
         said[place] = [name for name in said[place] if name not in gone]
         lost[False] |= gone
     for section in page.sections:

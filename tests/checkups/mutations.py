@@ -30,7 +30,7 @@ class World:
     at: datetime
 
 
-Step = Callable[[World], None]
+Step = Callable[[World], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ add(
 add(
     DRIFT,
     "a list view that no tab of a page opens on is taken away",
-    lambda world: ListView.objects.filter(object="contract", key="all_contracts").delete() and None,
+    lambda world: ListView.objects.filter(object="contract", key="all_contracts").delete(),
     restored("view.contract.all_contracts"),
     rendered=False,
 )
@@ -127,7 +127,7 @@ add(
     VIEWS,
     "a column of somebody’s view is no field any more",
     _own_view,
-    lambda world: ListView.objects.filter(title="Hot ones").update(columns=["name"]) and None,
+    lambda world: ListView.objects.filter(title="Hot ones").update(columns=["name"]),
     rendered=False,
 )
 add(
@@ -211,8 +211,8 @@ add(
 add(
     "configuration.unapplied_handbook",
     "another handbook is applied",
-    lambda world: HandbookVersion.objects.create(text="other", sha256="0" * 64, applied_at=world.at) and None,
-    lambda world: HandbookVersion.objects.filter(sha256="0" * 64).delete() and None,
+    lambda world: HandbookVersion.objects.create(text="other", sha256="0" * 64, applied_at=world.at),
+    lambda world: HandbookVersion.objects.filter(sha256="0" * 64).delete(),
     rendered=False,
 )
 
@@ -266,13 +266,13 @@ add(
     "configuration.users_without_role",
     "somebody has a role that the handbook does not have",
     _astronaut,
-    lambda world: User.objects.filter(role="astronaut").update(role="sdr") and None,
+    lambda world: User.objects.filter(role="astronaut").update(role="sdr"),
 )
 add(
     "configuration.dormant_administrators",
     "an administrator has not logged in for long",
     _dormant,
-    lambda world: User.objects.filter(first_name="Dora").update(last_login=world.at) and None,
+    lambda world: User.objects.filter(first_name="Dora").update(last_login=world.at),
     rendered=False,
 )
 add("configuration.teams_without_manager", "a team has no manager", _queue, _led, rendered=False)
