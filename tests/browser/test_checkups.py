@@ -66,7 +66,7 @@ def test_a_finding_is_assigned_accepted_put_right_and_gone(
     sale.refresh_from_db()
     assert sale.name.endswith(" 2027")
     # The other is put right by hand, and the next run does not find it any more.
-    Lead.objects.filter(pk=kept.record_id).update(owner=ann)
+    Lead.objects.filter(pk=kept.record_id or 0).update(owner=ann)
     page.goto(f"/admin/checkups/rules/{NO_OWNER}/")
     page.get_by_role("button", name="Look again now").click()
     page.wait_for_url("**/admin/checkups/run/**")

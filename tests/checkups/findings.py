@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -42,11 +43,11 @@ def find_ownerless() -> Finding:
     return Finding.objects.get(rule=NO_OWNER, record_id=lead.pk)
 
 
-def find_yearless(owner: User | None = None, **fields: object) -> tuple[Finding, Opportunity]:
+def find_yearless(owner: User | None = None, **fields: Any) -> tuple[Finding, Opportunity]:
     """A finding on an opportunity whose name has no year."""
     sale = make_opportunity(owner=owner, **{"close_on": AT.date().replace(year=2027, month=5, day=1), **fields})
     with acting(actor=User.objects.system(), via="import", at=AT):
-        sale.name = fields.get("name") or f"Initech renewal {chr(65 + sale.pk % 26)}"
+        sale.name = f"Initech renewal {chr(65 + sale.pk % 26)}"
         sale.save(update_fields=["name"])
     look(NO_YEAR)
     return Finding.objects.get(rule=NO_YEAR, record_id=sale.pk), sale

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -123,17 +125,18 @@ def test_it_has_a_due_day_and_is_discussed_until_it_is_gone(mona: User, alice: U
         comment_finding(finding, "Whose was it before?", **by(mona))
     comment_finding(finding, "x" * 10_000, **by(alice))
     assert kinds(finding) == ["found", "due", "comment", "comment"]
-    Lead.objects.filter(pk=finding.record_id).update(owner=alice)
+    Lead.objects.filter(pk=finding.record_id or 0).update(owner=alice)
     with pytest.raises(Refused) as refused:
         comment_finding(finding, "Not mine", **by(charlie))
     assert refused.value.code == "forbidden"
     look(NO_OWNER, AT + timedelta(days=1))
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: comment_finding(finding, "And now?", **by(mona)),
         lambda: set_due(finding, None, **by(mona)),
         lambda: assign_finding(finding, alice, **by(mona)),
         lambda: reopen_finding(finding, **by(mona)),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(Refused) as refused:
             call()
         assert refused.value.code == "gone"
@@ -161,8 +164,7 @@ def test_of_two_at_once_the_later_sees_what_the_first_did(mona: User, root: User
     finding = find_ownerless()
     seen = last_step(finding)
     accept = [
-        lambda who=who: accept_finding(finding, until=MONTH, reason=f"{who}'s", seen=seen, **by(who))
-        for who in (mona, root)
+        partial(accept_finding, finding, until=MONTH, reason=f"{who}'s", seen=seen, **by(who)) for who in (mona, root)
     ]
     lock = "SELECT 1 FROM checkups_finding WHERE id = %s FOR UPDATE"
     found = races.race(*accept, behind=lock, values=(finding.pk,))
@@ -255,7 +257,7 @@ def test_its_page_says_all_there_is_to_know(mona: User, root: User, charlie: Use
     comment_finding(finding, "Who knows\nher?", **by(mona))
     client = log_in(root)
     page = client.get(f"/admin/checkups/finding/{finding.pk}/change/").content.decode()
-    lead = Lead.objects.get(pk=finding.record_id)
+    lead = Lead.objects.get(pk=finding.record_id or 0)
     for said in (
         "Leads have an owner",
         str(lead),
