@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from crm.people.models import User
@@ -87,6 +89,16 @@ def shot(page: Page, name: str) -> None:
         folder = Path(SHOTS)
         folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def stay_logged_in(page: Page, user: User) -> None:
+    """As somebody who logged in before: by the cookie of a session, and no page is open yet."""
+    client = Client()
+    client.force_login(User.objects.get(pk=user.pk), backend="crm.people.backends.EmailBackend")
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "localhost", "path": "/"}]
+    )
 
 
 def log_in(page: Page, user: User, url: str = "") -> None:

@@ -14,7 +14,7 @@ from accounts.models import Account
 from crm.activities.models import Activity, Task
 from crm.activities.touching import log_touch
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.factories import make_account, make_contact, make_opportunity
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -51,7 +51,7 @@ def test_a_call_and_a_task_on_an_account_and_on_an_opportunity(
     make_contact(account=account, first_name="Charlie", last_name="Ray")
     sale = make_opportunity(account=account, owner=alice)
     page = open_page()
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     for address, record in (("accounts/account", account), ("contracts/opportunity", sale)):
         page.goto(f"{live_server.url}/admin/{address}/{record.pk}/change/")
         log_a_call(page, f"Spoke about {record}.")
@@ -82,7 +82,7 @@ def test_notes_are_added_and_a_champion_is_worked_in(
     log_touch({"contact": contact}, kind="meeting", outcome="held", happened_at=now - timedelta(days=1), **values)
     start_change(account, contact, **values)
     page = open_page()
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     page.goto(f"{live_server.url}/admin/accounts/account/{account.pk}/change/")
     reminder = page.locator("#notes-reminder")
     expect(reminder).to_contain_text("No notes yet of the meeting with Charlie Ray")

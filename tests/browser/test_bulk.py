@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from crm.jobs.models import Job
 from leads.models import Lead
 from leads.statuses import Status
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.children import running, wait_for
 from tests.factories import make_lead, make_user
 
@@ -33,7 +33,7 @@ def page(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Page]:
         make_lead(owner=sam, first_name="Lea", last_name=f"Number {number:02}")
     make_lead(owner=make_user("mara", role="sdr"), last_name="Of another team")
     page = open_page(base_url=live_server.url)
-    log_in(page, sam)
+    stay_logged_in(page, sam)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from crm.people.models import User
 from leads.models import Lead
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.factories import make_lead
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def page(live_server: Any, open_page: OpenPage, watch: Watch, alice: User) -> Iterator[Page]:
     """Alice's page; whatever a browser complains about fails the test."""
     page = open_page(base_url=live_server.url)
-    log_in(page, alice)
+    stay_logged_in(page, alice)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

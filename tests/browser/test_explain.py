@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from crm.clocks.services import pause_clock, resume_clock
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.clocks.clocks import about, make_clock
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,7 +31,7 @@ def test_it_explains_a_limit_over_thanksgiving_and_what_was_held_up(
     with about(alice, alice.team) as special:
         assert special == {}
         page = open_page(timezone_id="America/Los_Angeles")
-        log_in(page, alice, watch.home)
+        stay_logged_in(page, alice)
         page.goto(f"{watch.home}/admin/clocks/clock/{clock.pk}/explain/")
         expect(page.locator("[data-verdict=breached]")).to_have_text("Breached")
         expect(page.get_by_role("img", name="counted")).to_be_visible()
@@ -49,7 +49,7 @@ def test_it_explains_a_limit_over_thanksgiving_and_what_was_held_up(
         assert page.evaluate(CUT) == 0, "on a telephone every table is seen as a whole"
         User.objects.filter(pk=alice.pk).update(zone="Europe/Berlin")
         dark = open_page(color_scheme="dark")
-        log_in(dark, alice, watch.home)
+        stay_logged_in(dark, alice)
         chat = make_clock(started_at=datetime(2026, 3, 6, 23, 30, tzinfo=UTC))
         dark.goto(f"{watch.home}/admin/clocks/clock/{chat.pk}/explain/")
         expect(dark.get_by_text("counted by the clock, nights and weekends too")).to_be_visible()
@@ -67,7 +67,7 @@ def test_it_needs_no_script(alice: User, open_page: OpenPage, watch: Watch) -> N
         clock = make_clock(started_at=EVE)
     with about(alice, alice.team):
         page = open_page()
-        log_in(page, alice, watch.home)
+        stay_logged_in(page, alice)
         plain = open_page(java_script_enabled=False, storage_state=page.context.storage_state())
         plain.goto(f"{watch.home}/admin/clocks/clock/{clock.pk}/explain/")
         expect(plain.locator("[data-section=time] tbody tr")).to_have_count(2)

@@ -15,7 +15,7 @@ from accounts.models import Account
 from crm.imports.models import HeldRow, ImportRun
 from crm.jobs.work import work_jobs
 from leads.models import Lead
-from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.browser.conftest import OpenPage, Watch, stay_logged_in
 from tests.factories import make_user
 from tests.imports.export import account, lead, write
 from tests.imports.uploading import zipped
@@ -29,7 +29,7 @@ def page(live_server: Any, open_page: OpenPage, watch: Watch, settings: Any, tmp
     settings.MEDIA_ROOT = tmp_path / "media"
     root = make_user("root", role="administrator")
     page = open_page(base_url=live_server.url)
-    log_in(page, root)
+    stay_logged_in(page, root)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from crm.workspace.models import ListView, Pin
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.factories import make_account, make_contact, make_lead, make_opportunity, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -25,7 +25,7 @@ def page(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Page]:
     make_contact(account=make_account(type="prospect"))
     make_opportunity(owner=sam)
     page = open_page(base_url=live_server.url)
-    log_in(page, sam)
+    stay_logged_in(page, sam)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from crm.activities.models import Activity
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.browser.conftest import OpenPage, Watch, stay_logged_in
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -79,7 +79,7 @@ def test_every_page_can_be_read(
     live_server: Any, open_page: OpenPage, watch: Watch, alice: User, pages: list[str], scheme: str, width: int
 ) -> None:
     page = open_page(color_scheme=scheme)
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     page.set_viewport_size({"width": width, "height": 900})
     stumbled = {}
     for path in pages:
@@ -91,7 +91,7 @@ def test_every_page_can_be_read(
 
 def test_an_address_is_not_cut_on_a_phone(live_server: Any, open_page: OpenPage, alice: User, pages: list[str]) -> None:
     page = open_page()
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     page.set_viewport_size({"width": 390, "height": 900})
     page.goto(live_server.url + "/admin/accounts/contact/")
     address = page.locator("#result_list .field-email").first
@@ -103,7 +103,7 @@ def test_a_label_in_a_dialog_leads_to_the_dialogs_own_field(
 ) -> None:
     """The record's page behind it has fields of the same names."""
     page = open_page()
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     page.goto(live_server.url + pages[-5])
     page.get_by_role("link", name="Mark as enriched").click()
     dialog = page.locator("#pl-dialog")

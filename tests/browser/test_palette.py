@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.browser.conftest import OpenPage, Watch, log_in, stay_logged_in
 from tests.factories import make_account, make_lead
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -40,7 +40,8 @@ def test_it_opens_by_keys_finds_a_record_and_goes_there(alice: User, open_page: 
 
 def test_a_slash_opens_it_where_nobody_types_and_escape_leaves(alice: User, open_page: OpenPage, watch: Watch) -> None:
     page = open_page()
-    log_in(page, alice, watch.home)
+    stay_logged_in(page, alice)
+    page.goto(f"{watch.home}/admin/")
     page.locator("#palette[data-ready]").wait_for(state="attached")
     palette = page.locator("#palette")
     page.keyboard.press("/")
@@ -63,7 +64,8 @@ def test_it_goes_to_a_page_and_to_what_to_begin_quicker_than_it_is_answered(
     alice: User, open_page: OpenPage, watch: Watch
 ) -> None:
     page = open_page()
-    log_in(page, alice, watch.home)
+    stay_logged_in(page, alice)
+    page.goto(f"{watch.home}/admin/")
     page.locator("#palette[data-ready]").wait_for(state="attached")
     page.keyboard.press("Control+k")
     page.keyboard.type("add acc")

@@ -15,7 +15,7 @@ from crm.activities.models import NextTouch
 from crm.clocks.models import Clock
 from crm.enquiries.models import Enquiry
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.browser.test_sdr_day import DIALOG
 from tests.enquiries.asking import ask
 from tests.factories import make_lead
@@ -44,7 +44,8 @@ def test_somebody_is_answered_from_home_without_the_mouse(
     soon = make_enquiry(alice, "Grace", left=timedelta(minutes=5))
     late = make_enquiry(alice, "Ada", left=timedelta(hours=2, minutes=3), overdue=True)
     page = open_page()
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
+    page.goto(f"{live_server.url}/admin/")
     rows = page.locator(ROWS)
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("Ada Hopper")
@@ -90,7 +91,7 @@ def test_somebody_is_answered_from_home_without_the_mouse(
 
     # A colleague takes the other one from their own window; hers is up to date with the next look.
     theirs = open_page()
-    log_in(theirs, bob, live_server.url)
+    stay_logged_in(theirs, bob)
     theirs.goto(f"{live_server.url}/admin/enquiries/enquiry/{soon.pk}/change/")
     theirs.click("[data-verb=answer]")
     theirs.locator(f"{DIALOG} button[type=submit]").click()
@@ -106,6 +107,7 @@ def test_what_runs_out_turns_red_while_somebody_looks(
 ) -> None:
     make_enquiry(alice, "Grace", left=timedelta(seconds=8))
     page = open_page()
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
+    page.goto(f"{live_server.url}/admin/")
     expect(page.locator(f"{ROWS} time.pl-left-late")).to_have_text(re.compile("overdue"), timeout=20_000)
     assert watch.errors == []

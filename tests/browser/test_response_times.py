@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from crm.enquiries.voiding import void_enquiry
 from crm.people.models import User
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, shot, stay_logged_in
 from tests.enquiries.asking import ask
 from tests.factories import make_lead
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def page(live_server: Any, open_page: OpenPage, watch: Watch, mona: User) -> Iterator[Page]:
     """Mona's page; whatever a browser complains about fails the test."""
     page = open_page(base_url=live_server.url)
-    log_in(page, mona)
+    stay_logged_in(page, mona)
     yield page
     assert watch.errors == []
     assert watch.elsewhere == []
@@ -42,6 +42,7 @@ def asked(alice: User, bob: User, mona: User) -> None:
 
 
 def test_every_number_opens_the_enquiries_that_it_counts(page: Page, asked: None) -> None:
+    page.goto("/admin/")
     page.get_by_role("link", name="Response times").click()
     total = page.locator("[data-section=total]")
     assert "5" in total.inner_text()

@@ -16,7 +16,7 @@ from contracts.models import Opportunity
 from crm.people.models import User
 from leads.models import Conversion, Lead
 from leads.statuses import Status
-from tests.browser.conftest import OpenPage, Watch, log_in, shot
+from tests.browser.conftest import OpenPage, Watch, log_in, shot, stay_logged_in
 from tests.factories import make_account
 from tests.leads.pages import page_url, soon
 
@@ -200,7 +200,7 @@ def test_a_conversion_asks_again_for_the_opportunities_of_another_account(
     lead = make_lead(owner=alice, company="Globex", status=Status.WORKING_TO_CONVERT)
     confirm_bant(lead, actor=alice)
     page = open_page(color_scheme="dark")
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     page.goto(f"{live_server.url}{page_url(lead)}")
     open_dialog(page, "convert")
     expect(page.locator(DIALOG)).to_contain_text("Use Globex 2026")
@@ -219,7 +219,7 @@ def test_it_can_be_worked_on_a_phone(live_server: Any, open_page: OpenPage, watc
     lead = make_lead(owner=alice, status=Status.ENGAGED)
     page = open_page()
     page.set_viewport_size({"width": 390, "height": 844})
-    log_in(page, alice, live_server.url)
+    stay_logged_in(page, alice)
     page.goto(f"{live_server.url}{page_url(lead)}")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out sideways"
     open_dialog(page, "nurture")

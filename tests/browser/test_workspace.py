@@ -15,7 +15,7 @@ from crm.core.acting import acting
 from crm.handbook.services import apply_handbook
 from crm.people.models import User
 from crm.workspace.models import ListView, PageLayout, RoleTabs, Seeded
-from tests.browser.conftest import OpenPage, Watch, log_in
+from tests.browser.conftest import OpenPage, Watch, stay_logged_in
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 from tests.leads.pages import page_url
 from tests.samples import make_invoice
@@ -65,7 +65,7 @@ def login(live_server: Any, open_page: OpenPage, watch: Watch) -> Iterator[Login
 
     def enter(user: User) -> Page:
         page = open_page(base_url=live_server.url)
-        log_in(page, user)
+        stay_logged_in(page, user)
         return page
 
     yield enter

@@ -114,7 +114,8 @@ def chat_server(port: int = 0) -> Iterator[Room]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     room.address = f"http://127.0.0.1:{server.server_address[1]}/hooks/secret-token"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # It looks this often, in seconds, whether it is to end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield room
