@@ -13,13 +13,14 @@ from crm.checkups.rules import Look, Looked, all_rules
 from tests.checkups.twins import Shelf, build_world, compare
 
 pytestmark = pytest.mark.django_db
+# Of this world it is known that it has something wrong and something right for every rule.
+SEED = "6"
 # An hour, some days and two months after the world was made: limits pass one after another.
 LATER = (timedelta(hours=1), timedelta(days=4), timedelta(days=62))
 
 
 def test_every_rule_says_the_same_in_sql_and_in_plain_python() -> None:
-    seed = int(os.environ.get("TWINS_SEED", "6"))
-    world = build_world(seed)
+    world = build_world(int(os.environ.get("TWINS_SEED", SEED)))
     wrong: list[str] = []
     shelf = Shelf()
     right, found = Counter[str](), Counter[str]()
@@ -38,5 +39,7 @@ def test_every_rule_says_the_same_in_sql_and_in_plain_python() -> None:
                 found[rule.id] += compared.wrong
                 right[rule.id] += compared.right
     assert not wrong, "\n".join(wrong[:40])
+    if os.environ.get("TWINS_SEED", SEED) != SEED:
+        return
     poor = [rule.id for rule in rules if not found[rule.id] or not right[rule.id]]
     assert not poor, f"the world (twins.py) has no record that is wrong, or none that is right, for {poor}"

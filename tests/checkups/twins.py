@@ -25,12 +25,12 @@ from crm import handbook
 from crm.activities.models import Activity, NextTouch, Suppression, Task
 from crm.checkups.rules import Rows
 from crm.core.acting import acting
-from crm.core.door import create
+from crm.core.door import create, move
 from crm.duplicates.models import ACROSS, Pair
 from crm.people.models import Team, User
 from crm.sync.models import ApiKey
 from leads.models import Known, Lead
-from leads.statuses import Status
+from leads.statuses import OPEN, Status
 from tests.factories import make_user
 
 # Names, addresses and numbers of this world's people. No rule writes any into what it says of a record: erasing a
@@ -104,6 +104,8 @@ def build_world(seed: int) -> World:
     """Store a world; the same seed makes the same one."""
     world = World(seed)
     for build in BUILDERS:
+        # Each has a chance of its own: what one makes more or less of changes nothing for the others.
+        world.chance = random.Random(f"{seed} {build.__name__}")
         with acting(actor=world.system, via="test", at=world.now - timedelta(days=100)):
             build(world)
     return world
@@ -248,6 +250,11 @@ def _leads(world: World) -> None:
         if status == Status.SAO_CONVERTED:
             lead.converted_account, lead.converted_at = world.any(*world.accounts), since
         create(lead, actor=world.system, at=since, via="test", state=status)
+        if status in OPEN and world.often(False, True):
+            # Moved on by somebody, whom the guard asked.
+            reason = {"nurture_reason": "no_budget"}
+            move(lead, "nurture", actor=world.system, at=since + timedelta(hours=1), via="test", **reason)
+            Lead.objects.filter(pk=lead.pk).update(nurture_reason=world.any("", "no_budget"))
         world.leads.append(lead)
 
 
@@ -310,9 +317,9 @@ def _configuration(world: World) -> None:
     for n in range(12):
         user = make_user(
             f"quorum{n}",
-            role=world.any("sdr", "manager", "administrator", "administrator", "astronaut"),
+            role=("administrator", "sdr", "administrator", "manager", "astronaut")[n % 5],
             is_active=world.often(True, False),
-            last_login=world.any(None, world.moment(400), world.moment(30)),
+            last_login=(world.moment(400), world.moment(30), None)[n % 3],
         )
         team = Team.objects.create(name=f"Quartet {n}", manager=world.any(None, user, *world.people))
         ApiKey.objects.create(
