@@ -7,8 +7,11 @@ import pytest
 from crm import handbook
 from crm.checkups.fixes import digest_of, fix_of, known_fixes
 from crm.checkups.fixing import fix_finding, preview_fix
-from crm.checkups.models import Finding
-from crm.checkups.rules import all_rules
+from crm.checkups.models import Finding, Run
+from crm.checkups.presentation import look_at_group, outcomes, slices
+from crm.checkups.rules import Look, all_rules
+from crm.checkups.running import start_run
+from crm.checkups.storing import settle
 from crm.core.acting import acting
 from crm.core.errors import Refused, Stale
 from crm.handbook.expectations import Replacement
@@ -22,7 +25,7 @@ from crm.workspace.models import ListView, PageLayout, RoleTabs
 from leads.models import Lead
 from tests.checkups.findings import AT, DRIFT, NO_YEAR, WORD, find_yearless, look
 from tests.checkups.test_findings import by, do, kinds, log_in
-from tests.factories import make_lead
+from tests.factories import make_lead, make_opportunity
 
 
 def test_every_fix_that_a_rule_names_is_there() -> None:
@@ -211,3 +214,38 @@ def test_what_came_back_meanwhile_is_still_there_after_a_fix(alice: User, monkey
     fixed = fix_finding(finding, **by(alice))
     finding.refresh_from_db()
     assert (fixed.again.gone, finding.state, kinds(finding)) == (False, "open", ["found", "fixed"])
+
+
+@pytest.mark.django_db
+def test_what_people_are_shown_is_put_back_and_looked_at_again_at_once(root: User, alice: User) -> None:
+    make_opportunity(owner=alice)
+    layout = PageLayout.objects.get(object="opportunity")
+    layout.body = {**layout.body, "top": layout.body["top"][:-1]}
+    standard = RoleTabs.objects.get(role="sdr")
+    standard.tabs = [
+        {**one, "view": "my_opportunities"} if one["tab"] == "opportunities" else one for one in standard.tabs
+    ]
+    own = ListView(object="opportunity", key="my_opportunities", title="Mine", columns=["name"], filters=[])
+    with acting(actor=root, via="admin", at=AT):
+        layout.save()
+        own.save()
+        standard.save()
+    rules = [rule for rule in all_rules() if rule.id in ("opportunities.top", "opportunities.default_filter")]
+    look_now = Look(AT, handbook.current())
+    rows = [row for part in slices(rules) for row in look_at_group(part, look_now)]
+    run = start_run(why=Run.Why.ASKED, by=root, at=AT, rules=[one.id for one in rules], woken=False)
+    for outcome in outcomes(rows, look_now, whole=True):
+        settle(outcome, run=run, at=AT)
+    found = {one.rule: one for one in Finding.objects.all()}
+    assert set(found) == {rule.id for rule in rules}
+    top, opened = found["opportunities.top"], found["opportunities.default_filter"]
+    assert [one.what for one in preview_fix(top, actor=root, at=AT)] == ["Page of opportunities: Top"]
+    assert [one.what for one in preview_fix(opened, actor=root, at=AT)] == [
+        "Tabs of Sales Development Representative (SDR): Tabs"
+    ]
+    page = log_in(root).get(f"/admin/checkups/finding/{top.pk}/change/").content.decode()
+    assert "/admin/workspace/layouts/opportunity/" in page
+    assert "[[checkups.pages]]" in page  # the words of the handbook behind it
+    assert fix_finding(top, **by(root)).again.gone
+    assert not fix_finding(opened, **by(root)).again.unknown
+    assert set(Finding.objects.values_list("state", flat=True)) == {"fixed"}
