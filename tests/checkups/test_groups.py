@@ -61,11 +61,11 @@ def change_workspace(chance: random.Random, people: list[User]) -> None:
         for tab in row.tabs:
             tab["view"] = {"accounts": opened, "leads": str(team.pk)}.get(tab["tab"], tab["view"])
         row.save()
-    for row in PageLayout.objects.filter(object__in=LISTS):
+    for layout in PageLayout.objects.filter(object__in=LISTS):
         for part in ("top", "right", "bottom", "sections", "links"):
-            chance.shuffle(row.body[part])
-        row.body["top"] = row.body["top"][: chance.randint(1, 4)]
-        row.save()
+            chance.shuffle(layout.body[part])
+        layout.body["top"] = layout.body["top"][: chance.randint(1, 4)]
+        layout.save()
 
 
 def test_two_people_of_a_group_are_shown_the_same_and_no_part_of_the_key_is_idle(db: None) -> None:
@@ -87,8 +87,9 @@ def without(part: str, found: list[Group]) -> list[Group]:
     """The groups there would be if a part of the key were left out."""
     merged: dict[Any, list[Any]] = {}
     for group in found:
-        merged.setdefault(group.key._replace(**{part: None}), []).extend(group.members)
-    return [Group(key, tuple(members)) for key, members in merged.items()]
+        left = tuple(value for name, value in group.key._asdict().items() if name != part)
+        merged.setdefault(left, []).extend(group.members)
+    return [Group(Key("", False, ()), tuple(members)) for members in merged.values()]
 
 
 def differing(group: Group, marks: dict[int, Marks]) -> str | None:

@@ -17,6 +17,7 @@ from crm.people.models import Team, User
 from tests.checkups import mutations_configuration as mutations_configuration
 from tests.checkups import mutations_pages as mutations_pages
 from tests.checkups.mutations import MUTATIONS, Mutation, World
+from tests.checkups.remembering import Remembered, remembering
 from tests.checkups.showing import look_at_pages, look_now, make_records
 from tests.factories import make_user
 
@@ -26,11 +27,12 @@ GUARDED = [rule for rule in all_rules() if rule.is_presentation or rule.area == 
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
-    """One active person with a record of each kind, made once; each row is undone."""
+    """One active person with a record of each kind, made once; each row is undone. Pages are remembered."""
     with django_db_blocker.unblock(), transaction.atomic():
         sdr = make_user("alice", role="sdr", team=Team.objects.create(name="North"))
         make_records(sdr)
-        yield World(sdr, User.objects.system(), timezone.now() + timedelta(seconds=1))
+        with remembering(Remembered()):
+            yield World(sdr, User.objects.system(), timezone.now() + timedelta(seconds=1))
         transaction.set_rollback(True)
 
 

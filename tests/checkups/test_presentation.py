@@ -19,6 +19,7 @@ from crm.core import panels
 from crm.core.panels import Panel
 from crm.people.models import Team, User
 from crm.workspace.models import ListView, PageLayout, RoleTabs
+from tests.checkups.seeing import seen
 from tests.checkups.showing import found_by, look_at_pages, look_now, make_records
 from tests.factories import make_account, make_user
 
@@ -98,11 +99,10 @@ def test_the_grouping_costs_the_same_for_a_thousand_people(alice: User, monkeypa
     User.objects.bulk_create(many)
     make_account(owner=alice)
     asked: list[str] = []
-    show = showing.show
 
     def counting(address: str, person: User, **kwargs: Any) -> Any:
         asked.append(address)
-        return show(address, person, **kwargs)
+        return rendering.show(address, person, **kwargs)
 
     monkeypatch.setattr(showing, "show", counting)
     with CaptureQueriesContext(
@@ -161,12 +161,13 @@ def test_a_page_that_writes_or_crashes_is_a_finding_and_never_a_pass(
     assert found_by(look_at_pages(["accounts.top"])) == {"accounts.top": {("page:account", "opens:own")}}
 
 
-def test_who_is_let_in_nowhere_is_found_once(alice: User) -> None:
+def test_who_is_let_in_nowhere_is_shown_nothing_and_found_by_another_rule(alice: User) -> None:
     make_records(alice)
     User.objects.filter(pk=alice.pk).update(role="gone")
     found = look_at_pages()
-    assert found_by(found) == {TABS: {("tabs:gone", "opens")}}
-    assert "It leads to /admin/login/ instead" in found[TABS].sights[0].found
+    assert {one.looked_at for one in found.values()} == {0}
+    assert {one.note for one in found.values()} == {"Not there to be looked at: a role of the handbook (gone)."}
+    assert {record for record, _ in seen("configuration.users_without_role", timezone.now())} == {alice}
 
 
 def test_a_tab_that_names_a_list_of_somebody_else_opens_on_something_else_for_others(alice: User, bob: User) -> None:

@@ -131,11 +131,13 @@ class _Tour:
         """Open everything that a rule of this run looks at."""
         reader = User.objects.get(pk=self.group.members[0].pk)
         scopes = {one.rule.scope for one in self.notes.values()}
+        # Whom no page lets in is shown nothing, right or wrong; that they have such a role is another rule's finding.
+        if not reader.rights:
+            for scope in scopes:
+                self._not_there(scope, "a role of the handbook")
+            return
         if any(scope.partition(":")[0] in (TABS, LIST) for scope in scopes):
             self._lists(reader, scopes)
-        # Who is let in nowhere is shown no page: that is what was found.
-        if not reader.rights:
-            return
         for kind in kinds_expected():
             if subject_of(PAGE, kind) in scopes:
                 self._pages(kind)
