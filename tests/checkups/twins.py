@@ -252,8 +252,8 @@ def _leads(world: World) -> None:
         create(lead, actor=world.system, at=since, via="test", state=status)
         if status in OPEN and world.often(False, True):
             # Moved on by somebody, whom the guard asked.
-            reason = {"nurture_reason": "no_budget"}
-            move(lead, "nurture", actor=world.system, at=since + timedelta(hours=1), via="test", **reason)
+            at = since + timedelta(hours=1)
+            move(lead, "nurture", actor=world.system, at=at, via="test", nurture_reason="no_budget")
             Lead.objects.filter(pk=lead.pk).update(nurture_reason=world.any("", "no_budget"))
         world.leads.append(lead)
 
