@@ -60,7 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     )
 
 
-@site.page("checkups/run/", "checkup_run")
+@site.page("checkups/runs/start/", "checkup_run")
 @require_POST
 def run_now(request: HttpRequest) -> HttpResponse:
     """Start a run of every rule, or of the one that is named; of two clicks the second opens the first one's run."""
