@@ -27,10 +27,10 @@ from crm.checkups.rules import Rows
 from crm.core.acting import acting
 from crm.core.door import create, move
 from crm.duplicates.models import ACROSS, Pair
-from crm.people.models import Team, User
-from crm.sync.models import ApiKey
+from crm.people.models import User
 from leads.models import Known, Lead
 from leads.statuses import OPEN, Status
+from tests.checkups.twins_setup import build_setup
 from tests.factories import make_user
 
 # Names, addresses and numbers of this world's people. No rule writes any into what it says of a record: erasing a
@@ -313,27 +313,6 @@ def _stored(world: World, record: Any, state: str, *, days: int = 100) -> None:
 
 
 # In this order: what is made later points at what was made before.
-def _configuration(world: World) -> None:
-    for n in range(12):
-        user = make_user(
-            f"quorum{n}",
-            role=("administrator", "sdr", "administrator", "manager", "astronaut")[n % 5],
-            is_active=world.often(True, False),
-            last_login=(world.moment(400), world.moment(30), None)[n % 3],
-        )
-        team = Team.objects.create(name=f"Quartet {n}", manager=world.any(None, user, *world.people))
-        ApiKey.objects.create(
-            name=f"Quota {n}",
-            prefix=f"quota{n}",
-            user=world.any(user, *world.people),
-            made_by=world.any(user, *world.people),
-            expires_at=world.any(None, world.moment(30, 90)),
-            revoked_at=world.any(None, None, world.moment(30)),
-        )
-        user.team = team
-        user.save(update_fields=["team"])
-
-
 BUILDERS: tuple[Callable[[World], None], ...] = (
     _accounts,
     _contacts,
@@ -346,7 +325,7 @@ BUILDERS: tuple[Callable[[World], None], ...] = (
     _tasks,
     _pairs,
     _suppressions,
-    _configuration,
+    build_setup,
 )
 
 
