@@ -52,8 +52,11 @@ def default_filter(shown: Shown, look: Look) -> Iterator[Sight]:
             continue
         expected.append(" ".join(f"{capfirst(found.title)}: {found.words}".split()))
     if sorted(expected) != there:
-        said, is_now = ("; ".join(one) or "every record" for one in (sorted(expected), there))
-        yield sight(shown, "conditions", f"“{wanted}” shows: {said}", f"It shows: {is_now}")
+        said = "; ".join(sorted(expected)) or "every record"
+        # By which fields, and not by whom: a finding keeps nobody's name.
+        fields = ", ".join(dict.fromkeys(one.partition(":")[0] for one in there))
+        is_now = f"It filters by {fields}, and not as it should" if fields else "It shows every record"
+        yield sight(shown, "conditions", f"“{wanted}” shows: {said}", is_now)
 
 
 def top(shown: Shown, look: Look) -> Iterator[Sight]:

@@ -141,6 +141,10 @@ class _Tour:
         for kind in kinds_expected():
             if subject_of(PAGE, kind) in scopes:
                 self._pages(kind)
+        expected = {kind._meta.model_name for kind in kinds_expected()}
+        for scope in scopes - {TABS}:
+            if scope.partition(":")[2] not in expected:
+                self._not_there(scope, "anything that the handbook expects of it")
 
     # --- tabs and lists -----------------------------------------------------------------------------------------------
 

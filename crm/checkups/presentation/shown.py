@@ -16,7 +16,7 @@ from crm.people.models import User
 from crm.workspace.fields import find
 from crm.workspace.lists_chosen import kind_named
 
-HOME, TABS, LIST, PAGE = "home", "tabs", "list", "page"
+TABS, LIST, PAGE = "tabs", "list", "page"
 
 
 @dataclass(frozen=True, slots=True)
