@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import Account, Contact
 from contracts.models import Opportunity
 from crm.activities.models import MEETING, MEETING_KIND, Activity, NextTouch, Task
-from crm.checkups.data import gone_owner_rows, linkedin_rows, phone_rows
+from crm.checkups.data import gone_owner_rows, linkedin_rows, phone_rows, span
 from crm.checkups.rules import Look, Rows, checkup
 from crm.core.linkedin import PERSON
 from leads.checkups_placed import is_placed, placed_here
@@ -37,7 +37,7 @@ def lead_without_owner(look: Look) -> Iterator[Rows]:
     yield Rows(
         among=Lead.objects.filter(status__in=OPEN, created_at__lt=since),
         wrong=Q(owner=None) & ~asked,
-        expected=f"An owner within {hours} hours",
+        expected=f"An owner within {span(hours, 'hour')}",
         found=lambda lead: "Nobody owns it; it waits in a queue" if lead.queue_id else "Nobody owns it",
         evidence=_status,
         applies=lambda lead: lead.status in OPEN and lead.created_at < since,
@@ -75,7 +75,7 @@ def lead_without_next_touch(look: Look) -> Iterator[Rows]:
     yield Rows(
         among=Lead.objects.filter(status__in=OPEN, owner__isnull=False),
         wrong=Q(status_since__lt=since, created_at__lt=since) & ~meets & ~planned & ~lately,
-        expected=f"A next touch, {days} days after the last one at the latest",
+        expected=f"A next touch, {span(days, 'day')} after the last one at the latest",
         found="Nothing is planned",
         evidence=_status,
         applies=lambda lead: lead.status in OPEN and lead.owner_id is not None,
@@ -95,14 +95,14 @@ def too_long_in_status(look: Look) -> Iterator[Rows]:
     most = {one.status: one.days for one in look.book.checkups.statuses}
     wrong = Q(pk__in=[])
     for status, days in most.items():
-        wrong |= Q(status=status, status_since__lt=look.at - timedelta(days=days))
+        wrong |= Q(status=status, status_since__lte=look.at - timedelta(days=days + 1))
     yield Rows(
         among=Lead.objects.filter(status__in=list(most)),
         wrong=wrong,
-        expected=lambda lead: f"In {lead.get_status_display()} for at most {most[lead.status]} days",
-        found=lambda lead: f"In {lead.get_status_display()} for {(look.at - lead.status_since).days} days",
+        expected=lambda lead: f"In {lead.get_status_display()} for at most {span(most[lead.status], 'day')}",
+        found=lambda lead: f"In {lead.get_status_display()} for {span((look.at - lead.status_since).days, 'day')}",
         applies=lambda lead: lead.status in most,
-        means=lambda lead: look.at - lead.status_since > timedelta(days=most[lead.status]),
+        means=lambda lead: (look.at - lead.status_since).days > most[lead.status],
     )
 
 
@@ -134,7 +134,7 @@ def come_back(look: Look) -> Iterator[Rows]:
     yield Rows(
         among=aside,
         wrong=Q(come_back_on__lt=last),
-        expected=f"Come back to within {days} days of its come-back date",
+        expected=f"Come back to within {span(days, 'day')} of its come-back date",
         found=lambda lead: f"To be come back to on {lead.come_back_on}",
         detail="passed",
         applies=applies,
@@ -153,7 +153,7 @@ def meeting_without_outcome(look: Look) -> Iterator[Rows]:
     """Of leads in Meeting scheduled, and of meetings that are logged."""
     days = look.book.checkups.meeting_outcome_days
     since = look.at - timedelta(days=days)
-    expected = f"What came of it, within {days} days"
+    expected = f"What came of it, within {span(days, 'day')}"
     yield Rows(
         among=Lead.objects.filter(status=Status.MEETING_SCHEDULED, meeting_at__isnull=False),
         wrong=Q(meeting_outcome="", meeting_at__lt=since),

@@ -13,6 +13,11 @@ from crm.core.phones import default_region, e164
 from crm.people.models import User
 
 
+def span(count: int, unit: str) -> str:
+    """A number of hours or days in words: “1 day”, “3 days”."""
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
 def linkedin_rows(records: QuerySet[Any], name: str, wanted: str) -> Rows:
     """The LinkedIn address in a field is well formed and leads to what it should: a `company`, `person` or `sales`."""
     return Rows(
