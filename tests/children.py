@@ -78,5 +78,5 @@ def wait_for(what: Callable[[], Any], *, seconds: float = 40) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := what()):
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(0.03)
     return answer
