@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from crm import handbook
 from crm.checkups.models import Area, Finding, Severity
@@ -19,6 +20,8 @@ from crm.people.models import User
 from crm.workspace.models import OBJECTS
 
 STATE, ALL, PARTS = "state", "all", "none"
+# Other kinds of records that rules look at.
+OTHERS = ("activity", "task", "pair", "user", "team", "apikey")
 SOON = 7  # days
 ENDING = 30  # days
 MOST_FOUND = 1000  # records of a name whose findings are shown
@@ -96,8 +99,8 @@ class ObjectFilter(PickFilter):
     parameter_name = "object"
 
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
-        kinds = [(key, plural_of(key)) for key, _ in OBJECTS]
-        return [*kinds, ("activity", plural_of("activity")), (PARTS, "Pages and settings")]
+        kinds = [*(key for key, _ in OBJECTS), *OTHERS]
+        return [*((key, plural_of(key)) for key in kinds), (PARTS, "Pages and settings")]
 
     def condition(self, request: HttpRequest, picked: list[str]) -> Q:
         return Q(object__in=["" if one == PARTS else one for one in picked])
@@ -174,4 +177,4 @@ def found_by(findings: models.QuerySet[Any], term: str) -> models.QuerySet[Any]:
 def plural_of(name: str) -> str:
     """What people call records of this kind."""
     kind = kind_named(name)
-    return str(kind._meta.verbose_name_plural).capitalize() if kind is not None else name
+    return str(capfirst(kind._meta.verbose_name_plural)) if kind is not None else name
