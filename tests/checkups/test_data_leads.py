@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from crm.activities.models import Activity, NextTouch, Task
+from crm.activities.suppressing import suppress
 from crm.core.acting import acting
 from crm.core.door import move
 from crm.core.flow import Ask, Guard
@@ -139,7 +140,7 @@ def test_what_a_guard_would_have_asked_of_a_placed_lead_is_found_under_its_code(
     assert seen("data.lead_placed_facts", at) == expected
 
 
-def test_of_who_moved_there_through_the_door_nothing_is_asked_again(alice: User, at: datetime) -> None:
+def test_of_who_moved_there_through_the_door_nothing_is_asked_again(alice: User, mona: User, at: datetime) -> None:
     lead = make_lead(owner=alice)
     move(lead, "engage", actor=alice, at=at, via="test", evidence="call.connected")
     closed = make_lead(owner=alice)
@@ -150,6 +151,8 @@ def test_of_who_moved_there_through_the_door_nothing_is_asked_again(alice: User,
     assert seen("data.lead_placed_facts", at) == set()
     placed = make_lead(status=Status.CLOSED_DO_NOT_CONTACT)
     assert seen("data.lead_placed_facts", at) == {(placed, "needs_do_not_contact_reason")}
+    suppress(reason="asked_us", emails=[placed.email], actor=mona, at=at, via="test")
+    assert seen("data.lead_placed_facts", at) == set()
 
 
 def test_a_meeting_of_which_nobody_said_what_came_is_found(alice: User, at: datetime) -> None:

@@ -303,7 +303,7 @@ def _suppressions(world: World) -> None:
     for lead in world.leads:
         if lead.status == Status.CLOSED_DO_NOT_CONTACT and world.any(True, False):
             suppression = Suppression.objects.create(
-                reason="asked_us", scope="person", since=world.now, by=world.system, closed_lead=lead
+                reason="asked_us", scope="person", since=world.now, by=world.system, closed_lead=world.any(lead, None)
             )
             suppression.keys.create(kind="email", value=lead.email, key=lead.email)
 
