@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_date
 from crm.bulk.operations import FormRequest, Kind, Operation, Task, done, gone, judged, refused, serve
 from crm.bulk.reassigning import owner_of
 from crm.checkups.assigning import refuse_assignee
+from crm.checkups.fixes import Change, digest_of
 from crm.checkups.fixing import fix_findings, preview_fix
 from crm.checkups.locking import MOST, WHO, Verdict, refuse_gone
 from crm.checkups.models import Finding
@@ -35,15 +36,15 @@ from crm.people.models import User
 class OfFindings(Operation):
     """Something that is done to each finding of a selection that may be answered."""
 
-    size = MOST
+    size = most = MOST
     undo = False
     right = ""
 
     def bar(self, user: User, kind: Kind, facts: Mapping[str, Any], count: int, at: datetime) -> Refused | None:
         if not may(user, self.right, kind):
             return Refused("forbidden", WHO[self.right])
-        if count > MOST:
-            return Refused("too_many", f"{MOST} findings at most are answered at once: narrow the filter.")
+        if count > self.most:
+            return Refused("too_many", f"{self.most} findings at most at once: narrow the filter.")
         return None
 
     def judge(self, task: Task) -> list[Row]:
@@ -163,31 +164,53 @@ class CommentFindings(OfFindings):
         return comment_findings(task.ids, str(task.facts.get("text", "")), actor=task.actor, at=task.at, via=task.via)
 
 
+class FixForm(forms.Form):
+    """Asks nothing, and knows what every fix would change, to be shown before anybody confirms."""
+
+    def __init__(self, request: FormRequest) -> None:
+        super().__init__(request.data)
+        self.changes: list[tuple[Finding, Sequence[Change]]] = []
+        if request.data is None:
+            return
+        for finding in Finding.objects.filter(pk__in=request.rows.values("pk")).select_related("assignee"):
+            try:
+                changes = preview_fix(finding, actor=request.user, at=request.at)
+            except Refused:
+                # Why not is said, and counted, row by row.
+                continue
+            if changes:
+                self.changes.append((finding, changes))
+
+
 class FixFindings(OfFindings):
     """Carry out the fix of each that has one; what each would change is shown before."""
 
     name, label, button, right = "fix_findings", "Put right…", "Put right", "fix"
+    most = 100  # so many are shown one by one
     hint = "Each is put right by the fix of its rule. The next page says what every one would change."
 
-    def judge(self, task: Task) -> list[Row]:
-        found = Finding.objects.select_related("assignee").in_bulk(list(task.ids))
-        shown: dict[int, str] = {}
+    def form(self, request: FormRequest) -> forms.Form:
+        return FixForm(request)
 
-        def why_not(finding: Finding) -> Refused | None:
-            try:
-                changes = preview_fix(finding, actor=task.actor, at=task.at)
-            except Refused as refusal:
-                return refusal
-            shown[finding.pk] = "; ".join(f"{one.what}: {one.before} → {one.after}" for one in changes)
-            return None if changes else Refused("nothing_to_fix", "Nothing is left to change: let its rule look again.")
+    def facts(self, form: forms.Form, data: Mapping[str, Any]) -> dict[str, Any]:
+        shown = form.changes if isinstance(form, FixForm) else []
+        return {"digests": {str(finding.pk): digest_of(changes) for finding, changes in shown}}
 
-        rows = judged(task, why_not, found)
-        for row in rows:
-            row["message"] = row["message"] or shown.get(row["id"], "")[:1000]
-        return _named(rows, found)
+    def spoken(self, form: forms.Form) -> list[tuple[str, str]]:
+        shown = form.changes if isinstance(form, FixForm) else []
+        names = {one.finding.pk: one.name for one in subjects_of([finding for finding, _ in shown])}
+        return [
+            (names[finding.pk], "; ".join(f"{one.what}: {one.before} → {one.after}" for one in changes))
+            for finding, changes in shown
+        ]
+
+    def check(self, task: Task, finding: Finding) -> None:
+        if not preview_fix(finding, actor=task.actor, at=task.at):
+            raise Refused("nothing_to_fix", "Nothing is left to change: let its rule look again.")
 
     def call(self, task: Task) -> Sequence[Verdict]:
-        return fix_findings(task.ids, actor=task.actor, at=task.at, via=task.via)
+        digests = {int(pk): str(digest) for pk, digest in task.facts.get("digests", {}).items()}
+        return fix_findings(task.ids, digests=digests, actor=task.actor, at=task.at, via=task.via)
 
 
 ASSIGN, ACCEPT = serve(AssignFindings()), serve(AcceptFindings())

@@ -104,9 +104,9 @@ def _carry_out(
 
 
 def fix_findings(
-    ids: Sequence[int], *, facts: Mapping[str, Any] | None = None, actor: User, at: datetime, via: str
+    ids: Sequence[int], *, digests: Mapping[int, str], actor: User, at: datetime, via: str
 ) -> list[Verdict]:
-    """Carry out the fixes of many findings, each by itself.
+    """Carry out the fixes of many findings, each by itself; `digests` are of what was shown of each.
 
     Raises:
         Refused: `too_many`.
@@ -115,7 +115,7 @@ def fix_findings(
     def mend(finding: Finding) -> str:
         if finding.state != Finding.State.FIXED and _went_along(finding):
             return "put_right"
-        fixed = fix_finding(finding, facts=facts, actor=actor, at=at, via=via)
+        fixed = fix_finding(finding, digest=digests.get(finding.pk, ""), actor=actor, at=at, via=via)
         if fixed.job is not None:
             return "to_be_confirmed"
         return "put_right" if fixed.again.gone else "carried_out"

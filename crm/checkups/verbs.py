@@ -85,7 +85,15 @@ VERBS: Mapping[str, Verb] = {
             _take_back,
             "Nobody will answer for it until it is assigned again.",
             fits=lambda finding: finding.assignee_id is not None,
-            by=services.may_return,
+        ),
+        Verb(
+            "give_back",
+            "Give back",
+            "view",
+            NothingForm,
+            _take_back,
+            "Nobody will answer for it until a manager assigns it again.",
+            by=lambda user, finding: finding.assignee_id == user.pk and not may(user, "assign", finding),
         ),
         Verb("due", "Set due date", "assign", DueForm, _due),
         Verb(

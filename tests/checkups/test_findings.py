@@ -229,6 +229,7 @@ def test_the_list_is_narrowed_to_what_concerns_who_asks(
     assert [one.pk for one in client.get(f"{address}?assignee=me").context["cl"].result_list] == [mine.pk]
     assert do(client, mine, "accept", until=MONTH.isoformat(), reason="x").status_code == 403
     assert do(client, mine, "comment", text="I will").status_code == 302
+    assert "Give back…" in client.get(f"{address}{mine.pk}/change/").content.decode()
     # The state is “open” unless another is asked for, and is said.
     accept_finding(other, until=MONTH, reason="Known", **by(mona))
     client = log_in(mona)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from contracts.models import Opportunity
 from crm import handbook
 from crm.checkups.fixes import digest_of, fix_of, known_fixes
 from crm.checkups.fixing import fix_finding, preview_fix
@@ -202,9 +203,15 @@ def test_many_are_put_right_at_once_after_it_was_shown_what_changes(mona: User, 
     page = client.post(f"/admin/checkups/finding/bulk/fix_findings/?ids={ids}", {}, follow=True)
     text = page.content.decode()
     assert "It has no close date to take the year of" in text
+    for finding in found:
+        name = Opportunity.objects.get(pk=finding.record_id or 0).name
+        assert f"Opportunity name: {name} → {name} 2027" in text
+    # What is no longer as it was shown is left as it is.
+    with acting(actor=alice, via="admin", at=AT):
+        Opportunity.objects.filter(pk=found[1].record_id or 0).update(name="Initech prolongation")
     client.post(f"{page.redirect_chain[-1][0]}answer/", {"answer": "confirm"}, follow=True)
-    assert [one.state for one in Finding.objects.filter(rule=NO_YEAR).order_by("pk")] == ["fixed", "fixed", "open"]
-    assert Job.objects.get(kind="bulk.fix_findings").counts["outcomes"] == {"put_right": 2, "refused": 1}
+    assert [one.state for one in Finding.objects.filter(rule=NO_YEAR).order_by("pk")] == ["fixed", "open", "open"]
+    assert Job.objects.get(kind="bulk.fix_findings").counts["outcomes"] == {"put_right": 1, "refused": 2}
 
 
 @pytest.mark.django_db
