@@ -120,8 +120,8 @@ def links_answer(look: Look) -> Looked:
     found += _still_so(unasked)
     others = sum(1 for _ in links(look.book)) - len(given)
     notes = [
-        f"{len(unasked)} were not asked this time." if unasked else "",
-        f"{others} were not asked, since checkups.link_hosts does not name their hosts." if others else "",
+        f"Not asked this time: {len(unasked)}." if unasked else "",
+        f"Not asked, since checkups.link_hosts does not name their hosts: {others}." if others else "",
     ]
     return Looked(at=len(given) - len(unasked), sights=found, note=" ".join(filter(None, notes)))
 

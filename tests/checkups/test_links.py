@@ -225,7 +225,7 @@ def test_only_addresses_of_allowed_hosts_are_asked_and_without_the_name_of_anybo
         ("link:lead", "Papers", "Nobody answers. 127.0.0.1: no encrypted connection.")
     ]
     assert found.looked_at == 1
-    assert "10 were not asked, since checkups.link_hosts does not name their hosts" in found.note
+    assert "Not asked, since checkups.link_hosts does not name their hosts: 10." in found.note
 
 
 @pytest.mark.django_db
@@ -248,4 +248,4 @@ def test_what_was_found_stays_while_there_is_no_time_to_ask_again(monkeypatch: p
     monkeypatch.setattr(rules, "MOST_ASKED", 0)
     found = look(rule.id, working_by(links=True))
     assert [(one.subject, one.found) for one in found.sights] == [("link:terms", "It answers with the status 404")]
-    assert (found.looked_at, found.note) == (0, "10 were not asked this time.")
+    assert (found.looked_at, found.note) == (0, "Not asked this time: 10.")
