@@ -1,7 +1,7 @@
 """Which records a group is shown: of each kind one of somebody's own, one of their team's and one of another's.
 
 Whoever checks a page by hand clicks on a row of the list that the tab opens on: so a record of that view is taken where
-there is one (a customer, for accounts), and of each owner the newest.
+there is one (a customer, for accounts), and of its owner the newest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from crm.checkups.presentation.groups import Group, Member
 from crm.core.errors import Refused
@@ -33,28 +33,36 @@ class Choice:
     record: int | None = None
 
 
-class _Newest(NamedTuple):
-    """The newest record of an owner, and the newest in the list that the tab opens on."""
+class _Owner(NamedTuple):
+    """Somebody who owns records of a kind, and whether one of them is in the list that the tab opens on."""
 
-    opened: int | None
-    any: int
+    team: int | None
+    in_list: bool
 
 
 def choices(group: Group, kind: type[models.Model], book: Handbook, *, at: datetime) -> list[Choice]:
-    """An own, a team's and another's record of a kind, each with the member of the group who is shown it."""
-    owned = _newest_by_owner(kind, book, at)
-    teams = dict(User.objects.filter(pk__in=owned).values_list("pk", "team_id"))
+    """An own, a team's and another's record of a kind, each with the member of the group who is shown it.
+
+    Owners are looked up one by one in the index, never counted: there may be a million records.
+    """
+    in_list = _opened_on(kind, book, at)
+    rows = kind._default_manager.filter(owner=models.OuterRef("pk"))
+    people = User.objects.annotate(owns=models.Exists(rows), listed=models.Exists(rows.filter(in_list)))
+    found = people.order_by("pk").values_list("pk", "team_id", "owns", "listed")
+    owned = {pk: _Owner(team, listed) for pk, team, owns, listed in found if owns}
     by_team: dict[int | None, list[int]] = {}
-    for owner in owned:
-        by_team.setdefault(teams.get(owner), []).append(owner)
+    for pk, owner in owned.items():
+        by_team.setdefault(owner.team, []).append(pk)
     pairs = {OWN: _own, TEAM: _of_team, OTHER: _of_others}
-    return [_choice(whose, pairs[whose](group.members, owned, by_team), owned) for whose in WHOSE]
-
-
-def _newest_by_owner(kind: type[models.Model], book: Handbook, at: datetime) -> dict[int, _Newest]:
-    rows = kind._default_manager.filter(owner__isnull=False).order_by().values_list("owner")
-    found = rows.annotate(opened=Max("pk", filter=_opened_on(kind, book, at)), newest=Max("pk"))
-    return {owner: _Newest(opened, newest) for owner, opened, newest in sorted(found)}
+    chosen = []
+    for whose in WHOSE:
+        if (pair := _first(pairs[whose](group.members, owned, by_team), owned)) is None:
+            chosen.append(Choice(whose))
+            continue
+        mine = kind._default_manager.filter(owner=pair[1])
+        mine = mine.filter(in_list) if owned[pair[1]].in_list else mine
+        chosen.append(Choice(whose, pair[0], mine.order_by("-pk").values_list("pk", flat=True).first()))
+    return chosen
 
 
 def _opened_on(kind: type[models.Model], book: Handbook, at: datetime) -> Q:
@@ -62,7 +70,7 @@ def _opened_on(kind: type[models.Model], book: Handbook, at: datetime) -> Q:
     name = str(kind._meta.model_name)
     page = book.expected_page(name)
     view = next((one for one in book.views if page and one.object == name and one.title == page.default_filter), None)
-    rows = Q(pk__isnull=False)
+    rows = Q()
     for one in view.filters if view else ():
         try:
             rows &= read_condition(kind, one.model_dump(), reader=User(), at=at).rows
@@ -71,15 +79,14 @@ def _opened_on(kind: type[models.Model], book: Handbook, at: datetime) -> Q:
     return rows
 
 
-def _choice(whose: str, pairs: Iterator[tuple[int, int]], owned: Mapping[int, _Newest]) -> Choice:
-    """The first pair of reader and owner whose record is in the opened list, else the first of any."""
+def _first(pairs: Iterator[tuple[int, int]], owned: Mapping[int, _Owner]) -> tuple[int, int] | None:
+    """The first pair of reader and owner who has a record in the opened list, else the first of any."""
     first = None
-    for reader, owner in pairs:
-        newest = owned[owner]
-        if newest.opened is not None:
-            return Choice(whose, reader, newest.opened)
-        first = first or Choice(whose, reader, newest.any)
-    return first or Choice(whose)
+    for pair in pairs:
+        if owned[pair[1]].in_list:
+            return pair
+        first = first or pair
+    return first
 
 
 def _own(

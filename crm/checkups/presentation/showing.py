@@ -193,11 +193,12 @@ class _Tour:
             chosen = choices(self.group, kind, self.look.book, at=self.look.at)
         for one in chosen:
             whose = WHOSE.get(one.whose, "another’s")
-            if one.record is None:
+            record = kind._default_manager.filter(pk=one.record).first() if one.record else None
+            if record is None:
                 self._not_there(scope, f"{whose} {kind._meta.verbose_name}")
                 continue
             on = f"{kind._meta.verbose_name} {one.record}, {whose}"
-            reader, record = User.objects.get(pk=one.reader), kind._default_manager.get(pk=one.record)
+            reader = User.objects.get(pk=one.reader)
             with self._timed(scope):
                 answer, page = self._open(kind, record, reader)
             if page is None:
