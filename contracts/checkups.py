@@ -121,6 +121,7 @@ def next_step_rewritten(look: Look) -> Iterator[Rows]:
         wrong=Q(pk__in=often.values("opportunity")),
         expected=f"Rewritten fewer than {most} times in one stage",
         found=lambda record: f"Rewritten {_rewrites(record)} times in {record.stage_label}",
+        prefetch=("next_steps",),
         evidence=_stage,
         applies=_is_open,
         means=lambda record: _rewrites(record) >= most,

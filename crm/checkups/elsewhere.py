@@ -147,10 +147,8 @@ def _ask(rule: Rule, look: Look, among: Among, names: Callable[[Any], tuple[str,
 
 
 def _take(told: Told, part: Rows, names: Callable[[Any], tuple[str, str]]) -> None:
-    wrong = part.found_rows
-    told.total += wrong.count()
-    rows = wrong.select_related(*part.related) if part.related else wrong
-    for record in rows.order_by("pk")[: max(0, SHOWN - len(told.rows))]:
+    told.total += part.found_rows.count()
+    for record in part.rows.order_by("pk")[: max(0, SHOWN - len(told.rows))]:
         sight = sight_of(part, record)
         told.rows.append(Row(*names(record), sight.expected, sight.found))
 

@@ -120,7 +120,7 @@ def count_rows(rule: Rule, parts: Iterable[Rows], outcome: Outcome, *, most: int
         outcome.total += total
         if not total:
             continue
-        rows = wrong.select_related(*part.related) if part.related else wrong
+        rows = part.rows
         kept = list(rows.filter(pk__in=ids).order_by("pk")) if ids else []
         room = min(most - len(outcome.sights) - len(kept), total - len(kept))
         if room > 0:

@@ -7,8 +7,11 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from crm import handbook
+from crm.checkups.looking import look_at
 from crm.checkups.rules import Look, Looked, all_rules
 from tests.checkups.twins import Shelf, build_world, compare
 
@@ -43,3 +46,18 @@ def test_every_rule_says_the_same_in_sql_and_in_plain_python() -> None:
         return
     poor = [rule.id for rule in rules if not found[rule.id] or not right[rule.id]]
     assert not poor, f"the world (twins.py) has no record that is wrong, or none that is right, for {poor}"
+
+
+def test_a_rule_asks_as_many_queries_for_a_hundred_findings_as_for_one() -> None:
+    look = Look(build_world(int(SEED)).now + LATER[-1], handbook.current())
+    for rule in all_rules():
+        answer = None if rule.is_presentation else rule.function(look)
+        if answer is None or isinstance(answer, Looked):
+            continue
+        parts = list(answer)
+        with CaptureQueriesContext(connection) as asked:
+            outcome = look_at(rule, look)
+        # Of each part: how many there are, how many are wrong, those that are kept, and what is read along with them.
+        most = 6 + sum(3 + len(part.prefetch) for part in parts)
+        assert not outcome.crash
+        assert len(asked) <= most, f"{rule.id} asks {len(asked)} queries for {outcome.total} findings"
