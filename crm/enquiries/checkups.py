@@ -37,11 +37,11 @@ def silent_sources(look: Look) -> Looked:
         # Messages are forgotten after a month; what they asked is not.
         said = [*_newest(Received.objects.filter(source=source), "at", look.at)]
         said += _newest(Enquiry.objects.filter(system=source.system, external_id__gt=""), "received_at", look.at)
-        looked += 1
         rhythm = rhythm_of(said)
         if rhythm is None:
             unknown += 1
             continue
+        looked += 1
         if source.last_used_at is not None:
             rhythm = Rhythm(max(rhythm.last, source.last_used_at), rhythm.pause)
         if rhythm.is_over(look.at, times=times):
@@ -51,13 +51,14 @@ def silent_sources(look: Look) -> Looked:
         if key in sent:
             continue
         rhythm = rhythm_of(_newest(Enquiry.objects.filter(channel=key), "received_at", look.at))
-        looked += 1
         if rhythm is None:
             unknown += 1
-        elif rhythm.is_over(look.at, times=times):
+            continue
+        looked += 1
+        if rhythm.is_over(look.at, times=times):
             sights.append(_silent(rhythm, look.at, f"channel:{key}", f"Channel “{label}”"))
-    note = f"{unknown:,} of them said too little to know their rhythm." if unknown else ""
-    return Looked(looked, sights, note=note)
+    note = f"Not looked at: {unknown:,} sources and channels that said too little to know their rhythm."
+    return Looked(looked, sights, note=note if unknown else "")
 
 
 def _newest(rows: object, name: str, at: datetime) -> Iterable[datetime]:
