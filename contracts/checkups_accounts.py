@@ -40,7 +40,7 @@ def customer_facts(look: Look) -> Iterator[Rows]:
             among=customers,
             wrong=wrong,
             expected=expected,
-            found=f"Missing: {expected[0].lower()}{expected[1:]}",
+            found="Missing",
             detail=name,
             applies=shown_as_customer,
             means=means,

@@ -200,6 +200,14 @@ def test_a_records_page_shows_its_findings_to_who_may_put_them_right(
         client.force_login(person)
         shown[person] = "None is planned" in client.get(address).content.decode()
     assert shown == {alice: True, mona: True, charlie: False}
-    Finding.objects.update(state="fixed", fixed_at=LATER)
+    # The weightiest comes first, whichever was found first.
     client.force_login(alice)
+    for severity in ("note", "error"):
+        Finding.objects.create(
+            rule=RULE, area="data", severity=severity, subject=f"lead:{lead.pk}", object="lead", record_id=lead.pk,
+            detail=severity, expected="A thing", found=f"Is of {severity}", first_seen=LATER, last_seen=LATER,
+        )  # fmt: skip
+    page = client.get(address).content.decode()
+    assert page.index("Is of error") < page.index("None is planned") < page.index("Is of note")
+    Finding.objects.update(state="fixed", fixed_at=LATER)
     assert "None is planned" not in client.get(address).content.decode()
