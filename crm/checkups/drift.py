@@ -19,6 +19,7 @@ from crm.handbook.schema import RECORD_TABS
 from crm.handbook.values import is_web_template
 from crm.people.models import User
 from crm.workspace.drift import Departure, Line, departures
+from crm.workspace.lists_chosen import fallback
 from crm.workspace.models import OBJECTS, ListView, PageLayout, RoleTabs
 from crm.workspace.validity import model_of, view_problems
 from crm.workspace.wanted import layouts, tabs, views
@@ -144,10 +145,19 @@ def _same_tabs(book: Handbook, role: str) -> bool:
 def _of_a_view(book: Handbook, of: str, key: str, line: Line) -> bool:
     """Whether a part of a view is what its tab opens on, or a name that is gone."""
     if _is_opened_on(book, of, key) and line.part in ("Name", "Conditions", "Whole"):
-        return True
+        return line.part != "Whole" or not _is_stood_in_for(book, of, key)
     place = {"Columns": "columns", "Conditions": "filters", "Sorted by": "sort"}.get(line.part)
     row = ListView.objects.filter(object=of, key=key).first()
     return row is not None and any(one == place for one, _ in _gone_names(row))
+
+
+def _is_stood_in_for(book: Handbook, of: str, key: str) -> bool:
+    """Whether a list without this view shows the same under the same name, with a sentence that the view is gone: the
+    rule about what the tab opens on has nothing to say then."""
+    view = views(book)[of, key]
+    if view["filters"] or view["title"] != fallback(model_of(of)).title:
+        return False
+    return not ListView.objects.filter(object=of, user=None, filters=[]).exclude(key=key).exists()
 
 
 def _is_opened_on(book: Handbook, of: str, key: str) -> bool:

@@ -131,6 +131,12 @@ add(
 )
 add(
     DRIFT,
+    "the list of everything that a tab opens on is taken away, and another of the same name stands in for it",
+    lambda world: ListView.objects.filter(object="lead", key="all_leads").delete(),
+    restored("view.lead.all_leads"),
+)
+add(
+    DRIFT,
     "a list view that no tab of a page opens on is taken away",
     lambda world: ListView.objects.filter(object="contract", key="all_contracts").delete(),
     restored("view.contract.all_contracts"),
