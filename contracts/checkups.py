@@ -142,13 +142,23 @@ def _rewrites(record: Any) -> int:
     title="Open opportunities close on a day to come",
     row="C9",
     severity="warning",
-    why="A forecast counts what is expected on its close date: a day that has passed is none.",
+    why="A forecast counts what is expected on its close date: a day that has passed is none, and neither is no day.",
 )
 def close_date_passed(look: Look) -> Iterator[Rows]:
-    """The close date of an open opportunity is expected: today or later."""
-    today = look.today
+    """The close date of an open opportunity is expected: there is one, today or later."""
+    today, among = look.today, Opportunity.objects.open()
     yield Rows(
-        among=Opportunity.objects.open(),
+        among=among,
+        wrong=Q(close_on=None),
+        expected="A close date",
+        found="No close date",
+        detail="missing",
+        evidence=_stage,
+        applies=_is_open,
+        means=lambda record: record.close_on is None,
+    )
+    yield Rows(
+        among=among,
         wrong=Q(close_on__lt=today),
         expected="A close date that is still to come",
         found=lambda record: f"Open, and to be closed on {record.close_on}",
