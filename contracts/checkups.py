@@ -19,6 +19,7 @@ from contracts.entering import EXPANSION, RENEWAL, YEAR, has_year
 from contracts.models import Contract, NextStep, Opportunity
 from contracts.stages import criteria_before, stage_keys
 from crm.checkups.rules import Look, Rows, checkup
+from crm.checkups.words import counted
 from crm.history.models import Move
 
 REWRITTEN = NextStep.Outcome.REWRITTEN
@@ -185,8 +186,8 @@ def too_long_in_stage(look: Look) -> Iterator[Rows]:
     yield Rows(
         among=Opportunity.objects.filter(stage__in=list(most)),
         wrong=wrong,
-        expected=lambda record: f"In {record.stage_label} for at most {most[record.stage]} days",
-        found=lambda record: f"In {record.stage_label} for {(look.at - record.stage_since).days} days",
+        expected=lambda record: f"In {record.stage_label} for at most {counted(most[record.stage], 'day')}",
+        found=lambda record: f"In {record.stage_label} for {counted((look.at - record.stage_since).days, 'day')}",
         evidence=_stage,
         applies=lambda record: record.stage in most,
         means=lambda record: (look.at - record.stage_since).days > most[record.stage],
