@@ -17,11 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from crm import handbook
 from crm.core.admin import moment, user_of
+from crm.core.charts import Chart
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment import Attainment, By, Figures, attainment
 from crm.enquiries.attainment_asked import DEFAULT_WEEKS, NOBODY, PARAMETERS, Asked, read_asked
-from crm.enquiries.attainment_charts import Chart, stacked
+from crm.enquiries.attainment_charts import stacked
 from crm.enquiries.attainment_export import export_figures
 from crm.enquiries.attainment_words import (
     TITLES,

@@ -56,7 +56,7 @@ def test_every_number_opens_the_enquiries_that_it_counts(page: Page, asked: None
     assert page.get_by_text(re.compile("Breached, Alice")).first.is_visible()
     page.go_back()
     # The bar of a week is a number too, and is reached by the keyboard.
-    bar = page.locator(".rt-chart a").first
+    bar = page.locator(".rt-figure a").first
     assert "breached" in (bar.get_attribute("aria-label") or "")
     bar.focus()
     page.keyboard.press("Enter")

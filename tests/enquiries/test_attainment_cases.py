@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm.clocks.models import Clock
+from crm.core.charts import scale
 from crm.core.errors import Refused
 from crm.enquiries.attainment import Figures, attainment, standings
 from crm.enquiries.attainment_asked import Asked, read_asked
-from crm.enquiries.attainment_charts import scale, stacked
+from crm.enquiries.attainment_charts import stacked
 from crm.enquiries.attainment_export import export_figures
 from crm.enquiries.attainment_words import business_time, percent
 from crm.enquiries.holding_up import hold_up
