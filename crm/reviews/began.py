@@ -13,6 +13,7 @@ from crm.handbook.rituals import Ritual
 
 # What else of a ritual changes leaves open what is open: its words, whose it is, what it opens.
 RHYTHM = ("per", "times", "every", "since", "days", "month_day", "on_holidays", "on")
+DEFAULTS = {name: field.default for name, field in Ritual.model_fields.items() if name in RHYTHM and name != "per"}
 
 
 def began_on(book: Handbook) -> dict[str, date]:
@@ -48,6 +49,3 @@ def _rhythms(sha256: str, pk: int) -> dict[str, tuple[Any, ...]]:
 def _rhythm(one: dict[str, Any]) -> tuple[Any, ...]:
     given = {**DEFAULTS, **{name: one[name] for name in RHYTHM if one.get(name) is not None}}
     return tuple(tuple(value) if isinstance(value := given.get(name), list) else value for name in RHYTHM)
-
-
-DEFAULTS = {name: field.default for name, field in Ritual.model_fields.items() if name in RHYTHM and name != "per"}

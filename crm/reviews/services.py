@@ -21,9 +21,7 @@ LONGEST = 10_000
 WHO = "A ritual is answered for by whose it is, by who stands in, and by managers."
 
 
-def mark_done(
-    ritual: str, *, period: date, number: int, came_of: str, actor: User, at: datetime, via: str
-) -> Occasion:
+def mark_done(ritual: str, *, period: date, number: int, came_of: str, actor: User, at: datetime, via: str) -> Occasion:
     """Write down that it was held, and what came of it; also of one that was missed, when it was held all the same.
 
     Raises:

@@ -6,7 +6,7 @@ Worked out of the handbook, of what people answered, and of the runs of checkups
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -127,9 +127,9 @@ class Standing:
         return [one for period in reversed(self.times) for one in reversed(period) if one.verdict in past]
 
 
-def standings(book: Handbook, *, at: datetime, only: str = "") -> list[Standing]:
-    """How every ritual that is on stands, in the order of the handbook; with `only`, that one."""
-    rituals = [one for one in book.rituals if one.on and only in ("", one.key)]
+def standings(book: Handbook, *, at: datetime, keys: Collection[str] | None = None) -> list[Standing]:
+    """How every ritual that is on stands, in the order of the handbook; with `keys`, these."""
+    rituals = [one for one in book.rituals if one.on and (keys is None or one.key in keys)]
     if not rituals:
         return []
     today, days, dris = book.today(at), days_of(book), Dris(at)
@@ -153,7 +153,7 @@ def standings(book: Handbook, *, at: datetime, only: str = "") -> list[Standing]
 
 def standing_of(book: Handbook, key: str, *, at: datetime) -> Standing | None:
     """How one ritual stands; None for one that the handbook does not have, or has switched off."""
-    return next(iter(standings(book, at=at, only=key)), None)
+    return next(iter(standings(book, at=at, keys=[key])), None)
 
 
 def rhythm_of(ritual: Ritual, book: Handbook) -> Rhythm:
@@ -180,7 +180,9 @@ def days_of(book: Handbook) -> Days:
     return Days(frozenset(day for day, windows in calendar.weekly.items() if windows), closed)
 
 
-def _times(one: Standing, period: Period, days: Days, given: Mapping[date, Sequence[Answer]], today: date) -> list[Time]:
+def _times(
+    one: Standing, period: Period, days: Days, given: Mapping[date, Sequence[Answer]], today: date
+) -> list[Time]:
     """The times of a period, each with its answer: the nth that is due has the nth answer."""
     due = due_days(one.rhythm, period, days, one.began or date.min)
     answers = {a.occasion.number: a for a in given.get(period.first, ()) if a.occasion is not None}
