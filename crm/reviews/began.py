@@ -1,4 +1,4 @@
-"""Since when a ritual is held as it is now: nothing is missed that fell due before, by another handbook or without one."""
+"""Since when a ritual is held as it is now: nothing is missed that fell due before, by another handbook or none."""
 
 from __future__ import annotations
 

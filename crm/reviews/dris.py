@@ -10,7 +10,7 @@ from crm.people.models import User
 
 
 class Dris:
-    """The people behind the DRIs of rituals at a moment, each looked up once; of a DRI who is nobody, administrators."""
+    """The people behind the DRIs of rituals at a moment, each looked up once; for nobody, administrators."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at

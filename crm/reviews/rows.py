@@ -65,8 +65,7 @@ def said_of(standing: Standing) -> str:
     if standing.due:
         words = due_words(standing.due[0])
         return words if len(standing.due) == 1 else f"{words}, {len(standing.due)} times"
-    following = f"Next: {day_words(standing.next_on)}" if standing.next_on else "Not due within sight"
-    return following
+    return f"Next: {day_words(standing.next_on)}" if standing.next_on else "Not due within sight"
 
 
 def answer_address(standing: Standing, time: Time | None, verb: str) -> str:
