@@ -58,7 +58,7 @@ def _times(place: Place, ritual: Raw, working: int) -> Iterator[Found]:
     if isinstance(times, int):
         if per == "day" and times != 1:
             yield (*place, "times"), written_value(times), "allowed for what is daily: 1"
-        elif per == "week" and not ritual.get("days") and times > working:
+        elif per == "week" and not ritual.get("days") and 0 < working < times:
             yield (*place, "times"), written_value(times), f"allowed: up to the {working} working days of a week"
         if isinstance(most, int) and (most <= times or per == "day"):
             yield (*place, "most_times"), written_value(most), f"allowed: more than times, {times}, and never a day"
@@ -67,7 +67,7 @@ def _times(place: Place, ritual: Raw, working: int) -> Iterator[Found]:
             yield (*place, "every"), written_value(every), 'allowed where per = "week", "month" or "quarter"'
         if "since" not in ritual:
             yield (*place, "since"), "nothing", "it has to be given: a day of the first period"
-    elif "since" in ritual:
+    elif "since" in ritual and every in (None, 1):
         yield (*place, "since"), written_value(ritual["since"]), "allowed where every is more than 1"
 
 

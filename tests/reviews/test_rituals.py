@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -179,7 +180,10 @@ def test_nothing_is_missed_from_before_a_ritual_was_held_so_often(now: datetime)
     assert stands(HUDDLE, now).times == [], "the handbook in force does not have it at all"
 
 
-def test_who_answers_is_reminded_once_from_when_the_company_opens(maya: User, alex: User, now: datetime) -> None:
+def test_who_answers_is_reminded_once_from_when_the_company_opens(
+    maya: User, alex: User, now: datetime, settings: Any
+) -> None:
+    settings.CHAT_WEBHOOKS = {"rituals": "https://chat.example.com/hook"}
     held_since(now - 2 * DAY)
     early = datetime.fromisoformat("2026-03-09T05:59:00-07:00")
     with rituals(HUDDLE, "overnight_feedback"):
@@ -194,7 +198,7 @@ def test_who_answers_is_reminded_once_from_when_the_company_opens(maya: User, al
     with rituals(HUDDLE):
         done(HUDDLE, maya, early + DAY, period=MONDAY + WEEK)
         assert remind(at=early + 2 * DAY) == 0
-    assert Delivery.objects.filter(way="chat").count() == 0, "the room has no address here"
+    assert Delivery.objects.filter(medium="chat", room="rituals").count() == 3, "each once"
 
 
 def test_what_is_due_while_another_handbook_is_in_force_is_nobody_s_business(maya: User, now: datetime) -> None:
@@ -204,9 +208,9 @@ def test_what_is_due_while_another_handbook_is_in_force_is_nobody_s_business(may
 
 
 def test_all_of_them_cost_the_same_queries_as_few(
-    maya: User, alex: User, root: User, now: datetime, django_assert_max_num_queries: object
+    maya: User, alex: User, root: User, now: datetime, django_assert_max_num_queries: Any
 ) -> None:
     held_since(now - 300 * DAY)
-    with django_assert_max_num_queries(12):  # type: ignore[operator]
+    with django_assert_max_num_queries(12):
         assert len(standings(handbook.current(), at=now)) == 13
     assert period_words(stands("release_announcements", now).now[0].period) == "Feb 16 – Mar 8"
