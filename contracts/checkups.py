@@ -6,7 +6,7 @@ have asked leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -121,6 +121,7 @@ def next_step_rewritten(look: Look) -> Iterator[Rows]:
         wrong=Q(pk__in=often.values("opportunity")),
         expected=f"Rewritten fewer than {most} times in one stage",
         found=lambda record: f"Rewritten {_rewrites(record)} times in {record.stage_label}",
+        prefetch=("next_steps",),
         evidence=_stage,
         applies=_is_open,
         means=lambda record: _rewrites(record) >= most,
@@ -226,19 +227,30 @@ def placed_facts(look: Look) -> Iterator[Rows]:
             means=means,
         )
 
-    asked: dict[str, list[str]] = {}
-    labels: dict[str, str] = {}
-    for key in (*stage_keys("open"), *stage_keys("won")):
-        for stage, one in criteria_before(key):
-            asked.setdefault(one.key, []).append(key)
-            labels[one.key] = f"{one.label} ({stage.label})"
-    for key, stages in asked.items():
-        yield rows(
-            f"unmet_{key}",
-            labels[key],
-            Q(stage__in=stages) & ~Q(criteria_met__contains=[key]),
-            _unmet(key, stages),
-        )
+    asked = {key: criteria_before(key) for key in (*stage_keys("open"), *stage_keys("won"))}
+    unmet = Q(pk__in=[])
+    for key, criteria in asked.items():
+        if criteria:
+            unmet |= Q(stage=key) & ~Q(criteria_met__contains=[one.key for _, one in criteria])
+
+    def missing(record: Any) -> list[str]:
+        return [
+            f"{one.label} ({stage.label})"
+            for stage, one in asked.get(record.stage, ())
+            if one.key not in record.criteria_met
+        ]
+
+    # Nobody was ever asked for any of them: together they are one fact, and one finding.
+    yield Rows(
+        among=among,
+        wrong=unmet,
+        expected="Every exit criterion of the stages before its own",
+        found=lambda record: f"Nobody said: {'; '.join(missing(record))}",
+        detail="criteria",
+        evidence=_stage,
+        applies=is_placed,
+        means=lambda record: bool(missing(record)),
+    )
     lost = stage_keys("lost")
     yield rows(
         "needs_lost_reason",
@@ -256,10 +268,6 @@ def placed_facts(look: Look) -> Iterator[Rows]:
             Q(**{"type": kind, name: None}),
             _without(kind, f"{name}_id"),
         )
-
-
-def _unmet(key: str, stages: Collection[str]) -> Callable[[Any], bool]:
-    return lambda record: record.stage in stages and key not in record.criteria_met
 
 
 def _without(kind: str, name: str) -> Callable[[Any], bool]:

@@ -17,6 +17,8 @@ from crm.checkups.rules import Look, Rows, checkup
 
 # Signed by the last party, whatever became of it.
 SIGNED = (*AGREED, ContractStatus.TERMINATED)
+# The invoice date and what is said of it are read off a contract's invoices.
+INVOICES = ("invoices",)
 
 
 def _is_signed(record: Any) -> bool:
@@ -47,6 +49,7 @@ def dates_in_order(look: Look) -> Iterator[Rows]:
             found=_sentence(code),
             detail=code,
             evidence=_dates,
+            prefetch=INVOICES,
             applies=_is_signed,
             means=_says(code),
         )
@@ -87,6 +90,7 @@ def contract_facts(look: Look) -> Iterator[Rows]:
             found="Signed, without this date",
             detail=name,
             evidence=_dates,
+            prefetch=INVOICES,
             applies=_is_signed,
             means=_without(name),
         )
@@ -97,6 +101,7 @@ def contract_facts(look: Look) -> Iterator[Rows]:
         found="Not said",
         detail="signing",
         evidence=_dates,
+        prefetch=INVOICES,
         applies=_is_signed,
         means=lambda record: not record.signing,
     )
@@ -107,6 +112,7 @@ def contract_facts(look: Look) -> Iterator[Rows]:
         found="Terminated, without a day",
         detail="terminated_on",
         evidence=_dates,
+        prefetch=INVOICES,
         applies=lambda record: record.status == ContractStatus.TERMINATED,
         means=lambda record: record.terminated_on is None,
     )

@@ -92,7 +92,8 @@ class FindingDialog(View):
             fixed = fix_finding(self.finding, facts=form.cleaned_data, digest=digest, seen=seen, **frame)
             self.job = fixed.job
             if fixed.job is None:
-                self.tell_look(fixed.again, fixed.said or "Nothing was left to change")
+                label = found.label if (found := fix_of(self.finding)) is not None else self.verb.label
+                self.tell_look(fixed.again, f"{label}: {fixed.said}" if fixed.said else "Nothing was left to change")
         else:
             messages.success(self.request, self.verb.do(self.finding, form.values(), seen, frame))
 

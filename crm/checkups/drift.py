@@ -17,7 +17,9 @@ from crm.handbook.document import Handbook
 from crm.handbook.expectations import ExpectedPage, ExpectedSection
 from crm.handbook.schema import RECORD_TABS
 from crm.handbook.values import is_web_template
+from crm.people.models import User
 from crm.workspace.drift import Departure, Line, departures
+from crm.workspace.lists_chosen import fallback
 from crm.workspace.models import OBJECTS, ListView, PageLayout, RoleTabs
 from crm.workspace.validity import model_of, view_problems
 from crm.workspace.wanted import layouts, tabs, views
@@ -115,10 +117,11 @@ def _left(book: Handbook, departure: Departure) -> Sequence[Line]:
 
 def _same_tabs(book: Handbook, role: str) -> bool:
     """Whether a role's tabs are the handbook's, but for which there are, where a rule about tabs looks at that, and
-    for what they open on, where a rule about a default filter does."""
+    for what they open on, where a rule about a default filter does. Both look where somebody active is shown them."""
     wanted = tabs(book).get(role)
     here = RoleTabs.objects.filter(role=role).values_list("tabs", flat=True).first()
-    standard = any(one.key == role for one in book.roles_with("standard"))
+    shown = User.objects.active_people().filter(role=role).exists()
+    standard = shown and any(one.key == role for one in book.roles_with("standard"))
     if wanted is None or here is None:
         return standard and wanted is not None
     meant = {one["tab"]: one["view"] for one in wanted}
@@ -129,10 +132,11 @@ def _same_tabs(book: Handbook, role: str) -> bool:
         (key, view)
         for key, view in _opened(here)
         if (RECORD_TABS[key], view) not in views(book)
-        and not ListView.objects.filter(object=RECORD_TABS[key], key=view).exists()
+        and not (_expected(book, key) or ListView.objects.filter(object=RECORD_TABS[key], key=view).exists())
     }
+    said = {key for key in meant if shown and _expected(book, key)}
     theirs = [
-        {"tab": key, "view": meant[key] if key in meant and (_expected(book, key) or (key, view) in gone) else view}
+        {"tab": key, "view": meant[key] if key in meant and (key in said or (key, view) in gone) else view}
         for key, view in zip(keys, (str(one.get("view", "")) for one in here), strict=True)
     ]
     return theirs == wanted
@@ -141,10 +145,19 @@ def _same_tabs(book: Handbook, role: str) -> bool:
 def _of_a_view(book: Handbook, of: str, key: str, line: Line) -> bool:
     """Whether a part of a view is what its tab opens on, or a name that is gone."""
     if _is_opened_on(book, of, key) and line.part in ("Name", "Conditions", "Whole"):
-        return True
+        return line.part != "Whole" or not _is_stood_in_for(book, of, key)
     place = {"Columns": "columns", "Conditions": "filters", "Sorted by": "sort"}.get(line.part)
     row = ListView.objects.filter(object=of, key=key).first()
     return row is not None and any(one == place for one, _ in _gone_names(row))
+
+
+def _is_stood_in_for(book: Handbook, of: str, key: str) -> bool:
+    """Whether a list without this view shows the same under the same name, with a sentence that the view is gone: the
+    rule about what the tab opens on has nothing to say then."""
+    view = views(book)[of, key]
+    if view["filters"] or view["title"] != fallback(model_of(of)).title:
+        return False
+    return not ListView.objects.filter(object=of, user=None, filters=[]).exclude(key=key).exists()
 
 
 def _is_opened_on(book: Handbook, of: str, key: str) -> bool:

@@ -36,15 +36,26 @@ class Row:
     found: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What the export cannot say: a rule, or one detail of it, is not asked of these records, or of none at all."""
+
+    rule: str
+    why: str
+    rows: models.Q | None = None
+    detail: str = ""
+
+
 @dataclass(slots=True)
 class Told:
-    """What one rule found in the export."""
+    """What one rule found in the export; `notes` say what it was not asked, and why."""
 
     rule: Rule
     severity: Severity
     looked_at: int = 0
     total: int = 0
     rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     crash: str = ""
 
     @property
@@ -63,7 +74,10 @@ class Told:
 
 @dataclass(slots=True)
 class Export:
-    """An export as it was looked at: what was read by kind of record, what could not be read, what the rules found."""
+    """An export as it was looked at: what was read by kind of record, what could not be read, what the rules found.
+
+    `problems`: what an import would say, with the number of rows; 0 where the sentence has it.
+    """
 
     source: str
     read: dict[str, int] = field(default_factory=dict)
@@ -77,6 +91,11 @@ class Export:
         order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
         found = [one for one in self.told if one.looked_at or one.crash]
         return sorted(found, key=lambda one: (not one.total, order[one.severity], -one.total, one.rule.id))
+
+    @property
+    def unasked(self) -> list[Told]:
+        """The rules of which a part, or everything, could not be asked."""
+        return [one for one in self.told if one.notes]
 
     @property
     def total(self) -> int:
@@ -117,14 +136,20 @@ def look_at_export(
     return _readers[system](folder, actor, at, progress)
 
 
-def ask_rules(among: Among, names: Callable[[Any], tuple[str, str]], *, at: datetime) -> list[Told]:
-    """Every data rule over these records only; `names` says what the other system calls a record, and its name."""
+def ask_rules(
+    among: Among, names: Callable[[Any], tuple[str, str]], *, at: datetime, gaps: Sequence[Gap] = ()
+) -> list[Told]:
+    """Every data rule over these records only; `names` says what the other system calls a record, and its name.
+
+    What the export cannot say (`gaps`) is no finding, and told as not looked at.
+    """
     look = Look(at, handbook.current())
     data = [rule for rule in all_rules() if not rule.is_presentation and rule.id.startswith("data.")]
-    return [_ask(rule, look, among, names) for rule in data if rule.id not in look.book.checkups.off]
+    of = {rule.id: [gap for gap in gaps if gap.rule == rule.id] for rule in data}
+    return [_ask(rule, look, among, names, of[rule.id]) for rule in data if rule.id not in look.book.checkups.off]
 
 
-def _ask(rule: Rule, look: Look, among: Among, names: Callable[[Any], tuple[str, str]]) -> Told:
+def _ask(rule: Rule, look: Look, among: Among, names: Callable[[Any], tuple[str, str]], gaps: Sequence[Gap]) -> Told:
     told = Told(rule, rule.severity_by(look.book))
     looked: dict[Any, int] = {}
     try:
@@ -135,22 +160,40 @@ def _ask(rule: Rule, look: Look, among: Among, names: Callable[[Any], tuple[str,
             for part in parts:
                 kind = part.among.model
                 if kind in among:
-                    narrowed = replace(part, among=part.among.filter(pk__in=among[kind]))
+                    ours = replace(part, among=part.among.filter(pk__in=among[kind]))
+                    narrowed = _without_gaps(told, ours, [one for one in gaps if one.detail in ("", part.detail)])
+                    if narrowed is None:
+                        continue
                     looked[kind] = max(looked.get(kind, 0), narrowed.among.count())
                     _take(told, narrowed, names)
     except Exception as error:
         outcome = Outcome(rule, look.at)
         crashed(outcome, error)
-        told.crash, told.total, told.rows = outcome.crash, 0, []
+        told.crash, told.total, told.rows, told.notes = outcome.crash, 0, [], []
     told.looked_at = sum(looked.values())
     return told
 
 
+def _without_gaps(told: Told, part: Rows, gaps: Sequence[Gap]) -> Rows | None:
+    """The part over the records of which the export says enough; None when that is none. What is left out is noted."""
+    for gap in gaps:
+        wrong = part.found_rows if gap.rows is None else part.found_rows.filter(gap.rows)
+        left_out = wrong.count()
+        if not left_out:
+            continue
+        meta = wrong.model._meta
+        note = f"{left_out:,} {meta.verbose_name if left_out == 1 else meta.verbose_name_plural}: {gap.why}"
+        if note not in told.notes:
+            told.notes.append(note)
+        if gap.rows is None:
+            return None
+        part = replace(part, among=part.among.exclude(pk__in=wrong.values("pk")))
+    return part
+
+
 def _take(told: Told, part: Rows, names: Callable[[Any], tuple[str, str]]) -> None:
-    wrong = part.found_rows
-    told.total += wrong.count()
-    rows = wrong.select_related(*part.related) if part.related else wrong
-    for record in rows.order_by("pk")[: max(0, SHOWN - len(told.rows))]:
+    told.total += part.found_rows.count()
+    for record in part.rows.order_by("pk")[: max(0, SHOWN - len(told.rows))]:
         sight = sight_of(part, record)
         told.rows.append(Row(*names(record), sight.expected, sight.found))
 
@@ -159,15 +202,18 @@ def as_text(export: Export) -> str:
     """The report for a terminal."""
     lines = [f"Checkup of {export.source}", ""]
     lines += [f"Cannot be read: {sentence}" for sentence in export.unreadable]
-    lines.append("Read: " + ", ".join(f"{number:,} {name}" for name, number in export.read.items()) + ".")
+    lines.append(f"Read: {', '.join(f'{number:,} {name}' for name, number in export.read.items()) or 'nothing'}.")
     for sentence, number in export.problems:
-        lines.append(f"  {number:,} × {sentence}")
+        lines.append(f"  {number:,} × {sentence}" if number else f"  {sentence}")
     for one in export.looked:
         lines += ["", f"{one.rule.title} [{one.rule.id}, {one.rule.row}, {one.severity}]: {one.verdict}"]
         lines += [f"  {row.id}  {row.name}: {row.found} (expected: {row.expected})" for row in one.rows]
         if one.left_out:
             lines.append(f"  and {one.left_out:,} more")
-    lines += ["", f"{export.total:,} findings. Nothing was stored."]
+    if export.unasked:
+        lines += ["", "Not looked at, since the export does not say it:"]
+        lines += [f"  {one.rule.title}: {note}" for one in export.unasked for note in one.notes]
+    lines += ["", f"{export.total:,} finding{'' if export.total == 1 else 's'}. Nothing was stored."]
     return "\n".join(lines)
 
 
@@ -191,4 +237,4 @@ def as_json(export: Export) -> dict[str, Any]:
         }
         for one in export.told
     ]
-    return {"run": None, "rules": rules}
+    return {"run": None, "rules": rules, "unreadable": export.unreadable}

@@ -113,7 +113,9 @@ class FindingAdmin(ReadAdmin):
     def shown_on(self, finding: Any) -> SafeString:
         """What it is about, and what was found there."""
         name = finding.named.name if hasattr(finding, "named") else finding.label
-        found = Truncator(finding.found).chars(LONGEST)
+        # What was expected is said too where there is room: "Payment terms: Missing".
+        both = f"{finding.expected}: {finding.found}"
+        found = both if len(both) <= LONGEST else Truncator(finding.found).chars(LONGEST)
         return format_html(
             '<span class="ck-on"><span>{}</span><span class="plumb-quiet" title="{}">{}</span></span>',
             name,

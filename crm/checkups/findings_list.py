@@ -21,7 +21,7 @@ from crm.workspace.models import OBJECTS
 
 STATE, ALL, PARTS = "state", "all", "none"
 # Other kinds of records that rules look at.
-OTHERS = ("activity", "task", "pair", "user", "team", "apikey")
+OTHERS = ("activity", "task", "enquiry", "pair", "user", "team", "apikey")
 SOON = 7  # days
 ENDING = 30  # days
 MOST_FOUND = 1000  # records of a name whose findings are shown

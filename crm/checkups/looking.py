@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from crm.checkups.models import Finding
@@ -20,8 +20,9 @@ from crm.checkups.rules import Look, Looked, Outcome, Rows, Rule, Sight, Text
 from crm.core.text import tidy
 
 log = structlog.get_logger(__name__)
-# A statement that takes longer is stopped, and its rule has crashed: no slice of a run may outlive its lease.
-LONGEST_STATEMENT = 60_000  # milliseconds
+# What takes longer is stopped, and its rule has crashed: a slice of a run that outlived its lease would be done again
+# and again by one worker after the other.
+LONGEST_STATEMENT, LONGEST_LOOK = 60_000, 75_000  # milliseconds
 LONGEST_KEY = 120
 SWITCHED_OFF = "Switched off in the handbook (checkups.off)."
 
@@ -32,9 +33,27 @@ def read_only() -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL transaction_read_only = on; SET LOCAL statement_timeout = {LONGEST_STATEMENT}")
-        yield
+        with connection.execute_wrapper(in_time(time.monotonic())):
+            yield
         # There is nothing to keep, and rolling back puts both settings back to what they were before.
         transaction.set_rollback(True)
+
+
+def in_time(began: float) -> Callable[..., Any]:
+    """Give each statement of a look only what is left of its time; one that has none left is not made."""
+
+    def execute_in_time(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        left = LONGEST_LOOK - int((time.monotonic() - began) * 1000)
+        if str(sql).startswith(("ROLLBACK", "RELEASE")):
+            return execute(sql, params, many, context)
+        if left <= 0:
+            raise OperationalError("The time of a look is over.")
+        if left < LONGEST_STATEMENT:
+            # Beside Django, which would ask this wrapper again.
+            context["cursor"].cursor.execute(f"SET LOCAL statement_timeout = {left}")
+        return execute(sql, params, many, context)
+
+    return execute_in_time
 
 
 def database_now() -> datetime:
@@ -120,7 +139,7 @@ def count_rows(rule: Rule, parts: Iterable[Rows], outcome: Outcome, *, most: int
         outcome.total += total
         if not total:
             continue
-        rows = wrong.select_related(*part.related) if part.related else wrong
+        rows = part.rows
         kept = list(rows.filter(pk__in=ids).order_by("pk")) if ids else []
         room = min(most - len(outcome.sights) - len(kept), total - len(kept))
         if room > 0:

@@ -8,6 +8,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from crm.core.text import Line, Paragraphs
 
@@ -91,7 +92,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_why_display()} checkup of {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_why_display()} checkup of {timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
 
     @property
     def took(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from crm.checkups.models import Finding
+from crm.checkups.models import Finding, Severity
 from crm.checkups.rules import rule_of
 from crm.core.asking import user_of
 from crm.core.panels import panel
@@ -16,6 +17,7 @@ from crm.workspace.models import OBJECTS
 from crm.workspace.validity import model_of
 
 SHOWN = 10
+WEIGHT = Case(*(When(severity=one, then=place) for place, one in enumerate(Severity)))
 
 
 def offer() -> None:
@@ -28,7 +30,7 @@ def findings(request: HttpRequest, record: Any) -> str:
     if not may(user_of(request), "change", record):
         return ""
     found = Finding.objects.open().of_record(str(record._meta.model_name), record.pk)
-    rows = [(one, rule_of(one.rule)) for one in found.order_by("severity", "pk")[: SHOWN + 1]]
+    rows = [(one, rule_of(one.rule)) for one in found.order_by(WEIGHT, "pk")[: SHOWN + 1]]
     if not rows:
         return ""
     context = {"rows": rows[:SHOWN], "more": len(rows) > SHOWN}

@@ -27,6 +27,7 @@ from crm.sync.models import ApiKey
 VIA = "api"
 NEWEST = 2000
 EXAMPLES = 5
+NOTE = f"The newest {NEWEST:,} transactions of each key were looked at."
 # A word that may be told: a key, and no detail of a person that was written into the wrong field.
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -138,7 +139,7 @@ def values_of_keys(look: Look) -> Looked:
                 continue
             looked += len(ids)
             sights += list(_outside(writer, known[object_name], wanted[object_name], ids))
-    return Looked(looked, sights, note=f"The newest {NEWEST:,} transactions of each key were looked at.")
+    return Looked(looked, sights, note=NOTE if looked else "")
 
 
 def _picked(kind: type[models.Model]) -> list[models.Field[Any, Any]]:
@@ -198,12 +199,12 @@ def fields_of_keys(look: Look) -> Looked:
         read_what_it_wrote(writer)
         for object_name, names in sorted(writer.wrote.items()):
             last = max(max(moments) for moments in names.values())
-            looked += len(names)
             for name, moments in sorted(names.items()):
                 rhythm = rhythm_of(moments)
+                looked += rhythm is not None
                 if rhythm is not None and rhythm.is_over(last, times=times):
                     sights.append(_missed(writer, object_name, name, rhythm, last))
-    return Looked(looked, sights, note=f"The newest {NEWEST:,} transactions of each key were looked at.")
+    return Looked(looked, sights, note=NOTE if looked else "")
 
 
 def _missed(writer: Writer, object_name: str, name: str, rhythm: Rhythm, last: datetime) -> Sight:
@@ -269,12 +270,12 @@ def silent_keys(look: Look) -> Looked:
     sights, looked, unknown = [], 0, 0
     sql = f"{TRANSACTIONS} SELECT recorded_at FROM t ORDER BY id DESC LIMIT %(times)s"
     for writer in writers(look.at):
-        looked += 1
         moments = [at for (at,) in ask(sql, writer)]
         rhythm = rhythm_of(moments)
         if rhythm is None:
             unknown += 1
             continue
+        looked += 1
         last = max(rhythm.last, writer.key.last_used_at or rhythm.last)
         if not Rhythm(last, rhythm.pause).is_over(look.at, times=times):
             continue
@@ -290,7 +291,7 @@ def silent_keys(look: Look) -> Looked:
                 evidence=[*([("Wrote last", ", ".join(wrote))] if wrote else []), *writer.also],
             )
         )
-    note = f"{unknown:,} of them wrote too seldom to know their rhythm." if unknown else ""
+    note = f"Not looked at: {unknown:,} that wrote too seldom to know their rhythm." if unknown else ""
     return Looked(looked, sights, note=note)
 
 

@@ -61,7 +61,7 @@ class Rows:
     `among`: the records that it looks at; `wrong`: which of them are not as they should be, or a function that narrows
     the queryset. `applies` and `means` are the same two in plain Python, over a record with its related records:
     checkups of a file that was never imported ask them, and a test holds both equal. `related` is read along with the
-    records that are kept.
+    records that are kept, and so is `prefetch`, where a rule's words need more than one row of another table.
     """
 
     among: QuerySet[Any]
@@ -70,6 +70,7 @@ class Rows:
     found: Text
     detail: str = ""
     related: tuple[str, ...] = ()
+    prefetch: tuple[str, ...] = ()
     applies: Callable[[Any], bool] | None = None
     means: Callable[[Any], bool] | None = None
     evidence: Callable[[Any], Sequence[tuple[str, str]]] | None = None
@@ -78,6 +79,12 @@ class Rows:
     def found_rows(self) -> QuerySet[Any]:
         """The records that are not as they should be."""
         return self.among.filter(self.wrong) if isinstance(self.wrong, Q) else self.wrong(self.among)
+
+    @property
+    def rows(self) -> QuerySet[Any]:
+        """The same, with everything that is said of them."""
+        rows = self.found_rows.prefetch_related(*self.prefetch)
+        return rows.select_related(*self.related) if self.related else rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from crm import handbook
+from crm.checkups.lapsing import open_again
 from crm.checkups.looking import identity_of
 from crm.checkups.models import Finding, Result, Run, Severity, Step, Watch
 from crm.checkups.rules import Outcome, Sight
@@ -132,9 +133,7 @@ def _see(identity: tuple[str, str], sight: Sight, finding: Finding | None, outco
         finding.state, finding.fixed_at, finding.times_back = State.OPEN, None, finding.times_back + 1
         changes.note(finding, Step.Kind.BACK)
     elif finding.accepted_until is not None and finding.accepted_until < handbook.current().today(at):
-        text = f"It was accepted until {finding.accepted_until:%Y-%m-%d}: {finding.accepted_because}"
-        finding.state, finding.accepted_until, finding.accepted_because = State.OPEN, None, ""
-        changes.note(finding, Step.Kind.REOPENED, text)
+        changes.note(finding, Step.Kind.REOPENED, open_again(finding))
     as_it_was = before == (_as_seen(finding), finding.state) and finding.last_seen == at
     (changes.same if as_it_was else changes.changed).append(finding)
 

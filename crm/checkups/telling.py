@@ -41,8 +41,8 @@ def tell_of_rise(rule: Rule, total: int, before: int, *, run: Run, at: datetime)
         people,
         kind="checkup_rose",
         key=f"checkup_rose:{rule.id}:{run.pk}",
-        title=f"{rule.title}: {total} instead of {before}",
-        text=f"The rule found {before} when it was run before, and {total} now.",
+        title=f"{rule.title}: {total:,} instead of {before:,}",
+        text=f"The rule found {before:,} when it was run before, and {total:,} now.",
         address=reverse("admin:checkup_rule", args=[rule.id]),
         at=at,
     )

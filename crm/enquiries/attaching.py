@@ -12,11 +12,10 @@ from crm import handbook
 from crm.activities.gate import hold_for
 from crm.activities.models import Activity
 from crm.activities.newcomers import bar_newcomer
-from crm.clocks.services import void_clock
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.text import tidy
-from crm.enquiries.barring import release
+from crm.enquiries.barring import release, stand_still
 from crm.enquiries.incoming import Incoming, keys_of, read_incoming
 from crm.enquiries.locking import locked_for
 from crm.enquiries.matching import Match, find_match, of_contact, of_lead
@@ -120,7 +119,7 @@ def belong(enquiry: Enquiry, match: Match, *also: str, barred: bool, actor: User
 
 
 def heed_bar(enquiry: Enquiry, match: Match, barred: bool, *, actor: User, at: datetime) -> None:
-    """End the clock of who is not to be contacted, and start that of who is after all; the caller saves the enquiry.
+    """Let the clock of who is not to be contacted stand still, and of who is after all run; the caller saves the rest.
 
     What was voided, or answered before anybody knew, stays as it is.
     """
@@ -133,5 +132,4 @@ def heed_bar(enquiry: Enquiry, match: Match, barred: bool, *, actor: User, at: d
     elif not barred:
         start(enquiry, match, at=at)
     elif clock is not None:
-        void_clock(clock, by=actor, reason="They are not to be contacted.", at=at)
-        enquiry.clock = None
+        stand_still(clock, by=actor, at=at)

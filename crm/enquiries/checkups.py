@@ -1,17 +1,19 @@
-"""What checkups look at in how enquiries come in (K6): sources and channels that fell silent, messages refused."""
+"""What checkups look at among enquiries (K4), and in how they come in (K6): sources that fell silent or are refused."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Max
 
 from crm import handbook
+from crm.checkups.data import gone_owner_rows
 from crm.checkups.process import day_of
 from crm.checkups.rhythm import PAUSES, Rhythm, rhythm_of
-from crm.checkups.rules import Look, Looked, Sight, checkup
+from crm.checkups.rules import Look, Looked, Rows, Sight, checkup
 from crm.enquiries.models import Enquiry, Received, Source
 
 REFUSED = 400
@@ -19,6 +21,23 @@ REFUSED = 400
 
 def _in_use(at: datetime) -> list[Source]:
     return [one for one in Source.objects.select_related("user") if one.state(at) == "active"]
+
+
+@checkup(
+    "data.enquiry_owner_gone",
+    title="Who waits for an answer waits for somebody who works here",
+    row="R6",
+    severity="error",
+    why="Whoever is deactivated hands over; what came in later for them is warned of to nobody.",
+)
+def owner_gone(look: Look) -> Iterator[Rows]:
+    """Of unanswered enquiries those that stand alone; the others are whose their lead or contact is."""
+    yield gone_owner_rows(Enquiry.objects.unanswered(), _is_unanswered)
+
+
+def _is_unanswered(enquiry: Any) -> bool:
+    clock = enquiry.clock
+    return clock is not None and clock.stopped_at is None and clock.voided_at is None
 
 
 @checkup(
@@ -37,11 +56,11 @@ def silent_sources(look: Look) -> Looked:
         # Messages are forgotten after a month; what they asked is not.
         said = [*_newest(Received.objects.filter(source=source), "at", look.at)]
         said += _newest(Enquiry.objects.filter(system=source.system, external_id__gt=""), "received_at", look.at)
-        looked += 1
         rhythm = rhythm_of(said)
         if rhythm is None:
             unknown += 1
             continue
+        looked += 1
         if source.last_used_at is not None:
             rhythm = Rhythm(max(rhythm.last, source.last_used_at), rhythm.pause)
         if rhythm.is_over(look.at, times=times):
@@ -51,13 +70,14 @@ def silent_sources(look: Look) -> Looked:
         if key in sent:
             continue
         rhythm = rhythm_of(_newest(Enquiry.objects.filter(channel=key), "received_at", look.at))
-        looked += 1
         if rhythm is None:
             unknown += 1
-        elif rhythm.is_over(look.at, times=times):
+            continue
+        looked += 1
+        if rhythm.is_over(look.at, times=times):
             sights.append(_silent(rhythm, look.at, f"channel:{key}", f"Channel “{label}”"))
-    note = f"{unknown:,} of them said too little to know their rhythm." if unknown else ""
-    return Looked(looked, sights, note=note)
+    note = f"Not looked at: {unknown:,} sources and channels that said too little to know their rhythm."
+    return Looked(looked, sights, note=note if unknown else "")
 
 
 def _newest(rows: object, name: str, at: datetime) -> Iterable[datetime]:

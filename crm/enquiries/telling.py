@@ -34,6 +34,9 @@ def tell_received(enquiry: Enquiry, *, came_back: bool, at: datetime) -> None:
 
 def tell_attached(enquiry: Enquiry, *, came_back: bool, actor: User, at: datetime) -> None:
     """Tell whose it has become while its answer is owed, unless they did it or were told that it came in."""
+    if enquiry.barred and enquiry.clock is not None:
+        tell_barred(enquiry, at=at)
+        return
     if enquiry.barred:
         tell_received(enquiry, came_back=came_back, at=at)
         return
@@ -48,7 +51,7 @@ def tell_barred(enquiry: Enquiry, *, at: datetime) -> None:
     """Ask the manager what is to be done for somebody who asked and is not to be contacted since."""
     if enquiry.clock is None or enquiry.clock.quiet:
         return
-    said = "They asked before they were not to be contacted any more. The clock stands still: say what is to be done."
+    said = "They asked us, and are not to be contacted. The clock stands still: say what is to be done."
     people = managers_of(enquiry, Presence(handbook.current().today(at)))
     _tell(enquiry, BARRED, f"Not to be contacted: {title_of(enquiry)}", said, people, at=at)
 

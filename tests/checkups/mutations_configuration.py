@@ -17,7 +17,7 @@ from crm.handbook.promises import ChatChannel, Escalation
 from crm.handbook.schema import AssignmentRule
 from crm.people.models import Team, User
 from crm.sync.models import ApiKey
-from crm.workspace.models import ListView
+from crm.workspace.models import ListView, RoleTabs
 from tests.checkups.mutations import Step, World, add, layout, restored, section, tabs, view
 from tests.factories import make_user
 
@@ -47,6 +47,10 @@ def works_by_the_old(world: World) -> None:
 def copy(of: Any, **values: Any) -> Any:
     """The same section of a handbook with other values."""
     return of.model_copy(update=values)
+
+
+def _opens_on_all_accounts(found: list[dict[str, str]]) -> None:
+    next(one for one in found if one["tab"] == "accounts")["view"] = "all_accounts"
 
 
 # --- the workspace ----------------------------------------------------------------------------------------------------
@@ -103,6 +107,33 @@ add(
     tabs("manager", lambda found: found.pop()),
     restored("tabs.manager"),
     rendered=False,
+)
+add(
+    DRIFT,
+    "a tab is taken from a standard role that nobody active has",
+    tabs("ae", lambda found: found.pop()),
+    restored("tabs.ae"),
+    rendered=False,
+)
+add(
+    DRIFT,
+    "the tabs of a standard role that nobody active has are gone",
+    lambda world: RoleTabs.objects.filter(role="ae").delete(),
+    restored("tabs.ae"),
+    rendered=False,
+)
+add(
+    DRIFT,
+    "a tab of a role that nobody active has opens on another list",
+    tabs("manager", _opens_on_all_accounts),
+    restored("tabs.manager"),
+    rendered=False,
+)
+add(
+    DRIFT,
+    "the list of everything that a tab opens on is taken away, and another of the same name stands in for it",
+    lambda world: ListView.objects.filter(object="lead", key="all_leads").delete(),
+    restored("view.lead.all_leads"),
 )
 add(
     DRIFT,

@@ -10,14 +10,17 @@ from django.utils import timezone
 
 from crm.activities.models import Activity, NextTouch, Task
 from crm.activities.suppressing import suppress
+from crm.clocks.models import Clock
 from crm.core.acting import acting
 from crm.core.door import move
 from crm.core.flow import Ask, Guard
+from crm.enquiries.models import Enquiry
 from crm.people.models import User
 from leads import guards
 from leads.models import Lead
 from leads.statuses import Status
 from tests.checkups.seeing import seen
+from tests.enquiries.asking import ask
 from tests.factories import make_account, make_contact, make_lead, make_opportunity, make_user
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +185,14 @@ def test_what_belongs_to_somebody_who_left_is_found(alice: User, gone: User, at:
         Task.objects.create(lead=lead, text="Call", owner=alice)
         Task.objects.create(lead=lead, text="Called", owner=gone, done_at=at, done_by=alice)
     assert seen("data.owner_gone", at) == expected
+
+
+def test_who_waits_for_an_answer_waits_for_somebody_who_works_here(alice: User, gone: User, at: datetime) -> None:
+    waits, answered, hers = (ask(timezone.now(), email=f"n{n}@globex{n}.example") for n in range(3))
+    Enquiry.objects.filter(pk__in=[waits.pk, answered.pk]).update(owner=gone)
+    Enquiry.objects.filter(pk=hers.pk).update(owner=alice)
+    Clock.objects.filter(enquiry=answered).update(stopped_at=at, next_at=None)
+    assert seen("data.enquiry_owner_gone", at) == {(waits, "")}
 
 
 def test_links_and_numbers_of_leads_that_lead_nowhere_are_found(at: datetime) -> None:

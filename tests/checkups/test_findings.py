@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -235,6 +236,7 @@ def test_the_list_is_narrowed_to_what_concerns_who_asks(
     client = log_in(mona)
     page = client.get(address).content.decode()
     assert (sale.name in page, "State: Open" in page, "1 finding hidden" in page) == (True, True, True)
+    assert "An owner within 24 hours: Nobody owns it" in client.get(f"{address}?state=all").content.decode()
     for query, found in (
         ("?state=all", [other.pk, mine.pk]),
         ("?state=accepted&accepted=soon", [other.pk]),
@@ -287,4 +289,5 @@ def test_its_page_says_all_there_is_to_know(mona: User, root: User, charlie: Use
     Lead.objects.filter(pk=lead.pk).update(owner=charlie)
     said = client.post(f"/admin/checkups/finding/{finding.pk}/do/look/", follow=True).content.decode()
     assert "it is gone" in said
+    assert re.search(r"It is gone since \w+ \d+, \d{4}, \d\d:\d\d\. When", said)
     assert "Was found" in said

@@ -81,7 +81,7 @@ def test_a_fix_is_shown_then_confirmed_and_says_why_it_cannot_be_done(mona: User
     stale = do(client, finding, "fix", digest="0" * 32)
     assert (stale.status_code, digest in stale.content.decode()) == (409, True)
     done = client.post(f"/admin/checkups/finding/{finding.pk}/do/fix/", {"digest": digest}, follow=True)
-    assert "it is gone" in done.content.decode()
+    assert "Add the year: The name ends with 2027 now. Looked at again: it is gone." in done.content.decode()
     dateless, _ = find_yearless(alice, close_on=None)
     page = client.get(f"/admin/checkups/finding/{dateless.pk}/change/").content.decode()
     assert "It has no close date to take the year of" in page

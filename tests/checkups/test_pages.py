@@ -83,6 +83,20 @@ def test_the_overview_says_how_every_rule_stands(mona_in: Client, crashing: str)
     assert "Found in the last 2 looks: 1, 2" in mona_in.get(reverse("admin:checkups")).content.decode()
 
 
+def test_a_new_installation_says_once_that_no_rule_has_looked_yet(mona_in: Client) -> None:
+    body = mona_in.get(reverse("admin:checkups")).content.decode()
+    assert "No rule has looked yet, which is no pass." in body
+    assert "(never looked)" not in body
+    ran(RULE)
+    assert "rules have never looked, which is no pass." in mona_in.get(reverse("admin:checkups")).content.decode()
+
+
+def test_a_run_is_called_by_the_readers_own_time() -> None:
+    run = ran(RULE)
+    with timezone.override("America/Los_Angeles"):
+        assert f"{timezone.localtime(run.started_at):%Y-%m-%d %H:%M}" in str(run)
+
+
 def test_it_costs_the_same_however_much_was_found(mona_in: Client) -> None:
     address = reverse("admin:checkups")
     make_lead(owner=None)
@@ -186,6 +200,14 @@ def test_a_records_page_shows_its_findings_to_who_may_put_them_right(
         client.force_login(person)
         shown[person] = "None is planned" in client.get(address).content.decode()
     assert shown == {alice: True, mona: True, charlie: False}
-    Finding.objects.update(state="fixed", fixed_at=LATER)
+    # The weightiest comes first, whichever was found first.
     client.force_login(alice)
+    for severity in ("note", "error"):
+        Finding.objects.create(
+            rule=RULE, area="data", severity=severity, subject=f"lead:{lead.pk}", object="lead", record_id=lead.pk,
+            detail=severity, expected="A thing", found=f"Is of {severity}", first_seen=LATER, last_seen=LATER,
+        )  # fmt: skip
+    page = client.get(address).content.decode()
+    assert page.index("Is of error") < page.index("None is planned") < page.index("Is of note")
+    Finding.objects.update(state="fixed", fixed_at=LATER)
     assert "None is planned" not in client.get(address).content.decode()

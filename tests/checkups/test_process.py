@@ -173,6 +173,17 @@ def test_a_key_that_wrote_daily_and_has_fallen_silent_is_told_with_what_it_wrote
     assert look("process.key_silent", REAL + 90 * DAY).looked_at == 0
 
 
+def test_what_wrote_and_sent_too_little_to_know_its_rhythm_was_not_looked_at(robot: User) -> None:
+    for rule in ("process.key_values", "process.key_fields", "process.key_silent"):
+        assert (look(rule).looked_at, look(rule).note) == (0, ""), f"{rule}: there is no key"
+    key_of(robot)
+    wrote(robot, REAL, [make_lead()], city="Austin")
+    for rule in ("process.key_silent", "process.source_silent"):
+        assert look(rule).looked_at == 0
+        assert look(rule).note.startswith("Not looked at: ")
+    assert look("process.key_fields").looked_at == 0
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 HEADER = "Last name,Email,Company,Rating,City\n"

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from crm import handbook
+from crm.checkups import looking
+from crm.checkups.lapsing import reopen_lapsed
 from crm.checkups.models import Finding, Run, Step, Watch
 from crm.checkups.rules import rule_of
 from crm.checkups.services import accept_finding
 from crm.checkups.storing import close_unknown
+from crm.checkups.tasks import run_checkups
 from crm.notifications.models import Notification
 from crm.people.models import User
 from crm.privacy.erasing import erase_person
@@ -72,6 +76,21 @@ def test_what_is_accepted_opens_again_after_its_day(made: Made, mona: User) -> N
     assert Step.objects.filter(kind="reopened").get().text.endswith(": Agreed.")
 
 
+def test_what_is_accepted_opens_again_after_its_day_also_when_its_rule_is_not_run(made: Made, mona: User) -> None:
+    made.run(["a"])
+    until = handbook.current().today(LATER) + timedelta(days=2)
+    accept_finding(Finding.objects.get(), until=until, reason="Agreed.", actor=mona, at=LATER, via="test")
+    assert reopen_lapsed(at=LATER + timedelta(days=2)) == 0
+    passed = timezone.now().date() - timedelta(days=2)
+    Finding.objects.update(accepted_until=passed)
+    run_checkups()
+    finding = Finding.objects.get()
+    assert (finding.state, finding.accepted_until, finding.accepted_because) == ("open", None, "")
+    step = finding.steps.get(kind="reopened")
+    assert (step.by, step.text) == (None, f"It was accepted until {passed:%Y-%m-%d}: Agreed.")
+    assert reopen_lapsed(at=LATER + timedelta(days=3)) == 0
+
+
 def test_beyond_what_is_kept_all_are_counted_and_the_known_stay(made: Made, ownerless: Made) -> None:
     leads = [make_lead(owner=None) for _ in range(13)]
     with handbook.use(with_checkups(most_findings=10)):
@@ -119,6 +138,25 @@ def test_a_rule_that_crashes_is_a_finding_and_keeps_the_others(made: Made, owner
         cursor.execute("SELECT current_setting('statement_timeout'), current_setting('transaction_read_only')")
         assert cursor.fetchone() == ("0", "off"), "what a look forbids itself, it forbids nobody else"
     assert (made.run(day=4).gone, made.states()) == (1, {"a": "open", "crashed": "fixed"})
+
+
+def test_a_rule_that_takes_too_long_crashes_however_short_its_statements_are(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "LONGEST_LOOK", 50)
+    made.run(["a"])
+
+    def linger() -> None:
+        with connection.cursor() as cursor:
+            for _ in range(300):
+                cursor.execute("SELECT pg_sleep(0.01)")
+
+    made.does = linger
+    result = made.run(day=1)
+    assert (result.state, result.gone) == ("crashed", 0), "its slice would outlive the lease of its job"
+    assert result.note.startswith("OperationalError")
+    made.does = list
+    assert made.run(day=2).state == "done"
 
 
 def test_a_rule_that_looked_at_nothing_or_is_off_says_so(made: Made) -> None:

@@ -30,7 +30,7 @@ from crm.duplicates.models import ACROSS, Pair
 from crm.people.models import User
 from leads.models import Known, Lead
 from leads.statuses import OPEN, Status
-from tests.checkups.twins_setup import build_setup
+from tests.checkups.twins_setup import build_enquiries, build_setup
 from tests.factories import make_user
 
 # Names, addresses and numbers of this world's people. No rule writes any into what it says of a record: erasing a
@@ -326,6 +326,7 @@ BUILDERS: tuple[Callable[[World], None], ...] = (
     _pairs,
     _suppressions,
     build_setup,
+    build_enquiries,
 )
 
 

@@ -1,11 +1,14 @@
-"""The random world's users, teams and keys of programs: some answered for, some not."""
+"""The random world's users, teams, keys of programs and enquiries: some answered for, some not."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crm.clocks.models import Clock
+from crm.enquiries.models import Enquiry
 from crm.people.models import Team
 from crm.sync.models import ApiKey
+from tests.enquiries.asking import ask
 from tests.factories import make_user
 
 if TYPE_CHECKING:
@@ -32,3 +35,12 @@ def build_setup(world: World) -> None:
         )
         user.team = team
         user.save(update_fields=["team"])
+
+
+def build_enquiries(world: World) -> None:
+    """Requests that wait and one that is answered, of somebody here, of somebody who left, and of nobody."""
+    for n in range(8):
+        enquiry = ask(world.now, email=f"asker{n}@elsewhere{n}.example")
+        Enquiry.objects.filter(pk=enquiry.pk).update(owner=world.any(None, *world.people))
+        if n % 4 == 3:
+            Clock.objects.filter(enquiry=enquiry).update(stopped_at=world.now, next_at=None)

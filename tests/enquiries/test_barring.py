@@ -13,6 +13,7 @@ from crm.clocks.sweeping import sweep
 from crm.core.door import move
 from crm.core.errors import Refused
 from crm.core.home import parts_of
+from crm.enquiries.attaching import attach_enquiry
 from crm.enquiries.attainment import standings
 from crm.enquiries.dialogs import verbs_for
 from crm.enquiries.holding_up import hold_up, resume
@@ -87,6 +88,22 @@ def test_a_contact_by_the_domain_of_their_company(ann: User, mona: User, now: da
     bar(mona, now, "company_asked", domains=["globex.example"])
     enquiry.refresh_from_db()
     assert (enquiry.barred, kinds(enquiry)) == (True, ["started", "paused"])
+
+
+def test_who_left_only_a_number_is_found_by_it(alice: User, mona: User, now: datetime) -> None:
+    enquiry = ask(now, channel="web_chat", name="Visitor", phone="+1 415 555 0134")
+    other = ask(now, channel="web_chat", name="Another", phone="+1 415 555 0135")
+    bar(alice, now + HOUR, phone_numbers=["(415) 555-0134"])
+    enquiry.refresh_from_db()
+    assert (enquiry.about, enquiry.barred, kinds(enquiry)) == (None, True, ["started", "paused"])
+    assert (kinds(other), told(mona, "enquiry_barred")) == (["started"], 1)
+    # It stays so when they turn out to be somebody whose record does not have that number.
+    attach_enquiry(enquiry, make_lead(owner=alice), actor=alice, at=now + HOUR, via="test")
+    note_responses(at=now + HOUR)
+    assert (enquiry.barred, kinds(enquiry)) == (True, ["started", "paused"])
+    unbar(mona, now + 2 * HOUR)
+    enquiry.refresh_from_db()
+    assert (enquiry.barred, kinds(enquiry)) == (False, ["started", "paused", "resumed"])
 
 
 def test_closing_the_lead_does_it_and_lifting_undoes_it(alice: User, mona: User, now: datetime) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import pytest
 
-from crm.clocks.models import Clock
 from crm.enquiries.attaching import attach_enquiry, details_known
 from crm.enquiries.responding import note_responses
 from crm.enquiries.voiding import void_enquiry
@@ -25,7 +24,7 @@ def told(user: User, kind: str) -> list[str]:
     return list(Notification.objects.filter(to=user, kind=kind).values_list("title", flat=True))
 
 
-def test_a_visitor_who_turns_out_not_to_be_contacted_has_no_clock_and_the_manager_is_asked(
+def test_a_visitor_who_turns_out_not_to_be_contacted_is_left_alone_and_the_manager_is_asked(
     team: Team, alice: User, mona: User, now: datetime
 ) -> None:
     lead = make_lead(owner=alice, status=Status.CLOSED_DO_NOT_CONTACT, email="stop@hooli.example")
@@ -33,8 +32,10 @@ def test_a_visitor_who_turns_out_not_to_be_contacted_has_no_clock_and_the_manage
     enquiry = ask(now, channel="web_chat", name="Visitor")
     clock = clock_of(enquiry)
     details_known(enquiry, email=lead.email, actor=alice, at=now, via="test")
-    assert (enquiry.lead, enquiry.barred, enquiry.clock) == (lead, True, None)
-    assert Clock.objects.get(pk=clock.pk).voided_at == now
+    note_responses(at=now)
+    enquiry.refresh_from_db()
+    assert (enquiry.lead, enquiry.barred, enquiry.clock) == (lead, True, clock)
+    assert (clock_of(enquiry).paused_at, clock_of(enquiry).voided_at) == (now, None), "lifted, it runs on"
     assert len(told(mona, "enquiry_barred")) == 1
 
 
@@ -45,11 +46,11 @@ def test_one_that_is_attached_to_whom_nobody_may_write_to_runs_again_when_that_i
     enquiry = ask(now, channel="web_chat", name="Visitor")
     before = Transaction.objects.order_by("-pk").values_list("pk", flat=True).first()
     attach_enquiry(enquiry, other, actor=alice, at=now, via="test")
-    assert (enquiry.barred, enquiry.clock) == (True, None)
+    assert (enquiry.barred, clock_of(enquiry).paused_at) == (True, now)
     assert revert(Transaction.objects.filter(pk__gt=before).get(), actor=mona, at=now, via="test").put_back == 1
     note_responses(at=now)
     enquiry.refresh_from_db()
-    assert (enquiry.barred, enquiry.about, clock_of(enquiry).voided_at) == (False, None, None)
+    assert (enquiry.barred, enquiry.about, clock_of(enquiry).paused_at) == (False, None, None)
 
 
 def test_one_that_came_barred_and_is_of_somebody_else_gets_its_clock(alice: User, mona: User, now: datetime) -> None:

@@ -22,7 +22,8 @@ from crm.imports.models import HeldRow, ImportRun
 from crm.people.models import User
 from crm.sync.models import ExternalId
 from leads.models import Lead
-from tests.imports.export import NOW, SAMPLE, account, bring_in, id_of, lead, opportunity, write
+from tests.imports.activities import contract
+from tests.imports.export import NOW, SAMPLE, account, bring_in, contact, id_of, lead, opportunity, write
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,45 @@ def test_it_says_what_cannot_be_read(tmp_path: Path) -> None:
     assert any("UTF-16" in sentence for sentence in export.unreadable)
     missing = looked(tmp_path / "nowhere")
     assert "There is no folder" in missing.unreadable[0]
+
+
+def test_what_the_folder_does_not_say_is_no_finding(tmp_path: Path) -> None:
+    write(tmp_path, "Contact", contact(1, AccountId=id_of("Account", 1)), contact(2, AccountId=""))
+    write(tmp_path, "Lead", lead(1, OwnerId="005Nq0000000001AAA"), lead(2, OwnerId="00GNq0000000001AAA"))
+    write(tmp_path, "Account", account(2))
+    write(tmp_path, "Opportunity", opportunity(1, StageName="Closed Won", AccountId=id_of("Account", 2)))
+    export = looked(tmp_path)
+    alone, unowned = told(export, "data.contact_without_account"), told(export, "data.lead_without_owner")
+    assert [row.id for row in alone.rows] == [id_of("Contact", 2)]
+    assert alone.notes == ["1 contact: the account that is named is not in the folder."]
+    assert [row.id for row in unowned.rows] == [id_of("Lead", 2)], "one in a queue is nobody's"
+    won = told(export, "data.won_without_contract")
+    assert (won.looked_at, won.total, won.notes) == (0, 0, ["1 opportunity: Contract.csv is not in the folder."])
+    for said in (as_text(export), as_html(export, at=NOW)):
+        assert "Contract.csv is not in the folder" in said
+    contracts = [contract(1, AccountId=id_of("Account", 2), CompanySignedDate="2026-03-01", StartDate="2026-02-01")]
+    write(tmp_path, "Contract", *contracts)
+    export = looked(tmp_path)
+    assert told(export, "data.won_without_contract").total == 1
+    assert told(export, "data.contract_dates").total == 1, "contracts are looked at as well"
+
+
+def test_what_an_import_would_say_is_told_once_for_each_file_with_its_line(tmp_path: Path) -> None:
+    rows = [lead(n, Email="same@acme.example", OwnerId="005Nq0000000001AAA") for n in (1, 2, 3)]
+    path = write(tmp_path, "Lead", *rows)
+    write(tmp_path, "Account", account(1, OwnerId="005Nq0000000001AAA"))
+    lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    path.write_text("\n".join([*lines, lines[1], lines[2], "half"]) + "\n", encoding="utf-8")
+    export = looked(tmp_path)
+    said = dict(export.problems)
+    assert {number for sentence, number in said.items() if "owner who is not known" in sentence} == {0}
+    assert sum("owner who is not known" in sentence for sentence in said) == 2, "each file by itself"
+    twins = next(sentence for sentence in said if "Likely the same person" in sentence)
+    assert twins.startswith("Lead.csv, line 2: Likely the same person as "), twins
+    assert "as lead " not in twins, "no number of a record that was never stored"
+    assert [one for one in export.unreadable if "1 more like it" in one]
+    assert len(export.unreadable) == 2
+    assert not set(export.unreadable) & set(said)
 
 
 def test_it_is_for_those_who_may_import(folder: Path, alice: User) -> None:

@@ -34,11 +34,13 @@ def test_the_profile_offers_each_kind_and_keeps_what_is_chosen(alice: User) -> N
     text = page(client, "/admin/profile/")
     assert "A limit is near, by email" in text
     assert "Always sent, so that nobody waits unseen." in text
-    sent = {"on": ["response_warned:bell", "enquiry_received:bell"]}
+    others = ["checkup_done", "checkup_rose", "finding_assigned"]
+    rest = [f"{kind}:{way}" for kind in others for way in ("bell", "email")]
+    sent = {"on": ["response_warned:bell", "enquiry_received:bell", *rest]}
     answer = client.post(reverse("admin:notifications_preferences"), sent)
     assert answer.headers["Location"] == "/admin/profile/#notices"
     assert list(Muted.objects.values_list("user", "kind", "way")) == [(alice.pk, "response_warned", "email")]
-    client.post(reverse("admin:notifications_preferences"), {"on": ["nonsense", "response_warned:email"]})
+    client.post(reverse("admin:notifications_preferences"), {"on": ["nonsense", "response_warned:email", *rest]})
     off = set(Muted.objects.values_list("kind", "way"))
     assert off == {("response_warned", "bell"), ("enquiry_received", "bell")}
 
@@ -139,6 +141,7 @@ def test_checks_say_what_is_not_set_and_what_to_do(settings: Settings) -> None:
     rooms = {
         "response_times": "http://chat.example/s",
         "enquiries": "http://chat.inside/s",
+        "checkups": "https://chat.example/c",
         "none": "https://x.example/",
     }
     settings.CHAT_WEBHOOKS = rooms
@@ -146,7 +149,8 @@ def test_checks_say_what_is_not_set_and_what_to_do(settings: Settings) -> None:
     assert ids(found) == ["notifications.W001", "notifications.W002", "notifications.W003"]
     assert not [one for one in found if "secret" in f"{one.msg} {one.hint}" or "example/s" in f"{one.msg}{one.hint}"]
     settings.EMAIL_USE_TLS = True
-    settings.CHAT_WEBHOOKS = {"response_times": "https://a.example/", "enquiries": "json://b.example/"}
+    settings.CHAT_WEBHOOKS = {**rooms, "response_times": "https://a.example/", "enquiries": "json://b.example/"}
+    del settings.CHAT_WEBHOOKS["none"]
     assert ids([*check_email(), *check_rooms()]) == []
 
 

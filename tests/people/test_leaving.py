@@ -41,6 +41,7 @@ HISTORY = {
     "activities.Task.done_by",
     "activities.Task.made_by",
     "admin.LogEntry.user",
+    "checkups.RoleRights.acknowledged_by",
     "checkups.Run.by",
     "checkups.Run.person",
     "checkups.Step.by",

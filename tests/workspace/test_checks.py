@@ -24,14 +24,16 @@ def write(tmp_path: Path, *changes: tuple[str, str], more: str = "") -> Path:
     return path
 
 
+# Of contracts: what accounts, opportunities, contacts and leads have to show, checkups say once more.
+DATES = 'top = ["account", "status", "effective_date"'
 CUSTOMERS = 'columns = ["name", "type", "industry", "owner", "contracted_hosts"'
 
 
 @pytest.mark.parametrize(
     ("old", "new", "place", "known"),
     [
-        ('"billing_address", "parent"', '"billing_adress", "parent"', "layouts[0].top", "billing_address"),
-        ('"stage_history", "activity_feed"', '"stage_histori", "activity_feed"', "layouts[1].right", "activity_feed"),
+        (DATES, DATES.replace("effective", "efective"), "layouts[4].top", "effective_date"),
+        ('"status_history", "activity_feed"', '"status_histori", "activity_feed"', "layouts[4].right", "activity_feed"),
         (CUSTOMERS, CUSTOMERS.replace("type", "tipe"), "views[0].columns", "type"),
         ('filters = [{ field = "open"', 'filters = [{ field = "opened"', "views[4].filters", "open"),
     ],
@@ -58,8 +60,8 @@ def test_a_field_of_ones_own_may_be_named_and_may_not_hide_one_of_the_program(
 
 
 def test_the_command_that_tries_a_file_says_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write(tmp_path, ('"billing_address", "parent"', '"billing_adress", "parent"'))
+    path = write(tmp_path, (DATES, DATES.replace("effective", "efective")))
     err = StringIO()
     with pytest.raises(SystemExit):
         call_command("handbook", "--check", str(path), stderr=err)
-    assert "An account has no field “billing_adress”. Is “billing_address” meant?" in err.getvalue()
+    assert "A contract has no field “efective_date”. Is “effective_date” meant?" in err.getvalue()
