@@ -52,8 +52,8 @@ def slow_key(rhythm: Rhythm, day: date) -> object:
         anchor = ((rhythm.anchor or date(2001, 1, 1)) - date(2001, 1, 1)).days // 7
         return (weeks - anchor) // rhythm.every
     if rhythm.per == "month":
-        anchor = rhythm.anchor or date(2001, 1, 1)
-        return ((day.year - anchor.year) * 12 + day.month - anchor.month) // rhythm.every
+        first = rhythm.anchor or date(2001, 1, 1)
+        return ((day.year - first.year) * 12 + day.month - first.month) // rhythm.every
 
     def quarter(of: date) -> int:
         months = (of.year - 2001) * 12 + of.month - rhythm.year_starts
