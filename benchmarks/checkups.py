@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 from _measure import alternate, conclude, empty_columns, print_table, scratch_database, seconds, use_database
 from _pages import answer_here
@@ -30,6 +31,7 @@ from crm.activities.models import NextTouch
 from crm.checkups.looking import look_at
 from crm.checkups.models import Finding, Result, Run
 from crm.checkups.presentation import look_at_group, showing, slices
+from crm.checkups.presentation.rendering import show
 from crm.checkups.rules import Look, all_rules
 from crm.checkups.running import start_run
 from crm.core.acting import acting
@@ -271,7 +273,6 @@ def limit(name: str) -> dict[str, float]:
 @contextmanager
 def rendering(taken: dict[str, float]) -> Iterator[None]:
     """Add up how long pages take to be rendered."""
-    show = showing.show
 
     def timed(*words: Any, **named: Any) -> Any:
         began = time.perf_counter()
@@ -280,11 +281,8 @@ def rendering(taken: dict[str, float]) -> Iterator[None]:
         finally:
             taken["pages"] += time.perf_counter() - began
 
-    showing.show = timed
-    try:
+    with mock.patch.object(showing, "show", timed):
         yield
-    finally:
-        showing.show = show
 
 
 def slowest_slices() -> list[tuple[str, float]]:

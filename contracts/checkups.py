@@ -19,6 +19,7 @@ from contracts.entering import EXPANSION, RENEWAL, YEAR, has_year
 from contracts.models import Contract, NextStep, Opportunity
 from contracts.stages import criteria_before, stage_keys
 from crm.checkups.rules import Look, Rows, checkup
+from crm.checkups.words import counted
 from crm.history.models import Move
 
 REWRITTEN = NextStep.Outcome.REWRITTEN
@@ -142,13 +143,23 @@ def _rewrites(record: Any) -> int:
     title="Open opportunities close on a day to come",
     row="C9",
     severity="warning",
-    why="A forecast counts what is expected on its close date: a day that has passed is none.",
+    why="A forecast counts what is expected on its close date: a day that has passed is none, and neither is no day.",
 )
 def close_date_passed(look: Look) -> Iterator[Rows]:
-    """The close date of an open opportunity is expected: today or later."""
-    today = look.today
+    """The close date of an open opportunity is expected: there is one, today or later."""
+    today, among = look.today, Opportunity.objects.open()
     yield Rows(
-        among=Opportunity.objects.open(),
+        among=among,
+        wrong=Q(close_on=None),
+        expected="A close date",
+        found="No close date",
+        detail="missing",
+        evidence=_stage,
+        applies=_is_open,
+        means=lambda record: record.close_on is None,
+    )
+    yield Rows(
+        among=among,
         wrong=Q(close_on__lt=today),
         expected="A close date that is still to come",
         found=lambda record: f"Open, and to be closed on {record.close_on}",
@@ -175,8 +186,8 @@ def too_long_in_stage(look: Look) -> Iterator[Rows]:
     yield Rows(
         among=Opportunity.objects.filter(stage__in=list(most)),
         wrong=wrong,
-        expected=lambda record: f"In {record.stage_label} for at most {most[record.stage]} days",
-        found=lambda record: f"In {record.stage_label} for {(look.at - record.stage_since).days} days",
+        expected=lambda record: f"In {record.stage_label} for at most {counted(most[record.stage], 'day')}",
+        found=lambda record: f"In {record.stage_label} for {counted((look.at - record.stage_since).days, 'day')}",
         evidence=_stage,
         applies=lambda record: record.stage in most,
         means=lambda record: (look.at - record.stage_since).days > most[record.stage],

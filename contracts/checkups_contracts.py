@@ -14,6 +14,7 @@ from contracts.signing import AGREED, ContractStatus
 from contracts.stages import stage_keys
 from contracts.terms import DAY, impossible, odd
 from crm.checkups.rules import Look, Rows, checkup
+from crm.checkups.words import counted
 
 # Signed by the last party, whatever became of it.
 SIGNED = (*AGREED, ContractStatus.TERMINATED)
@@ -137,7 +138,7 @@ def invoice_sent(look: Look) -> Iterator[Rows]:
     yield Rows(
         among=Contract.objects.agreed().filter(effective_date__lt=last).exclude(amount=0),
         wrong=~Q(Exists(sent)),
-        expected=f"An invoice that was sent within {days} days of the effective date",
+        expected=f"An invoice that was sent within {counted(days, 'day')} of the effective date",
         found=lambda record: f"In service since {record.effective_date}, and no invoice was sent",
         applies=lambda record: _costs(record) and record.effective_date is not None and record.effective_date < last,
         means=lambda record: record.invoice_date is None,

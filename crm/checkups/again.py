@@ -50,6 +50,30 @@ def look_again(finding: Finding, *, at: datetime) -> Again:
     return Again(_store(finding, sight, rule=rule, seen_at=seen_at, at=at))
 
 
+def look_beside(finding: Finding, *, at: datetime) -> None:
+    """Look again at everything else that stands of the same page, list or tabs: what is put back is put back whole,
+    and with it goes what other rules found there. Pages are rendered once for all of it."""
+    from crm.checkups.presentation import look_at_group, outcomes, slices
+
+    others = Finding.objects.standing().filter(object="", subject=finding.subject).exclude(pk=finding.pk)
+    seen_at, look = database_now(), Look(at, handbook.current())
+    shown: dict[str, list[Finding]] = {}
+    for other in others.order_by("pk"):
+        rule = rule_of(other.rule)
+        if rule is None or not rule.is_presentation:
+            look_again(other, at=at)
+        elif rule.id not in look.book.checkups.off:
+            shown.setdefault(rule.id, []).append(other)
+    rules = [rule for id in shown if (rule := rule_of(id)) is not None]
+    rows = [row for part in (slices(rules) if rules else ()) for row in look_at_group(part, look)]
+    for outcome in outcomes(rows, look, whole=True) if rules else ():
+        for other in shown.get(outcome.rule.id, ()) if outcome.covers and not outcome.crash else ():
+            if (other.subject, other.detail) in outcome.still:
+                continue
+            sight = next((one for one in outcome.sights if is_same(one, other)), None)
+            _store(other, sight, rule=outcome.rule, seen_at=seen_at, at=at)
+
+
 def see_one(rule: Rule, finding: Finding, look: Look) -> Sight | None:
     """What the rule sees now of this finding; None when it is no longer so.
 

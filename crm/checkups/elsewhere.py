@@ -38,7 +38,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What the export cannot say: a rule, or one detail of it, is not asked of these records, or of none at all."""
+    """What the export cannot say: a rule, or one detail of it, is not asked of these records, or of none at all.
+
+    `rows` is true or false of every record, and never unknown: its opposite is what is asked.
+    """
 
     rule: str
     why: str
@@ -187,7 +190,7 @@ def _without_gaps(told: Told, part: Rows, gaps: Sequence[Gap]) -> Rows | None:
             told.notes.append(note)
         if gap.rows is None:
             return None
-        part = replace(part, among=part.among.exclude(pk__in=wrong.values("pk")))
+        part = replace(part, among=part.among.filter(~gap.rows))
     return part
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm.checkups.again import Again, look_again
+from crm.checkups.again import Again, look_again, look_beside
 from crm.checkups.fixes import Change, digest_of, fix_of, refuse_unless
 from crm.checkups.locking import Verdict, for_each, locked_for, refuse_gone, refuse_since
 from crm.checkups.models import Finding, Step
@@ -68,10 +68,7 @@ def fix_finding(
         return Fixed(said, Again(False), job)
     again = look_again(finding, at=at)
     if not finding.object:
-        # A page, a role's tabs or a list is put back as a whole: what else its rule found there went with it.
-        others = Finding.objects.standing().filter(rule=finding.rule, subject=finding.subject).exclude(pk=finding.pk)
-        for other in others.order_by("pk"):
-            look_again(other, at=at)
+        look_beside(finding, at=at)
     return Fixed(said, again)
 
 

@@ -21,6 +21,7 @@ from django.utils.text import capfirst
 
 from crm.checkups.rhythm import PAUSES, Rhythm, rhythm_of
 from crm.checkups.rules import Look, Looked, Sight, checkup
+from crm.checkups.words import counted
 from crm.core.records import Record
 from crm.sync.models import ApiKey
 
@@ -285,7 +286,7 @@ def silent_keys(look: Look) -> Looked:
         sights.append(
             Sight(
                 expected=f"Writes {rhythm.usual}",
-                found=f"Used for the last time on {day_of(last)}, {(look.at - last).days} days ago",
+                found=f"Used for the last time on {day_of(last)}, {counted((look.at - last).days, 'day')} ago",
                 subject=writer.subject,
                 label=writer.label,
                 evidence=[*([("Wrote last", ", ".join(wrote))] if wrote else []), *writer.also],

@@ -14,6 +14,7 @@ from crm.checkups.data import gone_owner_rows
 from crm.checkups.process import day_of
 from crm.checkups.rhythm import PAUSES, Rhythm, rhythm_of
 from crm.checkups.rules import Look, Looked, Rows, Sight, checkup
+from crm.checkups.words import counted
 from crm.enquiries.models import Enquiry, Received, Source
 
 REFUSED = 400
@@ -87,7 +88,7 @@ def _newest(rows: object, name: str, at: datetime) -> Iterable[datetime]:
 def _silent(rhythm: Rhythm, at: datetime, subject: str, label: str) -> Sight:
     return Sight(
         expected=f"Heard of {rhythm.usual}",
-        found=f"Heard of for the last time on {day_of(rhythm.last)}, {(at - rhythm.last).days} days ago",
+        found=f"Heard of for the last time on {day_of(rhythm.last)}, {counted((at - rhythm.last).days, 'day')} ago",
         subject=subject,
         label=label,
     )

@@ -147,12 +147,12 @@ def held_rows(look: Look) -> Looked:
     runs = ImportRun.objects.only("system", "started_at").in_bulk({run for run, *_ in groups})
     sights = [
         Sight(
-            expected=f"Released or discarded within {days} days",
+            expected=f"Released or discarded within {counted(days, 'day')}",
             found=f"{rows:,} {'wait' if rows != 1 else 'waits'}: {problem_of(code, kind, rows).title}",
             subject=subject_of(runs[run]),
             label=str(runs[run]),
             detail=f"{kind}:{code}",
-            evidence=[("Waiting for", f"{(look.at - since).days} days")],
+            evidence=[("Waiting for", counted((look.at - since).days, "day"))],
         )
         for run, code, kind, rows, since in groups
     ]

@@ -132,6 +132,8 @@ def test_ctrl_c_cancels_the_run(made: Made) -> None:
         raise KeyboardInterrupt
 
     made.does = interrupt
-    assert checkup("--rule", OWNER, "--rule", "process.made")[0] == 130
+    with pytest.raises(CommandError) as ended:
+        checkup("--rule", OWNER, "--rule", "process.made")
     run = Run.objects.get()
+    assert (ended.value.returncode, f"Run {run.pk} was cancelled." in str(ended.value)) == (130, True)
     assert (run.state, [one.rule for one in run.results.all()]) == ("cancelled", [OWNER])

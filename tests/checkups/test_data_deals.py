@@ -92,9 +92,10 @@ def test_a_next_step_rewritten_again_and_again_in_one_stage_is_told_until_the_st
 
 def test_what_is_open_moves_on_and_is_expected_to_close_on_a_day_to_come() -> None:
     slow, past = planned(), planned(close_on=TODAY - DAY)
-    planned(stage="proof_of_value", close_on=None)
+    dateless = planned(stage="proof_of_value", close_on=None)
+    make_opportunity(stage="closed_lost", close_on=None)
     make_opportunity(stage="closed_lost", close_on=TODAY - DAY)
-    assert found("data.close_date_passed") == {(past.pk, "")}
+    assert found("data.close_date_passed") == {(past.pk, ""), (dateless.pk, "missing")}
     # Three weeks in the first stage, forty-five days in the other; it was the third day when the looks began.
     assert found("data.opportunity_in_stage", days=18) == set()
     assert found("data.opportunity_in_stage", days=19) == {(slow.pk, ""), (past.pk, "")}

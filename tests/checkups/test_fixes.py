@@ -227,7 +227,7 @@ def test_what_came_back_meanwhile_is_still_there_after_a_fix(alice: User, monkey
 def test_what_people_are_shown_is_put_back_and_looked_at_again_at_once(root: User, alice: User) -> None:
     make_opportunity(owner=alice)
     layout = PageLayout.objects.get(object="opportunity")
-    layout.body = {**layout.body, "top": layout.body["top"][:-1]}
+    layout.body = {**layout.body, "top": layout.body["top"][:-1], "right": layout.body["right"][1:]}
     standard = RoleTabs.objects.get(role="sdr")
     standard.tabs = [
         {**one, "view": "my_opportunities"} if one["tab"] == "opportunities" else one for one in standard.tabs
@@ -237,7 +237,8 @@ def test_what_people_are_shown_is_put_back_and_looked_at_again_at_once(root: Use
         layout.save()
         own.save()
         standard.save()
-    rules = [rule for rule in all_rules() if rule.id in ("opportunities.top", "opportunities.default_filter")]
+    looked = ("opportunities.top", "opportunities.default_filter", "opportunities.right")
+    rules = [rule for rule in all_rules() if rule.id in looked]
     look_now = Look(AT, handbook.current())
     rows = [row for part in slices(rules) for row in look_at_group(part, look_now)]
     run = start_run(why=Run.Why.ASKED, by=root, at=AT, rules=[one.id for one in rules], woken=False)
@@ -246,7 +247,10 @@ def test_what_people_are_shown_is_put_back_and_looked_at_again_at_once(root: Use
     found = {one.rule: one for one in Finding.objects.all()}
     assert set(found) == {rule.id for rule in rules}
     top, opened = found["opportunities.top"], found["opportunities.default_filter"]
-    assert [one.what for one in preview_fix(top, actor=root, at=AT)] == ["Page of opportunities: Top"]
+    assert [one.what for one in preview_fix(top, actor=root, at=AT)] == [
+        "Page of opportunities: Top",
+        "Page of opportunities: On the right",
+    ]
     assert [one.what for one in preview_fix(opened, actor=root, at=AT)] == [
         "Tabs of Sales Development Representative (SDR): Tabs"
     ]
@@ -254,5 +258,11 @@ def test_what_people_are_shown_is_put_back_and_looked_at_again_at_once(root: Use
     assert "/admin/workspace/layouts/opportunity/" in page
     assert "[[checkups.pages]]" in page  # the words of the handbook behind it
     assert fix_finding(top, **by(root)).again.gone
+    # The page was put back whole: what another rule found on it is gone as well, and what is elsewhere stands.
+    assert {one.rule: one.state for one in Finding.objects.all()} == {
+        "opportunities.top": "fixed",
+        "opportunities.right": "fixed",
+        "opportunities.default_filter": "open",
+    }
     assert not fix_finding(opened, **by(root)).again.unknown
     assert set(Finding.objects.values_list("state", flat=True)) == {"fixed"}

@@ -96,11 +96,11 @@ def test_a_role_without_tabs_of_its_own_has_those_of_the_handbook(db: None, tmp_
         text.replace(
             'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\n'
             'tabs = ["contacts", "opportunities", "accounts", "leads"]',
-            'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\ntabs = ["opportunities", "leads"]',
+            'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\ntabs = ["leads", "opportunities", "accounts", "contacts"]',
         )
     )
     with handbook.use(read(path)):
-        assert [title for title, _ in tabs_of("ae")] == ["Opportunities", "Leads"]
+        assert [title for title, _ in tabs_of("ae")] == ["Leads", "Opportunities", "Accounts", "Contacts"]
 
 
 def test_the_logo_leads_home(alice: Any) -> None:

@@ -16,6 +16,7 @@ MERGED = [Lead, Account, Contact]
 # References that are no foreign keys, and what becomes of them when a record is merged.
 GENERIC = {
     "sync.ExternalId.record_id": "turned to the survivor, and back (carrying)",
+    "checkups.Finding.record_id": "closes when its rule next looks; the survivor has findings of its own",
     "duplicates.Pair.lower_id": "settled (carrying)",
     "duplicates.Pair.higher_id": "settled (carrying)",
     "duplicates.Tombstone.merged_id": "what was merged",

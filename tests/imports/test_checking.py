@@ -96,14 +96,14 @@ def test_it_says_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_what_the_folder_does_not_say_is_no_finding(tmp_path: Path) -> None:
     write(tmp_path, "Contact", contact(1, AccountId=id_of("Account", 1)), contact(2, AccountId=""))
-    write(tmp_path, "Lead", lead(1, OwnerId="005Nq0000000001AAA"), lead(2, OwnerId="00GNq0000000001AAA"))
+    write(tmp_path, "Lead", lead(1, OwnerId="005Nq0000000001AAA"), lead(2, OwnerId="00GNq0000000001AAA"), lead(3))
     write(tmp_path, "Account", account(2))
     write(tmp_path, "Opportunity", opportunity(1, StageName="Closed Won", AccountId=id_of("Account", 2)))
     export = looked(tmp_path)
     alone, unowned = told(export, "data.contact_without_account"), told(export, "data.lead_without_owner")
     assert [row.id for row in alone.rows] == [id_of("Contact", 2)]
     assert alone.notes == ["1 contact: the account that is named is not in the folder."]
-    assert [row.id for row in unowned.rows] == [id_of("Lead", 2)], "one in a queue is nobody's"
+    assert [row.id for row in unowned.rows] == [id_of("Lead", 2), id_of("Lead", 3)], "one in a queue is nobody's"
     won = told(export, "data.won_without_contract")
     assert (won.looked_at, won.total, won.notes) == (0, 0, ["1 opportunity: Contract.csv is not in the folder."])
     for said in (as_text(export), as_html(export, at=NOW)):

@@ -101,7 +101,7 @@ def run_here(rules: list[str], person: User | None) -> Run:
     """Run these rules to their end; a worker that takes the run first is waited for.
 
     Raises:
-        CommandError: when the run fails or is cancelled; after Ctrl-C the process ends, and the run is cancelled.
+        CommandError: when the run fails or is cancelled; Ctrl-C cancels it.
     """
     by, at = User.objects.system(), timezone.now()
     mark_stopped(at=at)
@@ -116,7 +116,8 @@ def run_here(rules: list[str], person: User | None) -> Run:
                 time.sleep(PAUSE)
     except KeyboardInterrupt:
         cancel_job(job, by=by, at=timezone.now())
-        sys.exit(INTERRUPTED)
+        said = f"Run {run.pk} was cancelled. What it did look at is stored."
+        raise CommandError(said, returncode=INTERRUPTED) from None
     if job.state != Job.State.DONE:
         raise CommandError(f"Run {run.pk} did not come to its end. {job.message}")
     return Run.objects.select_related("person").get(pk=run.pk)
