@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from crm import handbook
-from crm.core.tabs import TABS
+from crm.core.tabs import TABS as TABS
 from crm.site import site
 from crm.workspace.lists_chosen import VIEW, tabs_of
 
