@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.db.models import Count, Min
 
 from crm.checkups.rules import Look, Looked, Sight, checkup
+from crm.checkups.words import counted
 from crm.imports.models import HeldRow, ImportRun
 from crm.imports.problems import problem_of
 from crm.jobs.models import Job
@@ -142,8 +143,8 @@ def held_rows(look: Look) -> Looked:
     days = look.book.checkups.held_days
     waiting = HeldRow.objects.waiting()
     old = waiting.filter(created_at__lt=look.at - timedelta(days=days)).order_by()
-    counted = old.values_list("run", "code", "object").annotate(rows=Count("pk"), since=Min("created_at"))
-    groups = list(counted.order_by("run", "code", "object"))
+    grouped = old.values_list("run", "code", "object").annotate(rows=Count("pk"), since=Min("created_at"))
+    groups = list(grouped.order_by("run", "code", "object"))
     runs = ImportRun.objects.only("system", "started_at").in_bulk({run for run, *_ in groups})
     sights = [
         Sight(

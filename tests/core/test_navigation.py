@@ -96,7 +96,8 @@ def test_a_role_without_tabs_of_its_own_has_those_of_the_handbook(db: None, tmp_
         text.replace(
             'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\n'
             'tabs = ["contacts", "opportunities", "accounts", "leads"]',
-            'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\ntabs = ["leads", "opportunities", "accounts", "contacts"]',
+            'key = "ae"\nlabel = "Account Executive (AE)"\nrights = "standard"\n'
+            'tabs = ["leads", "opportunities", "accounts", "contacts"]',
         )
     )
     with handbook.use(read(path)):
