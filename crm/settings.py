@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "crm.enquiries",
     "crm.imports",
     "crm.search",
+    "crm.reviews",
     "crm.privacy",
     "crm.demo",
 ]

@@ -32,8 +32,8 @@ DORMANT = timedelta(days=180)
 )
 def policies_without_target(look: Look) -> Looked:
     """Policies that promise a time and escalate to nobody, or to an email or role that nobody active has."""
-    here = _emails_here(look.book, emails_named())
-    runs_setup = _has_people(look.book.roles_with("administrator"))
+    here = emails_here(look.book, emails_named())
+    runs_setup = has_people(look.book.roles_with("administrator"))
     found = []
     for policy in look.book.policies:
         wrong = []
@@ -67,7 +67,7 @@ def policies_without_target(look: Look) -> Looked:
 def rooms_without_dri(look: Look) -> Looked:
     """Rooms under notices.chats whose `dri` is the email of nobody active."""
     rooms = look.book.notices.chats
-    here = _emails_here(look.book, {room.dri for room in rooms})
+    here = emails_here(look.book, {room.dri for room in rooms})
     return Looked(
         at=len(rooms),
         sights=[
@@ -121,7 +121,7 @@ def checkups_without_dri(look: Look) -> Looked:
     """`checkups.dri` and the owners of areas: an email nobody active has, or a role without anybody."""
     named = [("checkups", "Checkups", look.book.checkups.dri)]
     named += [(f"area:{one.area}", f"Checkups of {one.area}", one.dri) for one in look.book.checkups.owners]
-    here = _emails_here(look.book, {dri for _, _, dri in named if "@" in dri})
+    here = emails_here(look.book, {dri for _, _, dri in named if "@" in dri})
     roles = set(User.objects.active_people().order_by().values_list("role", flat=True).distinct())
     return Looked(
         at=len(named),
@@ -297,7 +297,7 @@ def api_keys(look: Look) -> Iterator[Rows]:
     )
 
 
-def _emails_here(book: Handbook, emails: set[str]) -> set[str]:
+def emails_here(book: Handbook, emails: set[str]) -> set[str]:
     """Those of the addresses that somebody active has."""
     named = sorted(emails)
     if not named:
@@ -307,5 +307,5 @@ def _emails_here(book: Handbook, emails: set[str]) -> set[str]:
     return {email for email, key in keys.items() if key in here}
 
 
-def _has_people(roles: tuple[Role, ...]) -> bool:
+def has_people(roles: tuple[Role, ...]) -> bool:
     return User.objects.active_people().filter(role__in=[role.key for role in roles]).exists()

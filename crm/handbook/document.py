@@ -17,6 +17,7 @@ from crm.handbook.expectations import Checkups, ExpectedPage
 from crm.handbook.problems import Place, written_place
 from crm.handbook.promise_rules import calendar_of, fits
 from crm.handbook.promises import Channel, Enquiry, Hours, Notices, OtherHours, Policy, Priority
+from crm.handbook.rituals import Ritual
 from crm.handbook.schema import (
     Account,
     Assignment,
@@ -54,7 +55,7 @@ SalesforceMap = Literal[
     "contact_role",
     "contract_status",
 ]
-Keyed = TypeVar("Keyed", Role, Tab, Stage, Outcome, Channel, Priority, Policy)
+Keyed = TypeVar("Keyed", Role, Tab, Stage, Outcome, Channel, Priority, Policy, Ritual)
 
 
 class Handbook(Section):
@@ -83,6 +84,7 @@ class Handbook(Section):
     own_fields: tuple[OwnField, ...] = ()
     views: tuple[View, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    rituals: tuple[Ritual, ...] = ()
     checkups: Checkups
     salesforce: Salesforce
     words: Words
@@ -159,6 +161,9 @@ class Handbook(Section):
 
     def policy(self, key: str) -> Policy:
         return _with_key(self.policies, key)
+
+    def ritual(self, key: str) -> Ritual:
+        return _with_key(self.rituals, key)
 
     def calendar(self, policy: Policy | None = None) -> Calendar:
         """The open hours that a policy counts by; without one, the company's (R4)."""

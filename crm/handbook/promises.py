@@ -22,6 +22,7 @@ NoticeKind = Literal[
     "checkup_done",
     "checkup_rose",
     "finding_assigned",
+    "ritual_due",
 ]
 
 

@@ -13,6 +13,7 @@ from crm.handbook.expectation_rules import broken_expectations
 from crm.handbook.problems import Place, one_of, written_place, written_value
 from crm.handbook.promise_rules import broken_promises
 from crm.handbook.raw import Raw, at, keys, tables, texts
+from crm.handbook.ritual_rules import broken_rituals
 from crm.handbook.schema import RECORD_TABS
 from crm.handbook.structure import Found
 from crm.handbook.wording import Wording
@@ -35,7 +36,7 @@ LISTS_OF_MAPS: dict[str, tuple[Place, ...]] = {
 def broken(raw: Raw) -> Iterator[Found]:
     """Every rule's findings on a parsed file."""
     whole = (_once_in_a_list, _labels, _roles, _stages, _returned, broken_promises)
-    places = (_workspace, _own_fields, broken_expectations)
+    places = (_workspace, _own_fields, broken_rituals, broken_expectations)
     for rule in (*whole, _outcome_kinds, _assignment, *places, _salesforce_values):
         yield from rule(raw)
 

@@ -48,6 +48,7 @@ TabKey = Literal[
     "duplicates",
     "erasures",
     "checkups",
+    "rituals",
     "transactions",
     "workspace",
     "handbook",

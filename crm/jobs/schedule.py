@@ -20,6 +20,7 @@ SWEEP_SECONDS = 60
 DELIVER_SECONDS = 10
 ANSWERS_SECONDS = 60 * 60
 CHECKUPS_SECONDS = 60
+RITUALS_SECONDS = 5 * 60
 
 
 def every(task: str, seconds: int) -> dict[str, Any]:
@@ -40,6 +41,7 @@ SCHEDULE = {
     "deliver messages": every("crm.notifications.tasks.deliver", DELIVER_SECONDS),
     "forget received messages": every("crm.enquiries.tasks.forget_messages", TIDY_SECONDS),
     "run checkups": every("crm.checkups.tasks.run_checkups", CHECKUPS_SECONDS),
+    "remind of rituals": every("crm.reviews.tasks.remind_of_rituals", RITUALS_SECONDS),
     "tidy checkups": every("crm.checkups.tasks.tidy", TIDY_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),
 }

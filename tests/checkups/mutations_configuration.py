@@ -202,6 +202,12 @@ def _with_queue(book: Handbook) -> Handbook:
     return copy(book, enquiry=copy(book.enquiry, channels=channels))  # type: ignore[no-any-return]
 
 
+def _with_ritual(book: Handbook) -> Handbook:
+    first, *others = book.rituals
+    ritual = copy(first, key="attic_meeting", label="Attic meeting", dri=NOBODY)
+    return copy(book, rituals=(first, *others, ritual))  # type: ignore[no-any-return]
+
+
 def _with_rule(**named: Any) -> Callable[[Handbook], Handbook]:
     def change(book: Handbook) -> Handbook:
         rules = (*book.assignment.rules, AssignmentRule(label="Far away", **named))
@@ -215,6 +221,7 @@ for rule, what, change in (
     ("configuration.policies_without_target", "a policy escalates to nobody", _escalates()),
     ("configuration.rooms_without_dri", "the DRI of a room is nobody", _with_room),
     ("configuration.checkups_without_dri", "findings of an area are nobody’s", _with_owner),
+    ("configuration.rituals_without_dri", "the DRI of a ritual is nobody", _with_ritual),
     ("configuration.channels_without_team", "requests stand in the queue of no team", _with_queue),
     ("configuration.assignment", "a rule gives leads to a team that is not here", _with_rule(team="Nowhere")),
     ("configuration.assignment", "a rule gives leads to somebody who is not here", _with_rule(people=(NOBODY,))),
