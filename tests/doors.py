@@ -42,9 +42,9 @@ class Door:
 
 DOORS: list[Door] = []
 # Of each kind that the doors could tell apart, one. Who may is decided behind all doors at one place, which the quick
-# doors ask for every role; a page or a job for each would take most of the time of all tests.
+# door asks for every role; a page, a job or a batch for each would take most of the time of all tests.
 TYPICAL = ("owner", "administrator", "service", "stranger")
-QUICK = ("shell", "many at once")
+QUICK = ("shell",)
 
 
 def asks_all(door: Door) -> bool:

@@ -70,6 +70,8 @@ HISTORY = {
     "sync.ApiKey.user",
     "workspace.ListView.user",
     "workspace.Pin.user",
+    "reviews.Occasion.by",
+    "reviews.Occasion.taken_back_by",
 }
 # What must not be left with somebody inactive: the rows of a key above that are still active work.
 STILL_ACTIVE: dict[str, dict[str, Any]] = {
