@@ -35,7 +35,7 @@ declare_scopes(
 
 OPPORTUNITY = """name account_id contact_id owner_id type amount currency close_date next_step next_step_due_date
     exit_criteria_met hosts payment_terms billing_process term_months reseller_id effective_date subscription_end_date
-    renews_id amends_id poc_start poc_end poc_criteria lead_source description""".split()
+    stated_forecast confidence renews_id amends_id poc_start poc_end poc_criteria lead_source description""".split()
 PLACED = ("stage_since", "lost_reason")
 ROLE = "opportunity_id contact_id role is_primary".split()
 # What our fields are called in the API where that is not their own name.
@@ -121,7 +121,10 @@ class OpportunityViewSet(RecordViewSet):
             "type": ["integer", "null"],
             "description": "In percent: the handbook's for the stage.",
         },
-        "forecast_category": {"type": ["string", "null"], "description": "The handbook's for the stage."},
+        "forecast_category": {
+            "type": ["string", "null"],
+            "description": "The stated one while it is open, else the stage's.",
+        },
         "days_in_stage": {"type": "integer", "description": "Whole days since it came into its stage."},
         "missing": MISSING,
     }

@@ -63,7 +63,10 @@ class OpportunityFlow(Stateful):
 
     @property
     def forecast(self) -> str:
-        """The forecast category of its stage."""
+        """Its forecast category: the stated one while it is open, else that of its stage."""
+        known: Any = self
+        if known.stated_forecast and self.is_open:
+            return str(known.stated_forecast)
         found = find_stage(str(self.stage))
         return found.forecast if found else ""
 

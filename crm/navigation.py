@@ -21,6 +21,11 @@ GROUPS = {
     RECORDS: ("contacts", "opportunities", "accounts", "leads", "contracts", "activities", "enquiries"),
     WORK: (
         "response_times",
+        "lead_review",
+        "huddle",
+        "pipeline",
+        "forecast",
+        "rep_activity",
         "suppressions",
         "held_rows",
         "imports",

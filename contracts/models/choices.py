@@ -20,6 +20,15 @@ def lost_reason_choices() -> list[tuple[str, str]]:
     return handbook.current().choices("opportunity.lost_reasons")
 
 
+# What an open opportunity can be forecast as: the four words that sales people know, so that figures add up by them.
+FORECASTS = {"commit": "Commit", "best_case": "Best case", "pipeline": "Pipeline", "omitted": "Omitted"}
+
+
+def forecast_choices() -> list[tuple[str, str]]:
+    """What an open opportunity can be forecast as."""
+    return list(FORECASTS.items())
+
+
 def billing_process_choices() -> list[tuple[str, str]]:
     """How a customer is billed, as the handbook names it."""
     return handbook.current().choices("contract.billing_processes")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 
@@ -18,6 +18,7 @@ from contracts.models.choices import (
     billing_process_choices,
     company_currency,
     contact_role_choices,
+    forecast_choices,
     lost_reason_choices,
     months,
     type_choices,
@@ -80,6 +81,18 @@ class Opportunity(OpportunityFlow):
     criteria_met = models.JSONField(
         "exit criteria met", default=list, blank=True, help_text="Keys of the handbook's exit criteria, of any stage."
     )
+    stated_forecast = Line(
+        "forecast category",
+        max_length=20,
+        choices=forecast_choices,
+        help_text="Empty: the one of its stage. Once closed, it is the stage's.",
+    )
+    confidence = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text="How sure its owner is that it is won on the close date, in percent.",
+    )
     hosts = models.PositiveIntegerField("up to # of hosts", null=True, blank=True, validators=[MinValueValidator(1)])
     payment_terms = Line("payment terms", max_length=50, choices=payment_terms_choices)
     billing_process = Line("billing process", max_length=50, choices=billing_process_choices)
@@ -138,6 +151,11 @@ class Opportunity(OpportunityFlow):
                 condition=Q(poc_start__isnull=True) | Q(poc_end__isnull=True) | Q(poc_end__gte=F("poc_start")),
                 name="contracts_opp_poc_ends_after_start",
                 violation_error_message="The proof of concept's end does not lie before its start.",
+            ),
+            models.CheckConstraint(
+                condition=Q(confidence__isnull=True) | Q(confidence__lte=100),
+                name="contracts_opp_confidence_in_percent",
+                violation_error_message="The confidence is at most 100 percent.",
             ),
         ]
         indexes = [

@@ -17,6 +17,7 @@ from crm.handbook.expectations import Checkups, ExpectedPage
 from crm.handbook.problems import Place, written_place
 from crm.handbook.promise_rules import calendar_of, fits
 from crm.handbook.promises import Channel, Enquiry, Hours, Notices, OtherHours, Policy, Priority
+from crm.handbook.reviewing import Reviews
 from crm.handbook.rituals import Ritual
 from crm.handbook.schema import (
     Account,
@@ -85,6 +86,7 @@ class Handbook(Section):
     views: tuple[View, ...] = ()
     layouts: tuple[Layout, ...] = ()
     rituals: tuple[Ritual, ...] = ()
+    reviews: Reviews
     checkups: Checkups
     salesforce: Salesforce
     words: Words

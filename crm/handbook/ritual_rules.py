@@ -26,15 +26,15 @@ def broken_rituals(raw: Raw) -> Iterator[Found]:
 
 
 def _opens(place: Place, opens: object, raw: Raw) -> Iterator[Found]:
-    """Either a page that has a tab, or a list view that is in the file."""
+    """A page that has a tab, a list view that is in the file, or both."""
     if not isinstance(opens, dict):
         return
     page, kind, view = (opens.get(name) for name in ("page", "object", "view"))
-    if bool(page) == bool(view) or bool(kind) != bool(view):
-        yield place, "what is opened is not clear", "allowed: page, or object and view"
-    elif isinstance(page, str) and page not in keys(raw, "tabs"):
+    if not (page or view) or bool(kind) != bool(view):
+        yield place, "what is opened is not clear", "allowed: page, or object and view, or all three"
+    if isinstance(page, str) and page not in keys(raw, "tabs"):
         yield (*place, "page"), f"{written_value(page)}, which is not under tabs", one_of(keys(raw, "tabs"), page)
-    elif isinstance(view, str):
+    if isinstance(kind, str) and isinstance(view, str):
         known = [str(one.get("key")) for _, one in tables(raw, "views") if one.get("object") == kind]
         if view not in known:
             yield (*place, "view"), f"{written_value(view)}, which is no view of that object", one_of(known, view)

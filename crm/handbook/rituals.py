@@ -14,7 +14,10 @@ from crm.handbook.values import Key, Label
 
 
 class Opens(Section):
-    """What a ritual is worked in: the page of a tab, or a list view by its kind of record and key."""
+    """What a ritual is worked in: the page of a tab, or a list view by its kind of record and key.
+
+    With both, the page is opened, and the head of the list leads to the ritual.
+    """
 
     page: TabKey | None = None
     object: Object | None = None

@@ -1,6 +1,21 @@
-"""The pages of rituals."""
+"""The pages of rituals, meetings and the pipeline."""
 
 from __future__ import annotations
 
-from crm.reviews import dialogs as dialogs
-from crm.reviews import pages as pages
+from crm.reviews.forecast import pages as forecast_pages
+from crm.reviews.huddle import pages as huddle_pages
+from crm.reviews.lead_review import pages as lead_review_pages
+from crm.reviews.pipeline import pages as pipeline_pages
+from crm.reviews.rep_activity import pages as rep_activity_pages
+from crm.reviews.rituals import dialogs as ritual_dialogs
+from crm.reviews.rituals import pages as ritual_pages
+
+__all__ = [
+    "forecast_pages",
+    "huddle_pages",
+    "lead_review_pages",
+    "pipeline_pages",
+    "rep_activity_pages",
+    "ritual_dialogs",
+    "ritual_pages",
+]

@@ -1,4 +1,4 @@
-"""Reviews and rituals."""
+"""Reviews: rituals, meetings, the pipeline and its forecast."""
 
 from django.apps import AppConfig
 
@@ -6,10 +6,8 @@ from django.apps import AppConfig
 class ReviewsConfig(AppConfig):
     name = "crm.reviews"
     label = "reviews"
-    verbose_name = "Rituals"
+    verbose_name = "Reviews"
 
     def ready(self) -> None:
-        from crm.reviews import (
-            home,  # noqa: F401 - registers what is due on home
-            policies,  # noqa: F401 - registers who may do what
-        )
+        from crm.reviews import policies  # noqa: F401 - registers who may do what
+        from crm.reviews.rituals import home  # noqa: F401 - registers what is due on home

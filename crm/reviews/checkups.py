@@ -5,8 +5,8 @@ from __future__ import annotations
 from crm.checkups.configuration import emails_here, has_people
 from crm.checkups.rules import Look, Looked, Sight, checkup
 from crm.checkups.words import counted
-from crm.reviews.standing import standings
-from crm.reviews.words import frequency, period_words
+from crm.reviews.rituals.standing import standings
+from crm.reviews.rituals.words import frequency, period_words
 
 
 @checkup(

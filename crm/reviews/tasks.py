@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from crm.reviews.reminding import remind
+from crm.reviews.rituals.reminding import remind
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -24,6 +24,7 @@ GENERIC = {
     "history.Change.record_id": "the record's own history keeps its id",
     "history.Move.record_id": "the record's own history keeps its id",
     "history.PriorChange.record_id": "the record's own history keeps its id",
+    "reviews.Item.record_id": "what was on the agenda of a meeting; the page of what was merged leads on",
     "imports.HeldRow.record_id": "where a mended row went: the old address leads on",
 }
 # Ids of other things than records.

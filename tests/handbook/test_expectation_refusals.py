@@ -168,7 +168,7 @@ def test_it_refuses_what_cannot_be_and_says_where(
 
 def test_it_refuses_to_expect_anything_of_a_page_without_a_layout(refused: Spoil) -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    layout = text[text.index('[[layouts]]\nobject = "contract"') : text.index("# The checkups: ")]
+    layout = text[text.index('[[layouts]]\nobject = "contract"') : text.index("# What the weekly reviews look for.")]
     page = f'{PAGES}"contract"\ndefault_filter = "All contracts"\n\n'
     (problem,) = refused((layout, ""), (f'{PAGES}"account"', f'{page}{PAGES}"account"'))
     assert problem.where == "checkups.pages[0].object"

@@ -38,7 +38,7 @@ LOST = 'label = "Closed lost", kind = "lost", probability = 0, forecast = "omitt
         ('"monday", ', '"Mon", ', "hours.days[0]", "monday, tuesday"),
         ('holidays = "US"', 'holidays = "DE"', "hours.holidays", "US, none"),
         ('rights = "service"', 'rights = "servce"', "roles[4].rights", 'did you mean "service"'),
-        ('"held_rows", "imports"', '"held_row", "imports"', "roles[2].tabs[9]", 'did you mean "held_rows"'),
+        ('"held_rows", "imports"', '"held_row", "imports"', "roles[2].tabs[14]", 'did you mean "held_rows"'),
         ('scope = "domain"', 'scope = "company"', "lead.do_not_contact_reasons[1].scope", "person, domain, address"),
         ('key = "web_chat"', 'key = "Web chat"', "lead.sources[17].key", "small letters, digits and underscores"),
         ('label = "Website"', 'label = ""', "lead.sources[0].label", "at least 1"),
@@ -107,7 +107,7 @@ def test_it_refuses_a_file_without_an_administrator(refused: Spoil) -> None:
 
 def test_it_refuses_a_tab_that_is_not_described(refused: Spoil) -> None:
     problems = refused(('    { key = "held_rows", label = "Held rows", default_filter = "Waiting" },\n', ""))
-    assert [problem.where for problem in problems] == ["roles[2].tabs[9]", "roles[3].tabs[9]"]
+    assert [problem.where for problem in problems] == ["roles[2].tabs[14]", "roles[3].tabs[14]"]
     assert "not under tabs" in problems[0].found
 
 

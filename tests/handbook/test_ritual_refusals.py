@@ -6,7 +6,7 @@ import pytest
 
 from tests.handbook.conftest import Spoil
 
-OPENS = '{ object = "opportunity", view = "open_opportunities" }'
+OPENS = '{ page = "huddle", object = "opportunity", view = "open_opportunities" }'
 HUDDLE = f'per = "week"\ndri = "maya.manager@plumb.example"\nopens = {OPENS}'
 DAILY = 'per = "day"\ndri'
 STAND_UP = 'per = "week"\ntimes = 3\nmost_times = 4'
@@ -26,9 +26,9 @@ def huddle(old: str, new: str) -> tuple[str, str]:
         # --- what it opens, and whose it is
         (huddle('view = "open_opportunities"', 'view = "all_leads"'), "[10].opens.view", '"all_leads"', "open_opp"),
         (huddle('object = "opportunity", ', ""), "[10].opens", "not clear", "page, or object and view"),
-        (huddle('view = "open_opportunities"', 'page = "leads"'), "[10].opens", "not clear", "page, or object"),
+        (huddle(', view = "open_opportunities"', ""), "[10].opens", "not clear", "all three"),
         (huddle(OPENS, "{ }"), "[10].opens", "not clear", "page"),
-        (huddle(OPENS, '{ page = "huddle" }'), "[10].opens.page", "huddle", ""),
+        (huddle('"huddle"', '"huddles"'), "[10].opens.page", "huddles", ""),
         (huddle("maya.manager@plumb.example", "boss"), "[10].dri", '"boss"', "or the email of a user"),
         (('key = "stand_up"', 'key = "customer_voice"'), "[5].key", '"customer_voice" a second time', "each once"),
         # --- how often

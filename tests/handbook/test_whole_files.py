@@ -106,7 +106,7 @@ def test_it_asks_an_empty_file_for_every_section(tmp_path: Path) -> None:
     path.write_text("")
     assert {problem.where for problem in problems(path)} == {
         *("company", "hours", "roles", "tabs", "lead", "touch", "opportunity", "industries", "account", "assignment"),
-        *("contract", "salesforce", "words", "enquiry", "policies", "notices", "checkups"),
+        *("contract", "salesforce", "words", "enquiry", "policies", "notices", "checkups", "reviews"),
     }
 
 

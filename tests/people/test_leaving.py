@@ -70,8 +70,16 @@ HISTORY = {
     "sync.ApiKey.user",
     "workspace.ListView.user",
     "workspace.Pin.user",
+    "reviews.Attendee.user",
+    "reviews.ForecastSnapshot.owner",
+    "reviews.Item.answered_by",
+    "reviews.Item.owner",
+    "reviews.Meeting.ended_by",
+    "reviews.Meeting.holder",
+    "reviews.Meeting.started_by",
     "reviews.Occasion.by",
     "reviews.Occasion.taken_back_by",
+    "reviews.Quota.owner",
 }
 # What must not be left with somebody inactive: the rows of a key above that are still active work.
 STILL_ACTIVE: dict[str, dict[str, Any]] = {

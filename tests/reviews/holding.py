@@ -11,8 +11,8 @@ from crm import handbook
 from crm.handbook.models import HandbookVersion
 from crm.people.models import User
 from crm.reviews.models import Occasion
-from crm.reviews.services import mark_done, skip
-from crm.reviews.standing import Standing, standing_of
+from crm.reviews.rituals.services import mark_done, skip
+from crm.reviews.rituals.standing import Standing, standing_of
 
 MONDAY = date(2026, 3, 2)  # of the week that tests happen in, on a Wednesday
 WEEK = timedelta(days=7)

@@ -69,7 +69,7 @@ def test_the_page_says_what_is_due_done_and_missed(maya: User, alex: User, charl
     assert "Lead pipeline review" in group(page, "done")
     assert "Missed 3 times within a year" in group(page, "done")
     assert "Customer debriefs, Product review, Advisory meetings" in page
-    assert f'href="{reverse("admin:contracts_opportunity_changelist")}?view=open_opportunities"' in due
+    assert f'href="{reverse("admin:huddle")}"' in due
     # Who may not answer sees all of it, without the buttons; what they may not open they are not led to.
     others = opened(charlie)
     assert "Sales huddle" in group(others, "due")

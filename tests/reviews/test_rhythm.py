@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm import handbook
-from crm.reviews.rhythm import Days, Period, Rhythm, due_days, period_of, periods, starts_at
-from crm.reviews.standing import days_of
+from crm.reviews.rituals.rhythm import Days, Period, Rhythm, due_days, period_of, periods, starts_at
+from crm.reviews.rituals.standing import days_of
 
 ONE = timedelta(days=1)
 DAY = st.dates(date(2023, 1, 1), date(2028, 12, 31))

@@ -15,11 +15,11 @@ from crm.handbook.models import HandbookVersion
 from crm.notifications.models import Delivery, Notification
 from crm.people.models import Absence, User
 from crm.reviews.models import Occasion
-from crm.reviews.reminding import remind
-from crm.reviews.rows import said_of, verdict_of
-from crm.reviews.services import take_back
-from crm.reviews.standing import standings
-from crm.reviews.words import frequency, period_words
+from crm.reviews.rituals.reminding import remind
+from crm.reviews.rituals.rows import said_of, verdict_of
+from crm.reviews.rituals.services import take_back
+from crm.reviews.rituals.standing import standings
+from crm.reviews.rituals.words import frequency, period_words
 from tests.races import race
 from tests.reviews.holding import MONDAY, WEEK, done, held_since, rituals, skipped, stands
 

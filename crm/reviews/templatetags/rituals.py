@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from crm.reviews.opening import rituals_of_view
+from crm.reviews.rituals.opening import rituals_of_view
 
 register = template.Library()
 

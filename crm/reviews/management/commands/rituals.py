@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from crm import handbook
-from crm.reviews.rows import said_of, verdict_of
-from crm.reviews.standing import Standing, standings
-from crm.reviews.words import frequency, streak_words
+from crm.reviews.rituals.rows import said_of, verdict_of
+from crm.reviews.rituals.standing import Standing, standings
+from crm.reviews.rituals.words import frequency, streak_words
 
 
 class Command(BaseCommand):

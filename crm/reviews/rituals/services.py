@@ -15,7 +15,7 @@ from crm.core.permissions import may
 from crm.core.text import tidy
 from crm.people.models import User
 from crm.reviews.models import Occasion
-from crm.reviews.standing import Standing, Time, standing_of
+from crm.reviews.rituals.standing import Standing, Time, standing_of
 
 LONGEST = 10_000
 WHO = "A ritual is answered for by whose it is, by who stands in, and by managers."

@@ -17,10 +17,10 @@ from crm.core.asking import moment, user_of
 from crm.core.permissions import may
 from crm.people.models import User
 from crm.reviews.models import Occasion
-from crm.reviews.opening import address_of
-from crm.reviews.rows import DONE, SKIP, Row, answer_address, row_of
-from crm.reviews.standing import Standing, Time, standing_of, standings
-from crm.reviews.words import period_words
+from crm.reviews.rituals.opening import address_of
+from crm.reviews.rituals.rows import DONE, SKIP, Row, answer_address, row_of
+from crm.reviews.rituals.standing import Standing, Time, standing_of, standings
+from crm.reviews.rituals.words import period_words
 from crm.site import site
 
 SHOWN = 60  # of a ritual's history: half a year of what is weekly, a quarter of what is daily

@@ -25,10 +25,10 @@ from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.people.models import User
 from crm.reviews.models import Occasion
-from crm.reviews.rows import DONE, SKIP
-from crm.reviews.services import LONGEST, WHO, find_time, mark_done, skip, take_back
-from crm.reviews.standing import Standing, Time, standing_of
-from crm.reviews.words import due_words, period_words
+from crm.reviews.rituals.rows import DONE, SKIP
+from crm.reviews.rituals.services import LONGEST, WHO, find_time, mark_done, skip, take_back
+from crm.reviews.rituals.standing import Standing, Time, standing_of
+from crm.reviews.rituals.words import due_words, period_words
 from crm.site import site
 
 VIA = "admin"

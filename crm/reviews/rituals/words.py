@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from crm.checkups.words import joined
 from crm.handbook.rituals import Ritual
-from crm.reviews.rhythm import Period
-from crm.reviews.standing import Standing, Time
+from crm.reviews.rituals.rhythm import Period
+from crm.reviews.rituals.standing import Standing, Time
 
 NUMBERS = ("", "once", "twice", "three times", "four times", "five times", "six times", "seven times")
 SMALL = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

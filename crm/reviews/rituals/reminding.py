@@ -10,9 +10,9 @@ from django.urls import reverse
 from crm import handbook
 from crm.checkups.telling import tell
 from crm.handbook.services import is_applied
-from crm.reviews.rhythm import starts_at
-from crm.reviews.standing import standings
-from crm.reviews.words import due_words, frequency
+from crm.reviews.rituals.rhythm import starts_at
+from crm.reviews.rituals.standing import standings
+from crm.reviews.rituals.words import due_words, frequency
 
 KIND = "ritual_due"
 

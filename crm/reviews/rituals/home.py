@@ -11,9 +11,9 @@ from crm import handbook
 from crm.core.home import Part, home_part
 from crm.people.models import User
 from crm.people.presence import Presence
-from crm.reviews.opening import address_of
-from crm.reviews.rows import Row, row_of
-from crm.reviews.standing import standings
+from crm.reviews.rituals.opening import address_of
+from crm.reviews.rituals.rows import Row, row_of
+from crm.reviews.rituals.standing import standings
 
 
 @home_part(20)

@@ -15,10 +15,10 @@ from crm.handbook.document import Handbook
 from crm.handbook.promise_rules import WEEK
 from crm.handbook.rituals import Ritual
 from crm.people.models import User
-from crm.reviews.began import began_on
-from crm.reviews.dris import Dris
 from crm.reviews.models import Occasion
-from crm.reviews.rhythm import Days, Period, Rhythm, due_days, period_of, periods, starts_at
+from crm.reviews.rituals.began import began_on
+from crm.reviews.rituals.dris import Dris
+from crm.reviews.rituals.rhythm import Days, Period, Rhythm, due_days, period_of, periods, starts_at
 
 LOOK_BACK = timedelta(days=366)
 AHEAD = 40  # periods that are looked through for the next one: a year of weeks that are closed is a mistake

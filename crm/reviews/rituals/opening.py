@@ -25,7 +25,7 @@ def address_of(ritual: Ritual, user: User) -> str:
     page = TABS[tab][0]
     if not _may_open(tab, page, user):
         return ""
-    wanted = f"?{urlencode({VIEW: ritual.opens.view})}" if ritual.opens.view else ""
+    wanted = f"?{urlencode({VIEW: ritual.opens.view})}" if not ritual.opens.page else ""
     return reverse(f"admin:{page}") + wanted
 
 

@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from crm import handbook
 from crm.people.models import User
-from crm.reviews.opening import opens_words
-from crm.reviews.standing import Standing, Time
-from crm.reviews.words import day_words, due_words, frequency, streak_words
+from crm.reviews.rituals.opening import opens_words
+from crm.reviews.rituals.standing import Standing, Time
+from crm.reviews.rituals.words import day_words, due_words, frequency, streak_words
 
 DONE, SKIP, TAKE_BACK = "done", "skip", "take_back"
 

@@ -1,0 +1,1 @@
+"""The lead pipeline review: leads by status, and response times (P2)."""

@@ -1,0 +1,1 @@
+"""What each owner did in thirty days: touches, promises, answers, returned conversions."""

@@ -1,0 +1,1 @@
+"""Rituals: when they are due, who answers for them, and what came of it (P4)."""
