@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.db import models
+from django.urls import reverse
 
+from crm.core.display import plain_text
 from crm.people.models import User
-from crm.reviews.models import Item
+from crm.reviews.models import Item, Meeting
 
 Scope = Mapping[str, int | str]
 
@@ -28,10 +30,18 @@ class Entry:
 
 
 class ReviewKind:
-    """One kind of review. The engine (`meetings.services`) knows nothing about leads or opportunities but this."""
+    """One kind of review. The engine (`meetings.services`) knows nothing about leads or opportunities but this.
+
+    What is asked of a record is drawn within the engine's own form, which has fields of its own beside it: their names
+    begin with `item_`. The template gets what `card` returns and besides: `form`, `item`, `record`, `meeting`,
+    `writes` (whether who looks holds the minutes: without it offer nothing that writes), `here` (the address that a
+    dialog comes back to, as its `next`). It opens no form of its own: links with `data-dialog` load dialogs.
+    """
 
     key: ClassVar[str]
     model: ClassVar[type[models.Model]]
+    # The name of its page, which is its tab's key as well: its ritual is the one that opens it.
+    page: ClassVar[str]
     # The words of each reason, by code: "The next step is past due."
     reasons: ClassVar[Mapping[str, str]]
     # The words of each answer, by code: "Next step done".
@@ -86,6 +96,38 @@ class ReviewKind:
         """Whether there is nothing more to ask: closed, deleted or merged."""
         raise NotImplementedError
 
+    def gone_words(self, record: Any | None) -> str:
+        """Why there is nothing more to ask, in a sentence."""
+        return "It was closed meanwhile." if record is not None else "It was deleted or merged meanwhile."
+
+    def find(self, ids: Collection[int]) -> dict[int, Any]:
+        """The records of these ids that are still there, with what `card` and `is_gone` look at."""
+        return dict(self.model._base_manager.in_bulk(list(ids)))
+
+    def address(self, record: Any) -> str:
+        """The page of one record."""
+        meta = self.model._meta
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk])
+
+    def stands(self, record: Any, *, at: datetime) -> bool:
+        """Whether "nothing new" says enough without a note: what was promised stands, and is not past due."""
+        return False
+
+    def told(self, items: Sequence[Item]) -> Mapping[int, Sequence[str]]:
+        """What the minutes say of items beside their answers, changes and notes, by the item's id: what was promised.
+
+        A few queries for all of them, however many they are.
+        """
+        return {}
+
+    def figures(self, totals: Mapping[str, Any]) -> Mapping[str, str]:
+        """What `totals` returned, as the minutes tell it: label to value, in order."""
+        return {
+            key.replace("_", " ").capitalize(): plain_text(value)
+            for key, value in totals.items()
+            if not isinstance(value, dict | list)
+        }
+
 
 KINDS: dict[str, ReviewKind] = {}
 
@@ -94,3 +136,13 @@ def register(kind: ReviewKind) -> ReviewKind:
     """Let meetings go through this kind of review."""
     KINDS[kind.key] = kind
     return kind
+
+
+def key_of(scope: Scope) -> str:
+    """A scope as one word, the same for the same scope: "owner=4&team=2"; empty for everything."""
+    return "&".join(f"{name}={scope[name]}" for name in sorted(scope))
+
+
+def last_held(kind: str, scope: Scope) -> Meeting | None:
+    """The last meeting of this kind and scope that has minutes: what was promised in it is asked for in the next."""
+    return Meeting.objects.held().filter(kind=kind, scope_key=key_of(scope)).first()
