@@ -88,8 +88,8 @@ def read_asked(params: Mapping[str, str], *, at: datetime) -> Asked:
     """
     wrong: list[Missing] = []
     usual = Asked.weeks(DEFAULT_WEEKS, at)
-    until = _day(params, "until", wrong) or usual.until
-    since = _day(params, "since", wrong)
+    until = read_day(params, "until", wrong) or usual.until
+    since = read_day(params, "since", wrong)
     if since is None:
         since = min(usual.since, monday_of(until))
         if params.get("until"):
@@ -102,12 +102,12 @@ def read_asked(params: Mapping[str, str], *, at: datetime) -> Asked:
     asked = Asked(
         since,
         until,
-        channel=_word(params, "channel", [key for key, _ in book.choices("enquiry.channels")], wrong),
-        policy=_word(params, "policy", [one.key for one in book.policies], wrong),
-        owner=_id(params, "owner", wrong),
-        team=_id(params, "team", wrong),
-        standing=_word(params, "standing", list(STANDINGS), wrong),
-        voider=_id(params, "voider", wrong),
+        channel=read_word(params, "channel", [key for key, _ in book.choices("enquiry.channels")], wrong),
+        policy=read_word(params, "policy", [one.key for one in book.policies], wrong),
+        owner=read_id(params, "owner", wrong),
+        team=read_id(params, "team", wrong),
+        standing=read_word(params, "standing", list(STANDINGS), wrong),
+        voider=read_id(params, "voider", wrong),
     )
     if wrong:
         raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
@@ -124,7 +124,8 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=handbook.current().zone)
 
 
-def _day(params: Mapping[str, str], name: str, wrong: list[Missing]) -> date | None:
+def read_day(params: Mapping[str, str], name: str, wrong: list[Missing]) -> date | None:
+    """A day of an address; what will not do is added to `wrong`."""
     text = params.get(name, "")
     if not text:
         return None
@@ -138,7 +139,8 @@ def _day(params: Mapping[str, str], name: str, wrong: list[Missing]) -> date | N
     return found
 
 
-def _word(params: Mapping[str, str], name: str, known: list[str], wrong: list[Missing]) -> str:
+def read_word(params: Mapping[str, str], name: str, known: list[str], wrong: list[Missing]) -> str:
+    """One of the known words of an address; what will not do is added to `wrong`."""
     text = params.get(name, "")
     if text and text not in known:
         wrong.append(Missing(f"invalid_{name}", f"{name.capitalize()}: one of {', '.join(known)}.", name))
@@ -146,7 +148,8 @@ def _word(params: Mapping[str, str], name: str, known: list[str], wrong: list[Mi
     return text
 
 
-def _id(params: Mapping[str, str], name: str, wrong: list[Missing]) -> int | None:
+def read_id(params: Mapping[str, str], name: str, wrong: list[Missing]) -> int | None:
+    """An id of an address, 0 for nobody; what will not do is added to `wrong`."""
     text = params.get(name, "")
     if not text:
         return None

@@ -23,6 +23,14 @@ FOUND = 10
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
 
+_added: dict[type[models.Model], list[type[PickFilter]]] = {}
+
+
+def add_filter(kind: type[models.Model], filter_: type[PickFilter]) -> None:
+    """Let the list of a kind of record have a filter of a higher layer: a page's numbers open what they count."""
+    _added.setdefault(kind, []).append(filter_)
+
+
 def by_field(kind: type[models.Model], name: str, *, title: str = "") -> type[PickFilter]:
     """A filter by the values of a field with choices, or by yes and no; what they mean says its condition."""
 
@@ -50,7 +58,8 @@ def own_filters(kind: type[models.Model]) -> list[type[PickFilter]]:
     own = handbook.current().own_fields_of(str(kind._meta.model_name))
     pick = partial(by_field, kind)
     offered = [pick(one.name, title=one.label) for one in offered_fields(kind)]
-    return offered + [pick(one.key, title=one.label) for one in own if one.type in ("choice", "yes_no")]
+    few = [pick(one.key, title=one.label) for one in own if one.type in ("choice", "yes_no")]
+    return [*offered, *few, *_added.get(kind, ())]
 
 
 def filter_choices(field: Field, reader: Any) -> list[tuple[str, str]] | None:
