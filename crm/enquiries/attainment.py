@@ -190,7 +190,7 @@ def counted(asked: Asked, *, at: datetime) -> Q:
     """The enquiries that a figure counts, as a condition on enquiries: what a number opens."""
     where, params = _narrowed(asked, at)
     # The statement is made of this module's own words; every value is a parameter.
-    return Q(pk__in=RawSQL(*_positional(f"SELECT id FROM ({JUDGED}) one {where}", params)))  # noqa: S611
+    return Q(pk__in=RawSQL(*positional(f"SELECT id FROM ({JUDGED}) one {where}", params)))  # noqa: S611
 
 
 def _narrowed(asked: Asked, at: datetime) -> tuple[str, dict[str, Any]]:
@@ -209,7 +209,7 @@ def _narrowed(asked: Asked, at: datetime) -> tuple[str, dict[str, Any]]:
     return (f"WHERE {' AND '.join(clauses)}" if clauses else ""), params
 
 
-def _positional(statement: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def positional(statement: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The statement with its parameters in order, as expressions of the ORM take them."""
     parts = statement.split("%(")
     given = []
