@@ -1,0 +1,137 @@
+"""What a forecast is asked for: a fiscal quarter, whose opportunities, and which of them a number counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils.dateparse import parse_date
+
+from crm import handbook
+from crm.core.days import EARLIEST, LATEST
+from crm.core.errors import Missing, Refused
+from crm.core.text import whole_number
+from crm.reviews import periods
+
+NOBODY = "none"
+LARGEST_ID = 2**63 - 1
+OPEN_PARTS = ("commit", "best_case", "pipeline", "omitted")
+# What an opportunity counts as. The last three are in no forecast: their close date has passed, within the quarter or
+# before it, or there is none.
+PARTS = ("won", *OPEN_PARTS, "past_due", "earlier", "undated")
+# Numbers that count several parts.
+SEVERAL = {"open": OPEN_PARTS, "counted": ("won", *OPEN_PARTS)}
+LACKS = ("amount", "rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The quarter that begins on `quarter`; `owner` and `team` (the owner's now) are ids, 0 for nobody, None for all.
+
+    A number also has its `part` (of PARTS or SEVERAL), and `lack` where it counts those without an amount or without a
+    rate for it.
+    """
+
+    quarter: date
+    owner: int | None = None
+    team: int | None = None
+    part: str = ""
+    lack: str = ""
+
+    @property
+    def first(self) -> date:
+        """The first day of the quarter."""
+        return self.quarter
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return periods.quarter_of(self.quarter, start_month())[1]
+
+    @property
+    def label(self) -> str:
+        """What the quarter is called."""
+        return periods.label(self.quarter, start_month())
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that are counted; none named: all."""
+        return SEVERAL.get(self.part, (self.part,)) if self.part else PARTS
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """As it stands in an address."""
+        found = {"quarter": self.quarter.isoformat()}
+        for name in ("owner", "team"):
+            value = getattr(self, name)
+            if value is not None:
+                found[name] = str(value) if value else NOBODY
+        return found | {name: value for name in ("part", "lack") if (value := getattr(self, name))}
+
+
+PARAMETERS = ("quarter", "owner", "team")
+NAMES = (*PARAMETERS, "part", "lack")
+
+
+def start_month() -> int:
+    """The month in which the company's fiscal year begins."""
+    return handbook.current().company.fiscal_year_start
+
+
+def quarter_now(at: datetime) -> date:
+    """The first day of the fiscal quarter it is."""
+    return periods.quarter_of(handbook.current().today(at), start_month())[0]
+
+
+def read_asked(params: Mapping[str, str], *, at: datetime) -> Asked:
+    """What an address asks for; the present quarter where it names none, else the one that its day lies in.
+
+    Raises:
+        Refused: `missing_facts`, with a `Missing` for each parameter whose value will not do.
+    """
+    wrong: list[Missing] = []
+    asked = Asked(
+        _quarter(params, wrong) or quarter_now(at),
+        owner=_id(params, "owner", wrong),
+        team=_id(params, "team", wrong),
+        part=_word(params, "part", (*PARTS, *SEVERAL), wrong),
+        lack=_word(params, "lack", LACKS, wrong),
+    )
+    if wrong:
+        raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
+    return asked
+
+
+def _quarter(params: Mapping[str, str], wrong: list[Missing]) -> date | None:
+    text = params.get("quarter", "")
+    if not text:
+        return None
+    try:
+        found = parse_date(text)
+    except ValueError:
+        found = None
+    if found is None or not EARLIEST <= found <= LATEST:
+        said = f"Quarter: a day in it between {EARLIEST.year} and {LATEST.year}, as 2026-01-01."
+        wrong.append(Missing("invalid_quarter", said, "quarter"))
+        return None
+    return periods.quarter_of(found, start_month())[0]
+
+
+def _word(params: Mapping[str, str], name: str, known: tuple[str, ...], wrong: list[Missing]) -> str:
+    text = params.get(name, "")
+    if text and text not in known:
+        wrong.append(Missing(f"invalid_{name}", f"{name.capitalize()}: one of {', '.join(known)}.", name))
+        return ""
+    return text
+
+
+def _id(params: Mapping[str, str], name: str, wrong: list[Missing]) -> int | None:
+    text = params.get(name, "")
+    if not text:
+        return None
+    number = 0 if text == NOBODY else whole_number(text)
+    if number is None or number > LARGEST_ID:
+        wrong.append(Missing(f"invalid_{name}", f"{name.capitalize()}: an id, or “{NOBODY}” for nobody.", name))
+        return None
+    return number
