@@ -125,7 +125,6 @@ def midnight(day: date) -> datetime:
 
 
 def read_day(params: Mapping[str, str], name: str, wrong: list[Missing]) -> date | None:
-    """A day of an address; None where there is none, and where it is wrong, which is noted."""
     """A day of an address; what will not do is added to `wrong`."""
     text = params.get(name, "")
     if not text:
@@ -141,7 +140,6 @@ def read_day(params: Mapping[str, str], name: str, wrong: list[Missing]) -> date
 
 
 def read_word(params: Mapping[str, str], name: str, known: list[str], wrong: list[Missing]) -> str:
-    """One of known words; empty where there is none, and where it is wrong, which is noted."""
     """One of the known words of an address; what will not do is added to `wrong`."""
     text = params.get(name, "")
     if text and text not in known:
@@ -151,7 +149,6 @@ def read_word(params: Mapping[str, str], name: str, known: list[str], wrong: lis
 
 
 def read_id(params: Mapping[str, str], name: str, wrong: list[Missing]) -> int | None:
-    """An id, 0 for nobody; None where there is none, and where it is wrong, which is noted."""
     """An id of an address, 0 for nobody; what will not do is added to `wrong`."""
     text = params.get(name, "")
     if not text:
