@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from crm.core.asking import user_of
 from crm.core.permissions import may
+from crm.reviews.huddle import kind as kind
 from crm.reviews.models import Meeting
 from crm.site import site
 
