@@ -46,8 +46,8 @@ class ReviewKind:
     reasons: ClassVar[Mapping[str, str]]
     # The words of each answer, by code: "Next step done".
     answers: ClassVar[Mapping[str, str]]
-    # The template of one record, given what `card` returns and the bound or unbound `form`.
-    template: ClassVar[str]
+    # The template of one record, given what `card` returns and the bound or unbound `form`; this one draws its fields.
+    template: ClassVar[str] = "reviews/meeting_card.html"
 
     def read_scope(self, given: Mapping[str, str]) -> Scope:
         """What narrows it, from an address or a form.

@@ -1,0 +1,296 @@
+// A meeting: keys, drafts of what is typed, texts that save themselves, and following who holds the minutes.
+// Without this file everything is sent by plain forms.
+(() => {
+  "use strict";
+
+  const PREFIX = "plumb-meeting:";
+  const KEPT_DAYS = 14;
+  const EVERY = 2500;
+
+  // What is typed is kept in this browser until it is saved: it is nobody else's before, costs the server nothing at
+  // each key, and is there when the server is not. Whoever logs in here next has another id.
+  const drafts = {
+    read(key) { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } },
+    write(key, value) { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* full, or not allowed */ } },
+    drop(key) { try { localStorage.removeItem(key); } catch { /* not allowed */ } },
+    keys() { try { return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX)); } catch { return []; } },
+  };
+  for (const key of drafts.keys()) {
+    const age = Date.now() - (drafts.read(key)?.at ?? 0);
+    if (age > KEPT_DAYS * 86400000) drafts.drop(key);
+  }
+
+  const minutes = document.querySelector("[data-minutes]");
+  if (minutes && minutes.dataset.state !== "running") {
+    for (const key of drafts.keys()) if (key.split(":")[2] === minutes.dataset.minutes) drafts.drop(key);
+  }
+
+  const root = document.querySelector("[data-meeting]");
+  if (!root) return;
+  root.classList.add("mt-scripted");
+  const find = (selector) => root.querySelector(selector);
+  const told = find("#meeting-told");
+  let holds = Boolean(root.dataset.holds);
+
+  // --- how long it has run ---------------------------------------------------------------------------------------
+  const started = Number(root.dataset.started), ahead = Date.now() / 1000 - Number(root.dataset.now);
+  function showElapsed() {
+    const place = find("[data-elapsed]");
+    const past = Math.max(0, Math.floor((Date.now() / 1000 - ahead - started) / 60));
+    if (place) place.textContent = `, ${past < 60 ? `${past} min` : `${Math.floor(past / 60)} h ${past % 60} min`} ago`;
+  }
+  showElapsed();
+  setInterval(showElapsed, 15000);
+
+  // --- drafts ----------------------------------------------------------------------------------------------------
+  const SENT = `${PREFIX}sent`;
+  const fieldsOf = (form) => [...form.elements].filter((one) =>
+    one.name && one.type !== "hidden" && one.tagName !== "BUTTON" && one.tagName !== "FIELDSET");
+  const keyOf = () => {
+    const item = find("[data-item]");
+    return item && `${PREFIX}${root.dataset.user}:${root.dataset.meeting}:${item.dataset.item}`;
+  };
+  const valueOf = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked
+    : field.multiple ? [...field.selectedOptions].map((one) => one.value) : field.value;
+  function isChanged(field) {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") return [...field.options].some((one) => one.selected !== one.defaultSelected);
+    return field.value !== field.defaultValue;
+  }
+  function keepDraft(form) {
+    const key = keyOf();
+    const values = {};
+    fieldsOf(form).forEach((field, place) => { if (isChanged(field)) values[`${place}:${field.name}`] = valueOf(field); });
+    if (Object.keys(values).length) drafts.write(key, { at: Date.now(), values });
+    else drafts.drop(key);
+  }
+  function restoreDraft() {
+    const form = find("#meeting-answer"), key = keyOf();
+    const kept = form && holds && !root.dataset.refused && drafts.read(key);
+    if (!kept) return;
+    let back = false;
+    fieldsOf(form).forEach((field, place) => {
+      const value = kept.values[`${place}:${field.name}`];
+      if (value === undefined) return;
+      if (typeof value === "boolean") field.checked = value;
+      else if (Array.isArray(value)) [...field.options].forEach((one) => { one.selected = value.includes(one.value); });
+      else field.value = value;
+      if (isChanged(field)) back = true;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    if (back) find("[data-draft-note]").hidden = false;
+    else drafts.drop(key);
+  }
+  // What was sent and came back without a refusal is stored.
+  try {
+    const sent = sessionStorage.getItem(SENT);
+    if (sent) {
+      sessionStorage.removeItem(SENT);
+      if (!root.dataset.refused) drafts.drop(sent);
+    }
+  } catch { /* not allowed */ }
+  restoreDraft();
+
+  root.addEventListener("input", (event) => {
+    const form = event.target.closest("#meeting-answer");
+    if (form) keepDraft(form);
+  });
+  root.addEventListener("change", (event) => {
+    const form = event.target.closest("#meeting-answer");
+    if (form && event.isTrusted) keepDraft(form);
+  });
+  root.addEventListener("submit", (event) => {
+    if (!["meeting-answer", "meeting-skip"].includes(event.target.id)) return;
+    try { sessionStorage.setItem(SENT, keyOf()); } catch { /* not allowed */ }
+  });
+  root.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-draft-discard]")) return;
+    drafts.drop(keyOf());
+    find("#meeting-answer").reset();
+    find("[data-draft-note]").hidden = true;
+    find("#meeting-item-name")?.focus();
+  });
+
+  // --- notes and decisions ---------------------------------------------------------------------------------------
+  const timers = new Map();
+  async function saveText(form) {
+    clearTimeout(timers.get(form));
+    timers.delete(form);
+    const field = form.elements.text, sent = field.value, saved = form.querySelector("[data-saved]");
+    if (form.dataset.saving || sent === form.elements.was.value || !holds) return;
+    form.dataset.saving = "1";
+    saved.textContent = "Saving";
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, credentials: "same-origin",
+      });
+      const said = await answer.json();
+      if (answer.ok) {
+        form.elements.was.value = sent;
+        saved.textContent = "Saved";
+        form.querySelector("[data-stale]").hidden = true;
+      } else {
+        saved.textContent = "";
+        showStale(form, said);
+      }
+    } catch {
+      saved.textContent = "Not saved: the server does not answer. It is tried again as you go on typing.";
+    } finally {
+      delete form.dataset.saving;
+      if (field.value !== sent) later(form);
+    }
+  }
+  function later(form) {
+    clearTimeout(timers.get(form));
+    timers.set(form, setTimeout(() => saveText(form), 900));
+  }
+  function showStale(form, said) {
+    const box = form.querySelector("[data-stale]"), stored = said.stored?.[form.dataset.autosave];
+    box.hidden = false;
+    box.querySelector("[data-stale-words]").textContent = said.message;
+    box.querySelector("[data-stale-stored]").hidden = stored === undefined;
+    if (stored === undefined) return;
+    box.querySelector("[data-stored]").textContent = stored || "(empty)";
+    // Saved again, knowingly, it replaces what is shown.
+    form.elements.was.value = stored;
+  }
+  root.addEventListener("input", (event) => {
+    const form = event.target.closest("[data-autosave]");
+    if (form && form.querySelector("[data-stale]").hidden) later(form);
+  });
+  root.addEventListener("focusout", (event) => {
+    const form = event.target.closest("[data-autosave]");
+    if (form && timers.has(form)) saveText(form);
+  });
+  root.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-autosave]");
+    if (!form) return;
+    event.preventDefault();
+    saveText(form);
+  });
+  // Whatever leaves the page takes along what was typed a moment ago.
+  window.addEventListener("pagehide", () => {
+    for (const form of timers.keys()) {
+      fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, keepalive: true });
+    }
+  });
+
+  // --- keys ------------------------------------------------------------------------------------------------------
+  const keys = find("#meeting-keys");
+  const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+  const openDialog = () => document.querySelector("dialog[open]");
+  function go(way) {
+    const there = find(`[data-${way}]`);
+    if (!there) return;
+    if (there.tagName === "A") there.click();
+    else if (!there.querySelector("button").disabled) there.requestSubmit();
+  }
+  function openSkip() {
+    const skip = find(".mt-skip");
+    if (!skip) return;
+    skip.open = true;
+    skip.querySelector("input:not([type=hidden])").focus();
+  }
+  const acts = {
+    j: () => go("next"), n: () => go("next"), k: () => go("back"), p: () => go("back"), s: openSkip,
+    u: () => find("[data-nothing-new]")?.click(),
+    e: () => fieldsOf(find("#meeting-answer")).find((one) => !one.matches(":disabled"))?.focus(),
+    "?": () => keys.showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || openDialog()) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      const form = event.target.closest("form");
+      event.preventDefault();
+      if (form?.matches("[data-autosave]")) saveText(form);
+      else if (form?.matches("#meeting-skip, #meeting-finish")) form.requestSubmit();
+      else if (holds) find("[data-save]")?.click();
+      return;
+    }
+    if (event.key === "Escape" && typing(event.target) && root.contains(event.target)) {
+      find("#meeting-item-name")?.focus();
+      return;
+    }
+    if (event.altKey || event.ctrlKey || event.metaKey || typing(event.target)) return;
+    const act = acts[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+  root.addEventListener("click", (event) => {
+    if (event.target.closest("[data-keys-open]")) keys.showModal();
+    if (event.target.closest("[data-keys-close]")) keys.close();
+  });
+  const help = find("[data-keys-open]");
+  if (help) help.hidden = false;
+
+  // Where it goes on: at what is wrong, else at the item's name, from where the keys work.
+  const wrong = find(".pl-field-wrong :is(input, select, textarea), [aria-invalid=true]");
+  (wrong ?? find("#meeting-item-name"))?.focus();
+  find("[aria-current]")?.scrollIntoView({ block: "nearest" });
+
+  // --- following -------------------------------------------------------------------------------------------------
+  let tag = `"${root.dataset.meeting}.${root.dataset.revision}"`;
+  const PARTS = ["meeting-head", "meeting-agenda", "meeting-foot"];
+  const FOLLOWED = [...PARTS, "meeting-holder", "meeting-item", "meeting-texts"];
+
+  async function ask() {
+    if (document.hidden) return;
+    const answer = await fetch(root.dataset.news, { headers: { "If-None-Match": tag }, cache: "no-store", credentials: "same-origin" });
+    if (answer.status === 304 || !answer.ok || answer.redirected) return;
+    const news = await answer.json();
+    if (news.state !== "running") { location.reload(); return; }
+    await renew(news);
+    tag = answer.headers.get("ETag") ?? tag;
+  }
+  async function renew(news) {
+    const mine = String(news.holder) === root.dataset.user;
+    // Taken over in another window of one's own, or given back: a page of the other sort is needed.
+    if (mine && !holds) { location.reload(); return; }
+    const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const put = (id) => {
+      const from = page.getElementById(id), to = document.getElementById(id);
+      if (!from || !to || to.innerHTML === from.innerHTML || to.contains(document.activeElement)) return;
+      to.innerHTML = from.innerHTML;
+    };
+    if (holds && !mine) lose(page);
+    else if (holds) PARTS.filter((id) => id !== "meeting-foot").forEach(put);
+    else follow(page, put);
+    showElapsed();
+  }
+  // Somebody took the minutes over: what is typed here stays to be read and copied, and in the draft.
+  function lose(page) {
+    holds = false;
+    const form = find("#meeting-answer");
+    if (form) keepDraft(form);
+    for (const one of root.querySelectorAll(".mt-save, .mt-go, .mt-foot, [data-save-text], .mt-join, .mt-off")) one.remove();
+    for (const one of root.querySelectorAll("#meeting-item, #meeting-texts")) {
+      for (const field of one.querySelectorAll("input, textarea")) field.readOnly = true;
+    }
+    find("#meeting-holder").innerHTML = page.getElementById("meeting-holder").innerHTML;
+    const said = find("#meeting-holder p");
+    if (said) said.append(" What you typed stays here, and comes back when you take them over again.");
+    find("[data-follows]")?.classList.add("pl-note-warn");
+    told.textContent = said?.textContent ?? "";
+    root.dataset.lost = "1";
+  }
+  function follow(page, put) {
+    if (root.dataset.lost) { PARTS.filter((id) => id !== "meeting-foot").forEach(put); put("meeting-holder"); return; }
+    const before = find("#meeting-item-name")?.textContent;
+    const focused = document.activeElement?.id;
+    if (focused === "meeting-item-name") document.activeElement.blur();
+    FOLLOWED.forEach(put);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    const now = find("#meeting-item-name")?.textContent;
+    if (now && now !== before) told.textContent = `Now: ${now}`;
+    find(".mt-list [aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+  (async function keepAsking() {
+    for (;;) {
+      await new Promise((resolve) => { setTimeout(resolve, EVERY); });
+      try { await ask(); } catch { /* asked again in a moment */ }
+    }
+  })();
+})();
