@@ -15,7 +15,6 @@ from crm.checkups.words import counted
 from crm.core.dialogs import url_of
 from crm.core.offers import moves_of
 from crm.people.models import User
-from crm.reviews.huddle.agenda import NOT_KEPT, REASONS
 from crm.reviews.huddle.promises import Promised, standing_at, told
 from crm.reviews.huddle.scopes import last_held
 from crm.reviews.huddle.since import changes_since, last_touches, silent_days
@@ -49,7 +48,6 @@ def card_of(item: Item, record: Opportunity, *, user: User, at: datetime) -> dic
         "last": last,
         "promise": _promise(record, since or at, at),
         "changes": changes_since(record, since) if since else [],
-        "reasons": [(code, REASONS.get(code, code), code in NOT_KEPT) for code in item.reasons],
         "account": record.account,
         "account_address": url_of(record.account, "change"),
         "contact": record.contact,

@@ -50,6 +50,6 @@ def scope_words(scope: Scope) -> str:
 
 
 def last_held(scope: Scope, *, before: datetime) -> Meeting | None:
-    """The huddle of the same scope that ended last, by this moment: “last time”."""
+    """The huddle of the same scope that ended last before this moment: “last time”."""
     of_scope = Meeting.objects.held().filter(kind=Meeting.Kind.HUDDLE, scope_key=key_of(scope))
-    return of_scope.filter(ended_at__lte=before).first()
+    return of_scope.filter(ended_at__lt=before).first()

@@ -103,9 +103,9 @@ def figures_of(totals: Mapping[str, Any]) -> dict[str, str]:
     promises = totals.get("promises") or {}
     since = datetime.fromisoformat(totals["since"]) if totals.get("since") else None
     day = date_format(since.astimezone(handbook.current().zone), "DATE_FORMAT") if since else ""
-    label = f"Promises since {day}" if day else "Promises"
     kept, late, broken = (promises.get(name, 0) for name in ("kept", "late", "not_kept"))
-    said[label] = f"{kept} kept, {late} kept late, {broken} not kept" if day else f"{broken} not kept"
+    since_words = f"{kept} kept, {late} kept late since {day}, " if day else ""
+    said["Promises"] = f"{since_words}{broken} not kept"
     return said
 
 
