@@ -11,11 +11,9 @@ from django.utils.dateparse import parse_date
 from crm import handbook
 from crm.core.days import EARLIEST, LATEST
 from crm.core.errors import Missing, Refused
-from crm.core.text import whole_number
+from crm.enquiries.attainment_asked import NOBODY, read_id, read_word
 from crm.reviews import periods
 
-NOBODY = "none"
-LARGEST_ID = 2**63 - 1
 OPEN_PARTS = ("commit", "best_case", "pipeline", "omitted")
 # What an opportunity counts as. The last three are in no forecast: their close date has passed, within the quarter or
 # before it, or there is none.
@@ -93,10 +91,10 @@ def read_asked(params: Mapping[str, str], *, at: datetime) -> Asked:
     wrong: list[Missing] = []
     asked = Asked(
         _quarter(params, wrong) or quarter_now(at),
-        owner=_id(params, "owner", wrong),
-        team=_id(params, "team", wrong),
-        part=_word(params, "part", (*PARTS, *SEVERAL), wrong),
-        lack=_word(params, "lack", LACKS, wrong),
+        owner=read_id(params, "owner", wrong),
+        team=read_id(params, "team", wrong),
+        part=read_word(params, "part", [*PARTS, *SEVERAL], wrong),
+        lack=read_word(params, "lack", list(LACKS), wrong),
     )
     if wrong:
         raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
@@ -116,22 +114,3 @@ def _quarter(params: Mapping[str, str], wrong: list[Missing]) -> date | None:
         wrong.append(Missing("invalid_quarter", said, "quarter"))
         return None
     return periods.quarter_of(found, start_month())[0]
-
-
-def _word(params: Mapping[str, str], name: str, known: tuple[str, ...], wrong: list[Missing]) -> str:
-    text = params.get(name, "")
-    if text and text not in known:
-        wrong.append(Missing(f"invalid_{name}", f"{name.capitalize()}: one of {', '.join(known)}.", name))
-        return ""
-    return text
-
-
-def _id(params: Mapping[str, str], name: str, wrong: list[Missing]) -> int | None:
-    text = params.get(name, "")
-    if not text:
-        return None
-    number = 0 if text == NOBODY else whole_number(text)
-    if number is None or number > LARGEST_ID:
-        wrong.append(Missing(f"invalid_{name}", f"{name.capitalize()}: an id, or “{NOBODY}” for nobody.", name))
-        return None
-    return number

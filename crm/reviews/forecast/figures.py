@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from django.db import connection
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from crm import handbook
+from crm.enquiries.attainment import positional
 from crm.people.models import User
 from crm.reviews.forecast.asked import OPEN_PARTS, PARTS, Asked
-from crm.reviews.forecast.standing import NOW, STANDING, narrowed, params_of, positional
+from crm.reviews.forecast.standing import standing
 from crm.reviews.models import Quota
 
 CENT = Decimal("0.01")
@@ -24,11 +24,9 @@ ZERO = Decimal("0.00")
 # Kept apart by currency where there is no rate. What is open is added to a key of its own, as it is in snapshots.
 SUMS = """
     SELECT owner_id, part, CASE WHEN amount <> 0 AND worth IS NULL THEN currency END AS apart,
-           count(*), count(*) FILTER (WHERE amount IS NULL), COALESCE(sum(worth), 0),
-           COALESCE(sum(round(worth * probability / 100, 2)), 0),
+           count(*), count(*) FILTER (WHERE amount IS NULL), COALESCE(sum(worth), 0), COALESCE(sum(weighted), 0),
            COALESCE(sum(amount), 0), COALESCE(sum(round(amount * probability / 100, 2)), 0)
-    FROM ({standing}) one WHERE {where}
-    GROUP BY 1, 2, 3
+    FROM ({standing}) one GROUP BY 1, 2, 3
 """
 
 
@@ -145,7 +143,7 @@ def forecast(asked: Asked, *, at: datetime) -> Forecast:
     """The forecast of a quarter as it is known at a moment; three queries."""
     book = handbook.current()
     found = Forecast(asked, book.company.currency)
-    found.owners = figures_by_owner(asked, today=book.today(at))
+    found.owners = figures_by_owner(asked, at=at)
     quotas = Quota.objects.filter(quarter=asked.quarter)
     for quota in quotas.filter(whose(asked)).order_by():
         figures = found.owners.setdefault(quota.owner_id, Figures())
@@ -167,16 +165,12 @@ def forecast(asked: Asked, *, at: datetime) -> Forecast:
     return found
 
 
-def figures_by_owner(
-    asked: Asked, *, today: date, source: str = NOW, values: Mapping[str, Any] | None = None
-) -> dict[int | None, Figures]:
-    """The figures without quotas, of what `source` has; `values` are its parameters."""
-    where, params = narrowed(asked)
-    statement = SUMS.format(standing=STANDING.format(source=source), where=where)
-    params = {**params_of(asked.first, asked.last, today), **params, **(values or {})}
+def figures_by_owner(asked: Asked, *, at: datetime, was: bool = False) -> dict[int | None, Figures]:
+    """The figures without quotas, as they are known at a moment; `was`: as they were then, by history."""
+    statement, params = standing(asked, at, was=was)
     found: dict[int | None, Figures] = defaultdict(Figures)
     with connection.cursor() as cursor:
-        cursor.execute(statement, params)
+        cursor.execute(SUMS.format(standing=statement), params)
         for owner, part, apart, count, without, worth, weighted, amount, amount_weighted in cursor:
             figures = found[owner]
             if apart:
@@ -192,10 +186,9 @@ def figures_by_owner(
 
 def counted(asked: Asked, *, at: datetime) -> Q:
     """The opportunities that a number counts, as a condition on opportunities: what it opens."""
-    where, params = narrowed(asked)
-    statement = f"SELECT id FROM ({STANDING.format(source=NOW)}) one WHERE {where}"  # noqa: S608 - own words only
-    params = {**params_of(asked.first, asked.last, handbook.current().today(at)), **params}
-    return Q(pk__in=RawSQL(*positional(statement, params)))  # noqa: S611 - every value is a parameter
+    statement, params = standing(asked, at)
+    # The statement is made of these modules' own words; every value is a parameter.
+    return Q(pk__in=RawSQL(*positional(f"SELECT id FROM ({statement}) one", params)))  # noqa: S611
 
 
 def whose(asked: Asked, path: str = "owner") -> Q:

@@ -10,13 +10,14 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 from django.http import HttpRequest
 
-from contracts.admin import OpportunityAdmin
+from contracts.models import Opportunity
 from crm.core.admin_list import OneFilter
 from crm.core.asking import moment
 from crm.core.errors import Refused
 from crm.reviews.forecast.asked import NAMES, Asked, read_asked
 from crm.reviews.forecast.figures import counted
 from crm.reviews.forecast.words import FIGURES, words_of
+from crm.workspace.lists_filters import add_filter
 
 
 class ForecastFiguresFilter(OneFilter):
@@ -74,5 +75,4 @@ class ForecastFiguresFilter(OneFilter):
         return []
 
 
-# Contracts know nothing of reviews, so the list is told here.
-OpportunityAdmin.filters = (*OpportunityAdmin.filters, ForecastFiguresFilter)  # type: ignore[assignment]
+add_filter(Opportunity, ForecastFiguresFilter)

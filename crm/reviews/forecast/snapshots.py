@@ -101,3 +101,9 @@ def weeks_of(asked: Asked) -> dict[date, dict[str, Any]]:
             for name, amount in sums.items():
                 apart[name] = apart.get(name, Decimal(0)) + Decimal(amount)
     return found
+
+
+def left_out(week: dict[str, Any]) -> dict[str, Decimal]:
+    """The amounts of a kept week that had no rate, by currency: won and open in any category."""
+    apart: dict[str, dict[str, Decimal]] = week.get("apart", {})
+    return {code: sum((sums.get(part, Decimal(0)) for part in KEPT), Decimal(0)) for code, sums in apart.items()}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
 from contracts.models import company_currency
+from crm import handbook
 from crm.core.records import Record
 from crm.core.text import Line
 from crm.core.triggers import tracked
+from crm.reviews import periods
+
+CURRENCY = re.compile("[A-Z]{3}")
 
 
 class Quota(Record):
@@ -37,7 +44,22 @@ class Quota(Record):
         triggers = tracked()
 
     def __str__(self) -> str:
-        return f"{self.owner}, quarter from {self.quarter}"
+        start = handbook.current().company.fiscal_year_start
+        return f"{self.owner}, {periods.label(self.quarter, start)}"
+
+    def clean(self) -> None:
+        """A quota is of a whole fiscal quarter, in a currency.
+
+        Raises:
+            ValidationError: at the field that will not do.
+        """
+        start = handbook.current().company.fiscal_year_start
+        if self.quarter and not periods.is_quarter_start(self.quarter, start):
+            first, _ = periods.quarter_of(self.quarter, start)
+            said = f"A fiscal quarter begins on {first:%-d %B %Y} and on {periods.next_quarter(first):%-d %B %Y}."
+            raise ValidationError({"quarter": said})
+        if self.currency and not CURRENCY.fullmatch(self.currency):
+            raise ValidationError({"currency": "Write the currency as three capital letters, as USD."})
 
 
 class ForecastSnapshot(models.Model):
