@@ -23,6 +23,7 @@ NoticeKind = Literal[
     "checkup_rose",
     "finding_assigned",
     "ritual_due",
+    "meeting_minutes",
 ]
 
 

@@ -20,6 +20,7 @@ from crm.notifications.models import Delivery, Notification
 from crm.privacy.everywhere import ERASED, Table, Values, replace_in, tables, take_out
 from crm.privacy.noticing import blank_notices
 from crm.privacy.persons import ERASED_DOMAIN, FIRST_NAME, LAST_NAME, Person
+from crm.privacy.reviewing import blank_items
 from crm.sync.models import ExternalId
 from leads.models import Conversion, Lead
 
@@ -231,6 +232,7 @@ def blank_near(person: Person, own: dict[str, list[int]]) -> dict[str, int]:
         parameters=[person.ids["contact"], sorted(opportunities)],
         skip=("made_by_name", "outcome"),
     )
+    counts |= blank_items(person.ids["lead"], person.ids["contact"], sorted(opportunities), near, by_name)
     if own:
         counts["history_transaction"] = take_out(
             by_name["history_transaction"],

@@ -21,6 +21,7 @@ from crm.notifications.models import Delivery, Notification
 from crm.notifications.storing import Message, add_deliveries
 from crm.people.leaving import deactivate_user, owned_by
 from crm.people.models import Absence, Team, User
+from crm.reviews.models import Meeting
 from crm.sync.models import ApiKey
 from leads.assignment import create_lead
 from leads.models import Lead
@@ -92,6 +93,7 @@ STILL_ACTIVE: dict[str, dict[str, Any]] = {
     "enquiries.Source.user": {"stopped_at": None},
     "notifications.Delivery.to": {"state": "waiting"},
     "workspace.ListView.user": {"shared": True},
+    "reviews.Meeting.holder": {"state": "running"},
 }
 # Work that changes hands.
 WORK = {
@@ -153,6 +155,7 @@ def busy(alice: User, bob: User, now: datetime) -> None:
     add_deliveries([Message("email", "queue", "queue:1", alice.pk, "", "Leads wait", "", "/")], at=now)
     Enquiry.objects.filter(pk=ask(now, text="Who are you?").pk).update(owner=alice, queue=None)
     Source.objects.create(name="Site chat", kind="chat", user=alice, channel="web_chat", salt="salt")
+    Meeting.objects.create(kind="huddle", started_at=now, started_by=alice, holder=alice, held_since=now)
     accepted = {"accepted_until": date(2099, 1, 1), "accepted_because": "Agreed."}
     for state, more in (("open", {}), ("accepted", accepted), ("fixed", {"fixed_at": now})):
         make_finding(alice, subject=f"page:{state}", state=state, **more)
@@ -236,6 +239,7 @@ def test_the_page_counts_and_asks_for_each_kind(alice: User, bob: User, ann: Use
         "1 API key",
         "4 jobs of theirs",
         "unread notification",
+        "the minutes of a meeting that runs",
     ):
         assert words in shown, words
     refused = client.post(page, {"heir_leads_lead": "way:rules"}).content.decode()
