@@ -87,25 +87,26 @@ def model_answers(label: str, owner: User, stranger: User, people: dict[str, Use
     for role, user in people.items():
         client = client_of(user)
         asked = {
-            "list": ("get", _address(ours, "changelist"), None),
-            "add": ("get", _address(ours, "add"), None),
-            "add, sent": ("post", _address(ours, "add"), {"nothing": "filled in"}),
+            "list": ("get", page_address(ours, "changelist"), None),
+            "add": ("get", page_address(ours, "add"), None),
+            "add, sent": ("post", page_address(ours, "add"), {"nothing": "filled in"}),
         }
         for whose, record in (("ours", ours), ("theirs", theirs)):
             version = {"version": str(getattr(record, "version", ""))}
             asked |= {
-                f"page of {whose}": ("get", _address(record, "change"), None),
-                f"page of {whose}, sent": ("post", _address(record, "change"), version),
-                f"delete {whose}": ("get", _address(record, "delete"), None),
-                f"delete {whose}, sent": ("post", _address(record, "delete"), {"post": "yes"}),
-                f"history of {whose}": ("get", _address(record, "history"), None),
+                f"page of {whose}": ("get", page_address(record, "change"), None),
+                f"page of {whose}, sent": ("post", page_address(record, "change"), version),
+                f"delete {whose}": ("get", page_address(record, "delete"), None),
+                f"delete {whose}, sent": ("post", page_address(record, "delete"), {"post": "yes"}),
+                f"history of {whose}": ("get", page_address(record, "history"), None),
             }
         for page, (method, address, data) in asked.items():
             table.setdefault(page, {})[role] = answer(client, method, address, data)
     return table
 
 
-def _address(record: models.Model, page: str) -> str:
+def page_address(record: models.Model, page: str) -> str:
+    """The address of a standard page of a record."""
     args = [] if page in ("changelist", "add") else [record.pk]
     return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_{page}", args=args)
 

@@ -64,7 +64,7 @@ def test_a_view_is_saved_pinned_shared_and_deleted(page: Page) -> None:
     page.get_by_role("button", name="Move Email up").click()
     page.locator('[data-column]:nth-child(9)[data-column="email"]').wait_for()
     assert page.evaluate("document.activeElement.id") == "up-email", "the focus stays where it was"
-    page.get_by_role("button", name="Take the column Created away").click()
+    page.get_by_role("button", name="Remove the column Created").click()
     page.locator('[data-column="created"]').wait_for(state="detached")
     assert page.locator("#view-title").input_value() == "Engaged ones"
     shot(page, "view-editor")

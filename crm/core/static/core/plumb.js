@@ -30,7 +30,7 @@ document.addEventListener("click", (event) => {
 
 // What the theme leaves unsaid to whoever hears the page: where its main part is, and which half of a moment a field is.
 document.addEventListener("DOMContentLoaded", () => {
-  (document.getElementById("content") ?? document.getElementById("page"))?.setAttribute("role", "main");
+  (document.getElementById("main") ?? document.getElementById("page"))?.setAttribute("role", "main");
   document.querySelector('#header-inner a[href="#"]:has(> .material-symbols-outlined)')?.setAttribute("aria-label", "More");
   for (const [half, word] of [[0, "date"], [1, "time"]]) {
     for (const input of document.querySelectorAll(`.datetime input[name$="_${half}"]`)) {
@@ -40,12 +40,29 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// Fields and scrolling parts that scripts of the theme draw are named as what they stand for.
+const labelOf = (drawn) => {
+  const field = drawn.closest(".select2")?.previousElementSibling;
+  const label = field?.labels?.[0] ?? field?.closest(".field-line, div")?.querySelector("label, h3");
+  return (label?.textContent ?? "").replace("*", "").trim();
+};
+window.addEventListener("load", () => {
+  for (const box of document.querySelectorAll(".select2-selection")) {
+    for (const one of [box, ...box.querySelectorAll("[role=textbox]")]) {
+      if (!labelOf(box)) continue;
+      one.setAttribute("aria-label", labelOf(box));
+      one.removeAttribute("aria-labelledby");
+    }
+  }
+  for (const [n, part] of document.querySelectorAll(".simplebar-content-wrapper").entries()) {
+    part.setAttribute("aria-label", part.closest("nav, #nav-sidebar") ? "Menu" : `Scrolling part ${n + 1}`);
+  }
+});
+
 // The search within a field of several choices is named as the field is, once it is reached.
 document.addEventListener("focusin", (event) => {
   if (!event.target.matches(".select2-search__field") || event.target.ariaLabel) return;
-  const field = event.target.closest(".select2")?.previousElementSibling;
-  const label = field?.labels?.[0] ?? field?.closest(".field-line, div")?.querySelector("label, h3");
-  if (label) event.target.setAttribute("aria-label", `Search: ${label.textContent.trim()}`);
+  if (labelOf(event.target)) event.target.setAttribute("aria-label", `Search: ${labelOf(event.target)}`);
 });
 
 // What is made to be printed.

@@ -1,0 +1,71 @@
+"""Axe finds nothing on any page of the product: every list, form, record page and page of its own, discovered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Error
+
+from crm.people.models import User
+from crm.site import site
+from tests import access
+from tests.browser.conftest import OpenPage, stay_logged_in
+from tests.samples import SAMPLES
+
+pytestmark = [pytest.mark.browser, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+# Every rule axe has on by default: WCAG 2 A and AA, and what it calls best practice.
+RUN = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"]});
+  return found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 160)}`));
+}"""
+LIGHT, DARK = ("light", 1400), ("dark", 390)
+# Parts of pages, fetched into one; files.
+PARTS = {"admin:palette", "admin:notifications_bell"}
+
+
+def addresses(records: dict[str, Any]) -> dict[str, str]:
+    """Every page that somebody can open, by its name."""
+    found = {}
+    for kind in site._registry:
+        name = f"admin:{kind._meta.app_label}_{kind._meta.model_name}"
+        for page in access.STANDARD:
+            found[f"{name}_{page}"] = access.page_address(records[kind._meta.label], page)
+    for name, pattern in access.special_urls().items():
+        address = access.address_of(name, pattern, records)
+        if address is not None and name != "admin:logout" and name not in PARTS:
+            found[name] = address
+    return found
+
+
+def test_axe_finds_nothing(live_server: Any, open_page: OpenPage, root: User, alice: User) -> None:
+    """In light on a desktop and in dark on a phone by turns; in the long form each page in both."""
+    records = {label: make(alice) for label, make in SAMPLES.items()}
+    windows = {}
+    for scheme, width in (LIGHT, DARK):
+        window = open_page(color_scheme=scheme)
+        window.set_viewport_size({"width": width, "height": 900})
+        stay_logged_in(window, root)
+        window.add_init_script(path=AXE)
+        windows[scheme] = window
+    wrong, looked = {}, 0
+    for turn, (name, address) in enumerate(addresses(records).items()):
+        both = [scheme for scheme, _ in (LIGHT, DARK)]
+        for scheme in both if os.environ.get("CRM_SOAK") else [both[turn % 2]]:
+            page = windows[scheme]
+            try:
+                response = page.goto(live_server.url + address)
+            except Error:  # a file that is downloaded
+                continue
+            kind = response.headers.get("content-type", "") if response and response.ok else ""
+            if not kind.startswith("text/html"):
+                continue
+            looked += 1
+            if found := page.evaluate(RUN):
+                wrong[f"{name}, {scheme}"] = found
+    assert looked > len(SAMPLES) * 2
+    assert not wrong, "\n".join(f"{name}\n    " + "\n    ".join(found) for name, found in wrong.items())
