@@ -35,6 +35,7 @@ from crm.duplicates import api_merge as merging
 from crm.enquiries.api import EnquiryViewSet
 from crm.enquiries.api_response_times import ResponseTimes
 from crm.people.api import UserViewSet
+from crm.reviews.lead_review.api import LeadReview
 from crm.reviews.rep_activity.api import RepActivity
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -129,6 +130,7 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
     re_path("^response-times/?$", ResponseTimes.as_view(), name="response_times"),
+    re_path("^lead-review/?$", LeadReview.as_view(), name="lead_review"),
     re_path("^rep-activity/?$", RepActivity.as_view(), name="rep_activity"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,

@@ -121,11 +121,7 @@ def read_asked(params: Mapping[str, str], *, at: datetime) -> Asked:
         Refused: `missing_facts`, with a `Missing` for each parameter whose value will not do.
     """
     wrong: list[Missing] = []
-    scope: dict[str, Any] = {
-        "owner": read_id(params, "owner", wrong),
-        "team": read_id(params, "team", wrong),
-        "source": read_word(params, "source", [NOBODY, *(key for key, _ in source_choices())], wrong),
-    }
+    scope = read_scope_values(params, wrong)
     figure: dict[str, Any] = {
         "status": read_word(params, "status", [OPEN, *Status.values], wrong),
         "what": read_word(params, "what", list(WHAT), wrong),
@@ -134,6 +130,15 @@ def read_asked(params: Mapping[str, str], *, at: datetime) -> Asked:
     if wrong:
         raise Refused("missing_facts", " ".join(item.message for item in wrong), wrong)
     return replace(period, **scope, **figure)
+
+
+def read_scope_values(params: Mapping[str, str], wrong: list[Missing]) -> dict[str, Any]:
+    """Whose leads an address asks for, as `Asked` has them; what will not do is added to `wrong`."""
+    return {
+        "owner": read_id(params, "owner", wrong),
+        "team": read_id(params, "team", wrong),
+        "source": read_word(params, "source", [NOBODY, *(key for key, _ in source_choices())], wrong),
+    }
 
 
 def _period(params: Mapping[str, str], scope: Mapping[str, Any], at: datetime, wrong: list[Missing]) -> Asked:

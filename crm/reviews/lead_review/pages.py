@@ -28,7 +28,10 @@ from crm.reviews.lead_review.asked import NOW, OPEN, PARAMETERS, Asked, last_rev
 from crm.reviews.lead_review.chart import funnel
 from crm.reviews.lead_review.export import export_figures
 from crm.reviews.lead_review.figures import By, Flow, Pipeline, Standing, is_of_path, pipeline
+from crm.reviews.lead_review.kind import LEADS as LEADS
 from crm.reviews.lead_review.words import TITLES, age, list_address, ordered, since_words
+from crm.reviews.meetings.kinds import key_of
+from crm.reviews.meetings.of_kind import meetings_of
 from crm.reviews.models import Meeting
 from crm.site import site
 from leads.statuses import MEANING, PATH, Status
@@ -107,6 +110,8 @@ def lead_review(request: HttpRequest) -> HttpResponse:
         asked = of_last_days(7, at)
     found = pipeline(asked, at=at)
     reviews = handbook.current().reviews
+    scope = review_scope(asked)
+    meetings = meetings_of(Meeting.Kind.LEADS, scope, user=user_of(request), at=at)
     context = {
         **site.each_context(request),
         "title": "Lead pipeline review",
@@ -128,8 +133,11 @@ def lead_review(request: HttpRequest) -> HttpResponse:
         "funnel": funnel(asked, found.flow),
         "converted": number(replace(asked, status=Status.SAO_CONVERTED), "arrived", found.flow[Status.SAO_CONVERTED]),
         "tables": [table(found, by) for by in TABLES],
-        "may_start": may(user_of(request), "start", Meeting),
-        "scope": asked.scope,
+        "running": next((one.meeting for one in meetings["running"] if one.meeting.scope_key == key_of(scope)), None),
+        "scope": scope,
+        # It is begun at the head of the page.
+        "meetings": meetings | {"runs_here": True},
+        "may_start": meetings["may_start"],
     }
     return TemplateResponse(request, "reviews/lead_review.html", context, status=status)
 
@@ -146,6 +154,14 @@ def lead_review_export(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         raise PermissionDenied(refused.message) from refused
     return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+
+
+def review_scope(asked: Asked) -> dict[str, int | str]:
+    """What a meeting that is begun here goes through."""
+    numbers = {name: value for name in ("owner", "team") if (value := getattr(asked, name)) is not None}
+    return {name: value or NOBODY for name, value in numbers.items()} | (
+        {"source": asked.source} if asked.source else {}
+    )
 
 
 def refuse_others(request: HttpRequest) -> None:
