@@ -18,9 +18,8 @@ from tests.reviews.pipelining import FIELDS, World
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_it_knows_every_moment_whatever_way_it_was_written(root: User, ann: User, seed: int) -> None:
-    world = World(root, [None, ann, root], seed=seed)
+def test_it_knows_every_moment_whatever_way_it_was_written(root: User, ann: User) -> None:
+    world = World(root, [None, ann, root], seed=1)
     world.live(110)
     assert {"win", "reopen", "undo", "remove", "by_file", "by_sql", "place", "bring_back", "merge_accounts"} <= {
         *world.done
