@@ -19,6 +19,7 @@ from contracts.forms import ContractForm
 from contracts.models import Contract, Opportunity
 from contracts.opportunity_views import KeepStep, OpportunityMove
 from contracts.signing import ContractStatus
+from contracts.worth import totals_by_stage
 from crm import handbook
 from crm.bulk.admin import BulkMixin
 from crm.core.admin import RecordAdmin, moment, user_of
@@ -57,6 +58,8 @@ class OpportunityAdmin(PagesMixin, ListsMixin, BulkMixin, RecordAdmin):  # type:
 
     tones = {"stage": stage_tone}
     board = ("account", "owner", "amount", "next_step")
+    board_totals = staticmethod(totals_by_stage)
+    board_asks = ("win",)
     sortable = {"close_on": ("close_on", "id")}
     page_related = ("owner", "account", "contact")
     filters = (pick("stage", "stage", stage_choices), OwnerFilter, of_record("account", Account))

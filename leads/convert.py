@@ -63,12 +63,14 @@ class ConvertDialog(LeadMove):
         today = handbook.current().today(self.at)
         return super().initial() | {"close_on": today + timedelta(days=handbook.current().opportunity.close_days)}
 
-    def tell(self, made: Move) -> None:
-        """Said on the opportunity's page: whose it is now."""
+    def said(self, made: Move) -> str:
+        """Whose the opportunity is now."""
         opportunity = self.record.converted_opportunity
-        messages.success(
-            self.request, f"{self.record} is converted, and {opportunity} handed over to {opportunity.owner}."
-        )
+        return f"{self.record} is converted, and {opportunity} handed over to {opportunity.owner}."
+
+    def tell(self, made: Move) -> None:
+        """Said on the opportunity's page."""
+        messages.success(self.request, self.said(made))
 
     def after(self, made: Move) -> str:
         """On the new opportunity's page."""

@@ -205,6 +205,7 @@ class Lead(LeadFlow):
         ]
         indexes = [
             models.Index(fields=["status", "-id"], name="leads_lead_by_status"),
+            models.Index(fields=["status", "-status_since", "-id"], name="leads_lead_by_status_since"),
             models.Index(fields=["owner", "-id"], name="leads_lead_by_owner"),
             models.Index(fields=["owner", "status", "-id"], name="leads_lead_by_owner_status"),
             models.Index(fields=["queue", "-id"], name="leads_lead_in_queue", condition=Q(owner__isnull=True)),

@@ -160,6 +160,7 @@ class Opportunity(OpportunityFlow):
         ]
         indexes = [
             models.Index(fields=["stage", "-id"], name="contracts_opp_by_stage"),
+            models.Index(fields=["stage", "-stage_since", "-id"], name="contracts_opp_by_stage_since"),
             models.Index(fields=["owner", "-id"], name="contracts_opp_by_owner"),
             models.Index(fields=["close_on", "id"], name="contracts_opp_by_close"),
             models.Index(fields=["account", "stage"], name="contracts_opp_of_account"),

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from crm.core.door import LONGEST_REASON, decide, find_verb, move
 from crm.core.errors import Missing, Refused, Stale
@@ -29,6 +29,7 @@ from crm.core.meanwhile import Meanwhile, changes_after
 from crm.core.offers import VIA, may_take_back, state_label, target_label
 from crm.core.permissions import may
 from crm.core.text import whole_number
+from crm.core.ways import way_back
 
 if TYPE_CHECKING:
     from crm.history.models import Move
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 STATUS = {"forbidden": 403, "not_from_here": 409, "stale": 409}
 REFUSED_HEADER = "Plumb-Refused"
+# Sent along by a page that stays where it is when a move is made, and is told of it.
+IN_PLACE = "in_place"
 Response = TypeVar("Response", bound=HttpResponse)
 
 
@@ -96,6 +99,28 @@ def dialog(
     return told(TemplateResponse(request, name, context, status=status or status_of(refusal)), refusal)
 
 
+def now_words(record: Any, made: Move) -> str:
+    """What a record is now, in a sentence that names it."""
+    return f"{record} is now {state_label(type(record), made.to_state)}."
+
+
+def moved(record: Any, made: Move, *, said: str, actor: User, at: datetime) -> dict[str, Any]:
+    """What a page that stays where it is learns of a move: what to say, and the dialog that undoes it, if any."""
+    back = way_back(record, made.from_state, actor=actor, at=at)
+    undo = {}
+    if back is not None:
+        address = f"{url_of(record, 'move', back.verb.name)}?version={record.version}&{IN_PLACE}=1"
+        undo = {"label": back.verb.label, "url": address}
+    return {
+        "record": record.pk,
+        "from": made.from_state,
+        "to": made.to_state,
+        "version": record.version,
+        "said": said,
+        "undo": undo,
+    }
+
+
 class MoveDialog(View):
     """One move of one record. `kind` is given by the admin that mounts it; a verb with more to ask has a subclass."""
 
@@ -149,6 +174,11 @@ class MoveDialog(View):
                 return self.gone()
             self.record.refresh_from_db()
             return self.answer(self.form(request.POST), refusal=refusal)
+        if request.POST.get(IN_PLACE):
+            answer = HttpResponse(status=204)
+            return trigger_client_event(
+                answer, "plumb:moved", moved(self.record, made, said=self.said(made), actor=self.actor, at=self.at)
+            )
         self.tell(made)
         return self.go(self.after(made))
 
@@ -180,6 +210,10 @@ class MoveDialog(View):
         known = {name: value for name in names if (value := getattr(self.record, name, None)) not in ("", None)}
         linked = {name: self.request.GET[name] for name in names if name in self.request.GET}
         return ({"owner": self.actor.pk} if "owner" in names else {}) | known | linked
+
+    def said(self, made: Move) -> str:
+        """What the record is now, for a page that shows others as well."""
+        return now_words(self.record, made)
 
     def tell(self, made: Move) -> None:
         """Say what the record is now, and how to undo a slip."""
@@ -238,6 +272,7 @@ class MoveDialog(View):
             "to_label": target_label(self.record, self.info, self.ask()),
             "version": version,
             "next": self.request.POST.get("next", "") or self.request.GET.get("next", ""),
+            "in_place": self.request.POST.get(IN_PLACE, "") or self.request.GET.get(IN_PLACE, ""),
             "meanwhile": self.meanwhile() if stale else None,
             **self.more(form),
         }

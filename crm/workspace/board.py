@@ -1,22 +1,25 @@
-"""The board of a list: its rows by status or stage, a column for each, the newest as cards.
+"""The board of a list: its rows by status or stage, a column for each, whatever came last as the first card.
 
 A board is another display of the same list at the same address (`?display=board`): its rows are those that the view,
-the reader's filters and the search leave. Nothing is moved here: moves ask for facts, on the record's own page.
+the reader's filters and the search leave. It is outlined first (which rows, in which versions), which tells whether
+anything is to be drawn anew; then its cards are filled in. Cards are moved by `board_pages`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import connection
-from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from crm import handbook
 from crm.core.asking import moment
+from crm.core.display import plain_text
 from crm.core.paging import COUNT_LIMIT, count_words
+from crm.workspace.board_rows import MOST_CARDS, MOST_OPEN, Place, Row, shown_rows
 from crm.workspace.fields import Field, find
 from crm.workspace.lists_columns import cell, values_of
 
@@ -24,16 +27,29 @@ if TYPE_CHECKING:
     from crm.workspace.lists import ViewChangeList
 
 DISPLAY, BOARD = "display", "board"
-# Of each status so many: the list has the rest.
-MOST_CARDS = 20
-# Every status that some row has, each by one look into its index: also those that the handbook has no more.
-STORED = """
-    WITH RECURSIVE stored (word) AS (
-        SELECT min({flow}) FROM {table}
-        UNION ALL
-        SELECT (SELECT min(r.{flow}) FROM {table} r WHERE r.{flow} > stored.word) FROM stored WHERE word IS NOT NULL)
-    SELECT word FROM stored WHERE word IS NOT NULL
-"""
+
+
+@dataclass(slots=True)
+class Total:
+    """What the rows of a column come to: `worth` in the company's currency; `apart` what has no rate, by currency,
+    and is never added; `without` how many have no amount."""
+
+    currency: str = ""
+    count: int = 0
+    worth: Decimal = Decimal(0)
+    apart: dict[str, Decimal] = field(default_factory=dict)
+    without: int = 0
+
+    @property
+    def worth_words(self) -> str:
+        """The sum, to the whole unit where it is one."""
+        return f"{amount_words(self.worth)} {self.currency}"
+
+    @property
+    def apart_words(self) -> str:
+        """What could not be added, and how many have no amount."""
+        said = [f"{amount_words(amount)} {name}, no rate" for name, amount in sorted(self.apart.items())]
+        return "; ".join([*said, *([f"{self.without:,} without an amount"] if self.without else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,9 @@ class Card:
     name: str
     address: str
     facts: Sequence[tuple[str, Any]]
+    pk: int = 0
+    version: int = 0
+    place: str = ""
 
 
 @dataclass(slots=True)
@@ -53,6 +72,7 @@ class BoardColumn:
     label: str
     count: int
     address: str
+    total: Total | None = None
     cards: list[Card] = field(default_factory=list)
 
     @property
@@ -60,13 +80,30 @@ class BoardColumn:
         """How many rows it has, as lists say it."""
         return count_words(self.count)
 
+    @property
+    def next_page(self) -> int:
+        """How many cards the next page has; none beyond what is kept up to date."""
+        return 0 if len(self.cards) >= MOST_OPEN else max(0, min(MOST_CARDS, self.count - len(self.cards)))
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Board:
-    """The columns, and the field they are the values of."""
+    """The columns, and the field they are the values of; `rows` are those that are shown, in their versions."""
 
     title: str
-    columns: Sequence[BoardColumn]
+    by_key: dict[str, BoardColumn]
+    rows: Sequence[Row]
+
+    @property
+    def columns(self) -> list[BoardColumn]:
+        """The columns in their order."""
+        return list(self.by_key.values())
+
+    @property
+    def digest(self) -> str:
+        """Another one whenever a row came, went or was changed, or a column has other figures."""
+        figures = [(one.key, one.count, one.total) for one in self.columns]
+        return sha256(repr((figures, self.rows)).encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +113,11 @@ class Switch:
     label: str
     address: str
     current: bool
+
+
+def amount_words(amount: Decimal) -> str:
+    """An amount by thousands, with cents only where there are some."""
+    return plain_text(amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount)
 
 
 def asks_for_board(request: HttpRequest, found: ViewChangeList) -> bool:
@@ -99,59 +141,30 @@ def switches_of(found: ViewChangeList, *, board: bool) -> list[Switch]:
     ]
 
 
-def board_of(request: HttpRequest, found: ViewChangeList) -> Board:
-    """The board of the rows that a list has left, in as many queries for many statuses as for few."""
+def board_of(request: HttpRequest, found: ViewChangeList, open_to: Mapping[str, Place] | None = None) -> Board:
+    """The outline of the board of the rows that a list has left, in as many queries for many statuses as for few."""
     kind: Any = found.model
+    admin: Any = found.model_admin
     state = find(kind, kind.FLOW)
     known = list(state.choices()) if state is not None and state.choices is not None else []
-    counts, newest = _few(found, kind) if found.result_count <= COUNT_LIMIT else _many(found, kind)
+    totals: Mapping[str, Total] | None = None
+    if admin.board_totals is not None:
+        totals = admin.board_totals(found.queryset.order_by().select_related(None), moment(request))
+    few = found.result_count <= COUNT_LIMIT
+    exact = {key: one.count for key, one in totals.items()} if totals is not None else None
+    counts, rows = shown_rows(found.queryset, kind, few=few, open_to=open_to or {}, counts=exact)
     columns = _columns(found, kind.FLOW, known, counts)
-    for record, card in _cards(request, found, newest):
-        columns[str(getattr(record, kind.FLOW))].cards.append(card)
-    return Board(state.label if state is not None else kind.FLOW, list(columns.values()))
+    for key, column in columns.items():
+        if totals is not None:
+            column.total = totals.get(key, Total(currency=handbook.current().company.currency))
+    return Board(state.label if state is not None else kind.FLOW, columns, rows)
 
 
-def _few(found: ViewChangeList, kind: Any) -> tuple[dict[str, int], list[int]]:
-    """How many rows each status has, and the ids of its newest: rows so few are read in one query."""
-    rows = found.queryset.order_by().select_related(None)
-    piles = rows.values_list(kind.FLOW).annotate(pile=Count("pk"), newest=ArrayAgg("pk", order_by="-pk"))
-    counts, newest = dict[str, int](), list[int]()
-    for key, count, ids in piles:
-        counts[key] = count
-        newest += ids[:MOST_CARDS]
-    return counts, newest
-
-
-def _many(found: ViewChangeList, kind: Any) -> tuple[dict[str, int], list[int]]:
-    """The same of any number of rows. Each status is named in its query, so that a rare one is found by its index."""
-    rows = found.queryset.order_by().select_related(None)
-    if _indexed(rows, kind):
-        counts = _counts_by_index(rows, kind)
-    else:
-        counts = dict(rows.values_list(kind.FLOW).annotate(pile=Count("pk")))
-    newest = [rows.filter(**{kind.FLOW: key}).order_by("-pk").values_list("pk")[:MOST_CARDS] for key in counts]
-    return counts, [pk for (pk,) in newest[0].union(*newest[1:], all=True)] if newest else []
-
-
-def _indexed(rows: QuerySet[Any], kind: Any) -> bool:
-    """Whether an index has, beside the status, all that these rows are chosen by."""
-    columns = {column: column.name for column in kind._meta.concrete_fields}
-    asked = (getattr(getattr(leaf, "lhs", None), "target", None) for leaf in rows.query.where.leaves())
-    names = {kind.FLOW, *(columns.get(column, "") for column in asked)}
-    return any(names <= set(index.fields) and index.condition is None for index in kind._meta.indexes)
-
-
-def _counts_by_index(rows: QuerySet[Any], kind: Any) -> dict[str, int]:
-    """Status by status, no further than rows are counted anywhere."""
-    parts, values = list[str](), list[Any]()
-    with connection.cursor() as cursor:
-        cursor.execute(STORED.format(flow=kind.FLOW, table=kind._meta.db_table))
-        for (key,) in cursor.fetchall():
-            counted, of_one = rows.filter(**{kind.FLOW: key}).values("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
-            parts.append(f"SELECT %s, count(*) FROM ({counted}) c")
-            values += [key, *of_one]
-        cursor.execute(" UNION ALL ".join(parts), values)
-        return {key: count for key, count in cursor.fetchall() if count}
+def fill(request: HttpRequest, found: ViewChangeList, board: Board) -> None:
+    """Put the cards of its rows into their columns."""
+    for key, card in cards_of(request, found, board.rows):
+        if key in board.by_key:
+            board.by_key[key].cards.append(card)
 
 
 def _columns(
@@ -170,17 +183,18 @@ def _columns(
     return columns | {key: column(key, key, "") for key in gone}
 
 
-def _cards(request: HttpRequest, found: ViewChangeList, newest: Sequence[int]) -> list[tuple[Any, Card]]:
-    """The records of these ids, the newest first, and the card of each."""
+def cards_of(request: HttpRequest, found: ViewChangeList, rows: Sequence[Row]) -> list[tuple[str, Card]]:
+    """The status and the card of each of these rows, in their order; one that was deleted meanwhile is left out."""
     admin: Any = found.model_admin
     fields = [one for name in admin.board if (one := find(found.model, name)) is not None]
     # What the view's columns read along as well: the admin prepares its rows for them.
     along = admin.read_along([*fields, *admin.chosen(request).fields])
     among = found.root_queryset.select_related(*along) if along else found.root_queryset
-    records = list(among.filter(pk__in=newest).order_by("-pk"))
+    read = among.in_bulk([row.pk for row in rows])
+    records = [read[row.pk] for row in rows if row.pk in read]
     admin.prepare_rows(request, records)
     values = values_of(records, [one for one in fields if one.name not in admin.rich], moment(request))
-    return [(record, _card(request, admin, record, fields, values)) for record in records]
+    return [(record.current_state, _card(request, admin, record, fields, values)) for record in records]
 
 
 def _card(
@@ -193,4 +207,5 @@ def _card(
 
     name = getattr(admin, admin.rich["name"])(record) if "name" in admin.rich else str(record)
     facts = [(one.label, told) for one in fields if (told := fact(one))]
-    return Card(name, admin.page_address(record.pk), facts)
+    place = Place(getattr(record, f"{record.FLOW}_since"), record.pk)
+    return Card(name, admin.page_address(record.pk), facts, record.pk, record.version, str(place))

@@ -7,13 +7,15 @@ An admin that shows records by views says `class AccountAdmin(ListsMixin, …, R
     rich_related = {"next_touch": ("next_touch",)}      what such a column reads along
     tones = {"type": {"customer": "success"}}           fields shown on a coloured ground, and the colour by value
     board = ("company", "owner")           has a board by its flow's field, and these fields on its cards
+    board_totals = totals_by_stage         what the rows of each of its columns come to
+    board_asks = ("win",)                  moves whose dialog opens on the board even where nothing is missing
 
 `rows_of(view, reader=, at=)` is the same query for whoever else goes through a view: boards, reviews, programs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,12 +24,14 @@ from django.db import models
 from django.db.models import ExpressionWrapper, F, Q
 from django.db.models.functions import Lower
 from django.http import HttpRequest
+from django.urls import reverse
 
 from crm.core.admin_list import Chip, PickFilter, RecordChangeList
 from crm.core.asking import moment, user_of
 from crm.core.paging import COUNT_LIMIT, capped_count
 from crm.people.models import User
-from crm.workspace.board import DISPLAY, Board, Switch, asks_for_board, board_of, switches_of
+from crm.workspace.board import BOARD, DISPLAY, Board, Switch, Total, asks_for_board, board_of, fill, switches_of
+from crm.workspace.board_pages import LIVE, BoardPages, open_to_of
 from crm.workspace.fields import Field, find
 from crm.workspace.lists_chosen import VIEW, WITHOUT, Chosen, choose, kind_named, read_view
 from crm.workspace.lists_columns import Column, Tones, columns_for, values_of
@@ -134,7 +138,9 @@ class ViewChangeList(RecordChangeList):
 
     def list_before_rows(self, request: HttpRequest) -> None:
         if asks_for_board(request, self):
-            self.board, self.result_list = board_of(request, self), []  # type: ignore[assignment]
+            self.board, self.result_list = board_of(request, self, open_to_of(request)), []  # type: ignore[assignment]
+            if not hasattr(request, LIVE):
+                fill(request, self, self.board)
             return
         if isinstance(self.queryset, SortedRows):
             found = self.apply_select_related(self.root_queryset).in_bulk(list(self.result_list))
@@ -177,6 +183,12 @@ class ViewChangeList(RecordChangeList):
     def switches(self) -> list[Switch]:
         """The list and the board of what is shown."""
         return switches_of(self, board=self.board is not None)
+
+    @property
+    def board_url(self) -> str:
+        """Where an open board asks whether anything changed, with the same view, filters and search."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_board"
+        return f"{reverse(name)}{self.get_query_string({DISPLAY: BOARD})}"
 
     @property
     def notes(self) -> list[str]:
@@ -229,13 +241,15 @@ def _turned(column: str) -> str:
     return column.removeprefix("-") if column.startswith("-") else f"-{column}"
 
 
-class ListsMixin(Base):
+class ListsMixin(BoardPages, Base):
     """The list of an admin, shown by the view that the address or the reader's tab names."""
 
     rich: ClassVar[Mapping[str, str]] = {}
     rich_related: ClassVar[Mapping[str, Sequence[str]]] = {}
     tones: ClassVar[Mapping[str, Tones]] = {}
     board: ClassVar[Sequence[str]] = ()
+    board_totals: ClassVar[Callable[[Any, datetime], Mapping[str, Total]] | None] = None
+    board_asks: ClassVar[Sequence[str]] = ()
 
     def chosen(self, request: HttpRequest) -> Chosen:
         """The view of this request, read once."""
