@@ -76,9 +76,14 @@ def part_of(one: Opportunity, first: date, last: date, today: date) -> str:
         return "undated"
     if day > last:
         return ""
-    if day < today:
-        return "past_due" if day >= first else "earlier"
-    return (one.stated_forecast or str(stage.forecast)) if day >= first else ""
+    if day < first:
+        return "earlier" if day < today else ""
+    return "past_due" if last < today else one.stated_forecast or str(stage.forecast)
+
+
+def is_late(one: Opportunity, first: date, last: date, today: date) -> bool:
+    """Whether it is open with a close date in the quarter that has passed."""
+    return bool(one.is_open and one.close_on and first <= one.close_on <= last and one.close_on < today)
 
 
 def worth_of(one: Opportunity, today: date) -> Decimal | None:
@@ -112,8 +117,10 @@ def told_again(
 
     for one in rows:
         part = part_of(one, first, last, today)
-        if part:
+        if part and part != "past_due":
             put(one, part, 100)
+        if is_late(one, first, last, today):
+            put(one, "past_due", 100)
         if part in ("commit", "best_case", "pipeline", "omitted"):
             put(one, "weighted", int(one.probability or 0))
     return found

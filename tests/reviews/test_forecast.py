@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,7 @@ from crm.people.models import User
 from crm.reviews.forecast.asked import OPEN_PARTS, PARTS, Asked, read_asked
 from crm.reviews.forecast.figures import Figures, counted, forecast
 from tests.factories import make_account, make_opportunity
-from tests.reviews.forecasting import LAST, QUARTER, TODAY, company, part_of, set_quota, told_again, world
+from tests.reviews.forecasting import LAST, QUARTER, TODAY, company, is_late, part_of, set_quota, told_again, world
 
 pytestmark = pytest.mark.django_db
 ASKED = Asked(QUARTER)
@@ -47,6 +47,8 @@ def test_the_figures_are_those_of_a_plain_count_and_each_number_opens_what_it_co
         assert as_told(found.owners) == again
         for part in PARTS:
             mine = {one.pk for one in rows if part_of(one, QUARTER, LAST, TODAY) == part}
+            if part == "past_due":
+                mine = {one.pk for one in rows if is_late(one, QUARTER, LAST, TODAY)}
             assert len(mine) == found.total[part].count
             listed = Opportunity.objects.filter(counted(replace(ASKED, part=part), at=now))
             assert {one.pk for one in listed} == mine, part
@@ -92,7 +94,7 @@ def test_each_opportunity_is_counted_once_whole_and_in_one_quarter(alice: User, 
     figures = forecast(ASKED, at=now).total
     assert {part: told(figures[part].worth, figures[part].count) for part in PARTS} == {
         "won": (200, 2),
-        "commit": (200, 2),
+        "commit": (300, 3),
         "best_case": (0, 0),
         "pipeline": (0, 1),
         "omitted": (100, 1),
@@ -101,10 +103,12 @@ def test_each_opportunity_is_counted_once_whole_and_in_one_quarter(alice: User, 
         "undated": (100, 1),
     }
     assert figures["pipeline"].without == 1
-    assert figures.weighted.worth == 90 + 10 + 90
-    # Past due is expected in no later quarter, and is told there.
+    assert figures.weighted.worth == 90 + 90 + 10 + 90
+    # Past due counts in its own quarter while that runs, is expected in no later one, and is told there.
     later = forecast(Asked(date(2026, 4, 1)), at=now).total
     assert told(later["won"].worth, later["commit"].worth, later["earlier"].count) == (100, 100, 2)
+    over = forecast(ASKED, at=now + timedelta(days=40)).total
+    assert told(over["won"].worth, over.open.count, over["past_due"].worth, over["past_due"].count) == (200, 0, 400, 5)
     # Of a quarter that is over nothing that is open is forecast.
     before = forecast(Asked(date(2025, 10, 1)), at=now).total
     assert told(before["won"].worth, before.open.count, before["past_due"].count) == (100, 0, 1)

@@ -15,9 +15,10 @@ from crm.enquiries.attainment_asked import NOBODY, read_id, read_word
 from crm.reviews import periods
 
 OPEN_PARTS = ("commit", "best_case", "pipeline", "omitted")
-# What an opportunity counts as. The last three are in no forecast: their close date has passed, within the quarter or
-# before it, or there is none.
-PARTS = ("won", *OPEN_PARTS, "past_due", "earlier", "undated")
+# What an opportunity counts as. Past due are also those that count in a category while the quarter runs; the last two
+# are in no forecast: their close date has passed before the quarter, or there is none.
+LATE = "past_due"
+PARTS = ("won", *OPEN_PARTS, LATE, "earlier", "undated")
 # Numbers that count several parts.
 SEVERAL = {"open": OPEN_PARTS, "counted": ("won", *OPEN_PARTS)}
 LACKS = ("amount", "rate")

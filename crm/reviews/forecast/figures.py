@@ -15,7 +15,7 @@ from django.db.models.expressions import RawSQL
 from crm import handbook
 from crm.enquiries.attainment import positional
 from crm.people.models import User
-from crm.reviews.forecast.asked import OPEN_PARTS, PARTS, Asked
+from crm.reviews.forecast.asked import LATE, OPEN_PARTS, PARTS, Asked
 from crm.reviews.forecast.standing import standing
 from crm.reviews.models import Quota
 
@@ -23,10 +23,10 @@ CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 # Kept apart by currency where there is no rate. What is open is added to a key of its own, as it is in snapshots.
 SUMS = """
-    SELECT owner_id, part, CASE WHEN amount <> 0 AND worth IS NULL THEN currency END AS apart,
+    SELECT owner_id, part, late, CASE WHEN amount <> 0 AND worth IS NULL THEN currency END AS apart,
            count(*), count(*) FILTER (WHERE amount IS NULL), COALESCE(sum(worth), 0), COALESCE(sum(weighted), 0),
            COALESCE(sum(amount), 0), COALESCE(sum(round(amount * probability / 100, 2)), 0)
-    FROM ({standing}) one GROUP BY 1, 2, 3
+    FROM ({standing}) one GROUP BY 1, 2, 3, 4
 """
 
 
@@ -52,6 +52,8 @@ class Sum:
 @dataclass(slots=True)
 class Figures:
     """The forecast of somebody, a team or all: a sum for each part, what is open weighted, and the quota.
+
+    Past due is part of what is open while the quarter runs, and nothing of it afterwards.
 
     `quota` is None where nobody set one; `quota_apart` are quotas in a currency without a rate, never added.
     """
@@ -114,10 +116,12 @@ class Figures:
 
 @dataclass(slots=True)
 class Forecast:
-    """The forecast of a quarter: by owner (None is nobody), by the owner's team now, and in total."""
+    """The forecast of a quarter: by owner (None is nobody), by the owner's team now, and in total; `over`: it has
+    ended."""
 
     asked: Asked
     currency: str
+    over: bool
     owners: dict[int | None, Figures] = field(default_factory=dict)
     teams: dict[int | None, Figures] = field(default_factory=dict)
     total: Figures = field(default_factory=Figures)
@@ -142,7 +146,7 @@ def percent(part: Decimal, whole: Decimal) -> int:
 def forecast(asked: Asked, *, at: datetime) -> Forecast:
     """The forecast of a quarter as it is known at a moment; three queries."""
     book = handbook.current()
-    found = Forecast(asked, book.company.currency)
+    found = Forecast(asked, book.company.currency, asked.last < book.today(at))
     found.owners = figures_by_owner(asked, at=at)
     quotas = Quota.objects.filter(quarter=asked.quarter)
     for quota in quotas.filter(whose(asked)).order_by():
@@ -171,16 +175,16 @@ def figures_by_owner(asked: Asked, *, at: datetime, was: bool = False) -> dict[i
     found: dict[int | None, Figures] = defaultdict(Figures)
     with connection.cursor() as cursor:
         cursor.execute(SUMS.format(standing=statement), params)
-        for owner, part, apart, count, without, worth, weighted, amount, amount_weighted in cursor:
-            figures = found[owner]
-            if apart:
-                figures.parts[part].add(Sum(ZERO, count, without, {apart: amount}))
-                if part in OPEN_PARTS:
-                    figures.weighted.add(Sum(ZERO, count, without, {apart: amount_weighted}))
-            else:
-                figures.parts[part].add(Sum(worth, count, without))
-                if part in OPEN_PARTS:
-                    figures.weighted.add(Sum(weighted, count, without))
+        for owner, part, late, apart, count, without, worth, weighted, amount, amount_weighted in cursor:
+            figures, kept = found[owner], bool(apart)
+            one = Sum(ZERO if kept else worth, count, without, {apart: amount} if kept else {})
+            if part != LATE:
+                figures.parts[part].add(one)
+            if late:
+                figures.parts[LATE].add(one)
+            if part in OPEN_PARTS:
+                left = {apart: amount_weighted} if kept else {}
+                figures.weighted.add(Sum(ZERO if kept else weighted, count, without, left))
     return dict(found)
 
 

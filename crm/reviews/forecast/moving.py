@@ -85,10 +85,17 @@ def _table(one: Tried) -> Table:
         cells = []
         for reading in READINGS:
             error = one.error(week, reading)
-            cells.append((whole(week.forecast[reading]), "–" if error is None else f"{error:+d}%"))
+            cells.append((whole(week.forecast[reading]), error_words(error)))
         rows.append((week.number, day_words(week.monday), week.source == HISTORY, cells))
     place = reverse("admin:forecast") + "?" + urlencode(one.quarter.parameters)
     return Table(one.quarter.label, place, whole(one.result), rows)
+
+
+def error_words(error: int | None) -> str:
+    """A distance with its sign; a dash where there is none."""
+    if error is None:
+        return "–"
+    return f"{error:+d}%" if error else "0%"
 
 
 def means(found: Backtest) -> list[tuple[int, list[str], int]]:

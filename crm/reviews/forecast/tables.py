@@ -120,7 +120,8 @@ def coverage_words(total: Figures) -> str:
 
 def outside(found: Forecast) -> list[Number]:
     """What is open and in no forecast, of any quarter."""
-    rows = [number(found.asked, found.total, part) for part in ("past_due", "earlier", "undated")]
+    over = ["past_due"] if found.over else []
+    rows = [number(found.asked, found.total, part) for part in (*over, "earlier", "undated")]
     return [one for one in rows if one.count]
 
 
