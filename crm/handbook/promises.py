@@ -24,6 +24,7 @@ NoticeKind = Literal[
     "finding_assigned",
     "ritual_due",
     "meeting_minutes",
+    "review_summary",
 ]
 
 

@@ -41,7 +41,8 @@ def text_of(delivery: Delivery) -> str:
     room = room_of(delivery.room)
     named = key_of("email_key", room.dri) if room else ""
     responsible = User.objects.active_people().filter(email_key=named).first()
-    lines = [delivery.title, delivery.text, link_to(delivery.address)]
+    more = [f"{words}: {link}" if (link := link_to(path)) else words for words, path in delivery.lines]
+    lines = [delivery.title, delivery.text, *more, link_to(delivery.address)]
     if room and responsible:
         lines.append(f"Directly Responsible Individual (DRI) for {room.label}: {responsible}")
     return CALLS.sub("@\u200b", "\n".join(line for line in lines if line))

@@ -61,6 +61,7 @@ def message_of(delivery: Delivery, person: User) -> EmailMultiAlternatives:
         "delivery": delivery,
         "person": person,
         "link": link_to(delivery.address),
+        "lines": [(words, link_to(path)) for words, path in delivery.lines],
         "label": label_of(delivery.kind),
         "always": bool(rule and rule.always),
         "preferences": link_to(f"{reverse('admin:profile')}#notices"),

@@ -90,6 +90,9 @@ class Delivery(models.Model):
     title = Line(blank=False)
     text = Paragraphs()
     address = Line("page", max_length=500, help_text="A path of this server.")
+    lines = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Words with the page of each: [words, path]."
+    )
     message_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     state = Line(max_length=10, blank=False, choices=State, default=State.WAITING)
     made_at = models.DateTimeField("made")

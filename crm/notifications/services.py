@@ -10,7 +10,7 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.notifications.models import Muted, Notification
 from crm.notifications.rules import room_address, rule_of, sends_email
-from crm.notifications.storing import Message, add_deliveries, add_notifications
+from crm.notifications.storing import Lines, Message, add_deliveries, add_notifications
 from crm.notifications.storing import Notice as Notice
 from crm.people.models import User
 
@@ -26,6 +26,7 @@ class Post:
     title: str
     text: str = ""
     address: str = ""
+    lines: Lines = ()
 
 
 def notify(notices: Iterable[Notice], *, at: datetime, posts: Iterable[Post] = ()) -> None:
@@ -58,7 +59,7 @@ def emails_for(notices: Sequence[Notice], muted: set[tuple[int, str, str]]) -> l
         return []
     here = set(User.objects.active_people().filter(pk__in={one.to_id for one in wanted}).values_list("pk", flat=True))
     return [
-        Message("email", one.kind, one.key, one.to_id, "", one.title, one.text, one.address)
+        Message("email", one.kind, one.key, one.to_id, "", one.title, one.text, one.address, one.lines)
         for one in wanted
         if one.to_id in here
     ]
@@ -70,7 +71,8 @@ def chats_for(posts: Iterable[Post]) -> list[Message]:
     for one in posts:
         rule = rule_of(one.kind)
         if rule and rule.chat and room_address(rule.chat):
-            found.append(Message("chat", one.kind, one.key, None, rule.chat, one.title, one.text, one.address))
+            message = Message("chat", one.kind, one.key, None, rule.chat, one.title, one.text, one.address, one.lines)
+            found.append(message)
     return sorted(found, key=lambda one: (one.room, one.key))
 
 

@@ -21,13 +21,14 @@ LONGEST = 255
 # The database's clock says when a message is due, so that no process with a wrong one holds it back.
 ADD = """
     INSERT INTO notifications_delivery
-        (medium, kind, key, to_id, room, title, text, address, message_id, state, made_at, next_at, give_up_at,
+        (medium, kind, key, to_id, room, title, text, address, lines, message_id, state, made_at, next_at, give_up_at,
          attempts, last_error)
-    SELECT medium, kind, key, to_id, room, title, text, address, message_id, 'waiting', %s,
+    SELECT medium, kind, key, to_id, room, title, text, address, lines::jsonb, message_id, 'waiting', %s,
         statement_timestamp(), statement_timestamp() + %s, 0, ''
     FROM unnest(
-        %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[]
-    ) AS given (medium, kind, key, to_id, room, title, text, address, message_id)
+        %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::uuid[]
+    ) AS given (medium, kind, key, to_id, room, title, text, address, lines, message_id)
     ON CONFLICT DO NOTHING
 """
 
@@ -41,9 +42,16 @@ TELL = """
 """
 
 
+# Words, and the path of this server that they are about; empty for none.
+Lines = Sequence[tuple[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What one person is told. `key` names the cause: the same one is told once. `address` is a path of this server."""
+    """What one person is told. `key` names the cause: the same one is told once. `address` is a path of this server.
+
+    `lines` are what a message says after the text, each with a path of its own; the bell tells the text alone.
+    """
 
     to_id: int
     kind: str
@@ -51,6 +59,7 @@ class Notice:
     title: str
     text: str = ""
     address: str = ""
+    lines: Lines = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Message:
     title: str
     text: str
     address: str
+    lines: Lines = ()
 
 
 def one_line(text: str) -> str:
@@ -117,6 +127,7 @@ def add_deliveries(messages: Sequence[Message], *, at: datetime) -> int:
         [one_line(one.title) for one in messages],
         [paragraphs(one.text) for one in messages],
         [one.address[:500] for one in messages],
+        [orjson.dumps([[one_line(words), path] for words, path in one.lines]).decode() for one in messages],
         [uuid.uuid4() for _ in messages],
     ]
     given: list[Any] = [at, tries, *columns]

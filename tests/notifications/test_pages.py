@@ -34,7 +34,7 @@ def test_the_profile_offers_each_kind_and_keeps_what_is_chosen(alice: User) -> N
     text = page(client, "/admin/profile/")
     assert "A limit is near, by email" in text
     assert "Always sent, so that nobody waits unseen." in text
-    others = ["checkup_done", "checkup_rose", "finding_assigned", "ritual_due", "meeting_minutes"]
+    others = ["checkup_done", "checkup_rose", "finding_assigned", "ritual_due", "meeting_minutes", "review_summary"]
     rest = [f"{kind}:{way}" for kind in others for way in ("bell", "email")]
     sent = {"on": ["response_warned:bell", "enquiry_received:bell", *rest]}
     answer = client.post(reverse("admin:notifications_preferences"), sent)
