@@ -35,6 +35,7 @@ from crm.duplicates import api_merge as merging
 from crm.enquiries.api import EnquiryViewSet
 from crm.enquiries.api_response_times import ResponseTimes
 from crm.people.api import UserViewSet
+from crm.reviews.forecast.api import ForecastBacktest, ForecastFigures, ForecastSnapshots
 from crm.reviews.lead_review.api import LeadReview
 from crm.reviews.rep_activity.api import RepActivity
 from leads import api_moves as lead_moves
@@ -132,6 +133,9 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^response-times/?$", ResponseTimes.as_view(), name="response_times"),
     re_path("^lead-review/?$", LeadReview.as_view(), name="lead_review"),
     re_path("^rep-activity/?$", RepActivity.as_view(), name="rep_activity"),
+    re_path("^forecast/?$", ForecastFigures.as_view(), name="forecast"),
+    re_path("^forecast/snapshots/?$", ForecastSnapshots.as_view(), name="forecast_snapshots"),
+    re_path("^forecast/backtest/?$", ForecastBacktest.as_view(), name="forecast_backtest"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *opportunity_steps.addresses,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import models
@@ -25,6 +25,8 @@ from crm.jobs.models import Job
 from crm.notifications.models import Delivery
 from crm.people.models import Absence, Team, User
 from crm.privacy.models import Erasure, Export
+from crm.reviews import periods
+from crm.reviews.models import Quota
 from crm.sync.models import ApiKey
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 
@@ -193,6 +195,13 @@ def make_checkup_run(owner: User) -> Run:
     )
 
 
+def make_quota(owner: User) -> Quota:
+    """What this person is to win in a quarter."""
+    first = periods.next_quarter(date(2026, 1, 1), next(_numbers) % 100)
+    with acting(actor=User.objects.system(), via="test", at=START):
+        return Quota.objects.create(owner=owner, quarter=first, amount=100_000)
+
+
 def _transaction(owner: User) -> Transaction:
     make_touch(owner)
     return Transaction.objects.order_by("-pk")[0]
@@ -230,6 +239,7 @@ SAMPLES: dict[str, Maker] = {
     "checkups.Run": make_checkup_run,
     "duplicates.Pair": make_pair,
     "leads.Lead": lambda owner: make_lead(owner=owner),
+    "reviews.Quota": make_quota,
     "imports.ImportRun": make_run,
     "imports.HeldRow": make_held_row,
 }

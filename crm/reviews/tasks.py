@@ -1,10 +1,11 @@
-"""The task that beat sends for rituals."""
+"""The tasks that beat sends: reminding of rituals, and keeping the week's forecast."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.utils import timezone
 
+from crm.reviews.forecast.snapshots import take_snapshots
 from crm.reviews.rituals.reminding import remind
 
 
@@ -12,3 +13,9 @@ from crm.reviews.rituals.reminding import remind
 def remind_of_rituals() -> None:
     """Tell whose they are which rituals are due."""
     remind(at=timezone.now())
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def keep_forecast() -> None:
+    """Keep what is forecast this week, unless it is kept already."""
+    take_snapshots(at=timezone.now())
