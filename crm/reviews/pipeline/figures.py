@@ -18,6 +18,7 @@ from django.db.models.expressions import RawSQL
 
 from contracts.stages import stage_keys
 from crm.enquiries.attainment import positional
+from crm.reviews.pipeline.as_of import as_of
 from crm.reviews.pipeline.asked import UNKNOWN, Asked
 from crm.reviews.pipeline.valued import PRESENT, Statement, valued
 
@@ -83,9 +84,9 @@ class Pipeline:
         return found
 
 
-def pipeline(asked: Asked, *, at: datetime) -> Pipeline:
-    """What is open now, in one query; every open stage is there, also an empty one."""
-    rows, where, params = _rows(asked, at)
+def pipeline(asked: Asked, *, at: datetime, was: bool = False) -> Pipeline:
+    """What is open now, in one query; every open stage is there, also an empty one. `was`: as it was at the moment."""
+    rows, where, params = _rows(asked, at, was=was)
     found = Pipeline(asked)
     found.stage = {key: Figures() for key in stage_keys("open") if asked.stage in ("", key)}
     with connection.cursor() as cursor:
@@ -116,10 +117,10 @@ def counted(asked: Asked, *, at: datetime) -> Q:
     return Q(pk__in=RawSQL(*positional(told, params)))  # noqa: S611
 
 
-def _rows(asked: Asked, at: datetime) -> tuple[str, str, Mapping[str, Any]]:
-    """What is not closed, valued, and what is asked of it."""
+def _rows(asked: Asked, at: datetime, *, was: bool = False) -> tuple[str, str, Mapping[str, Any]]:
+    """What is not closed, valued, and what is asked of it; `was`: everything as history has it at the moment."""
     closed = "WHERE o.stage <> ALL(%(closed)s)"
-    statement: Statement = valued(PRESENT, at, where=closed)
+    statement: Statement = as_of(at) if was else valued(PRESENT, at, where=closed)
     clauses, given = asked.conditions()
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     return statement[0], where, {**statement[1], **given, "closed": [*stage_keys("won"), *stage_keys("lost")]}
