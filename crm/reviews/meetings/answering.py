@@ -75,10 +75,11 @@ def answer_item(
         if record is None or (closed and not codes):
             mark_gone(item, review.gone_words(record), actor=actor, at=at)
         else:
-            if not codes:
+            known = [one for one in item.answers if one != NOTHING_NEW]
+            if not (codes or known):
                 codes = _nothing_new(review, record, item, said, at)
             item.state, item.skip_reason = Item.State.ANSWERED, ""
-            item.answers = list(dict.fromkeys([*(one for one in item.answers if one != NOTHING_NEW), *codes]))
+            item.answers = list(dict.fromkeys([*known, *codes]))
             item.answered_by, item.answered_at = actor, at
         item.save(update_fields=WRITTEN)
         place_on(locked, after=position, actor=actor, at=at)
@@ -153,7 +154,7 @@ def problems_of(form: forms.Form) -> list[Missing]:
 
 def _nothing_new(review: ReviewKind, record: Any, item: Item, said: Said, at: datetime) -> list[str]:
     """That there is nothing new is said on purpose, and says enough where what was promised stands."""
-    if not said.nothing_new:
+    if not (said.nothing_new or NOTHING_NEW in item.answers):
         message = "Nothing was changed. Change what is new, say “Nothing new”, or skip it for a reason."
         raise Refused("missing_facts", message, [Missing("needs_answer", message)])
     if not (item.note or item.decision or review.stands(record, at=at)):

@@ -52,7 +52,7 @@ def finish_meeting(
         locked.occasion = _answer_ritual(locked, actor, at, via)
         store(locked, "state", "ended_at", "ended_by", "holder", "held_since", "occasion")
         if send:
-            send_minutes(locked, actor=actor, at=at, via=via)
+            return send_minutes(locked, actor=actor, at=at, via=via)
     return locked
 
 

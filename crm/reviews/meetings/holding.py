@@ -39,7 +39,8 @@ def lock_running(meeting: Meeting, *, actor: User) -> Meeting:
     """
     if actor.pk not in stay([actor.pk]) or not may(actor, "view", Meeting):
         raise Refused("forbidden", "Meetings are held by people who work here.")
-    locked = Meeting.objects.select_for_update(of=("self",)).select_related("holder").filter(pk=meeting.pk).first()
+    # Without the holder joined: after a wait the row is read anew, what it is joined with is not.
+    locked = Meeting.objects.select_for_update(of=("self",)).filter(pk=meeting.pk).first()
     if locked is None:
         raise Refused("not_found", "There is no such meeting.")
     if locked.state != Meeting.State.RUNNING:

@@ -148,7 +148,8 @@ def show(
             "item": item,
             "record": record,
             "meeting": meeting,
-            "writes": writes and not gone,
+            # What was typed by who does not hold the minutes any more is drawn as well, to be read and copied.
+            "writes": (writes or answer is not None) and not gone,
             "here": here,
         }
         card = render_to_string(review.template, drawn, request)

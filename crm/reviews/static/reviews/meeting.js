@@ -31,6 +31,8 @@
   const find = (selector) => root.querySelector(selector);
   const told = find("#meeting-told");
   let holds = Boolean(root.dataset.holds);
+  const tagOf = (revision) => `"${root.dataset.meeting}.${revision}"`;
+  let tag = tagOf(root.dataset.revision);
 
   // --- how long it has run ---------------------------------------------------------------------------------------
   const started = Number(root.dataset.started), ahead = Date.now() / 1000 - Number(root.dataset.now);
@@ -57,10 +59,18 @@
     if (field.tagName === "SELECT") return [...field.options].some((one) => one.selected !== one.defaultSelected);
     return field.value !== field.defaultValue;
   }
+  // Fields of one name, as radios are, are told apart by their order.
+  function named(form) {
+    const seen = {};
+    return fieldsOf(form).map((field) => {
+      seen[field.name] = (seen[field.name] ?? 0) + 1;
+      return [`${field.name}#${seen[field.name]}`, field];
+    });
+  }
   function keepDraft(form) {
     const key = keyOf();
     const values = {};
-    fieldsOf(form).forEach((field, place) => { if (isChanged(field)) values[`${place}:${field.name}`] = valueOf(field); });
+    for (const [name, field] of named(form)) if (isChanged(field)) values[name] = valueOf(field);
     if (Object.keys(values).length) drafts.write(key, { at: Date.now(), values });
     else drafts.drop(key);
   }
@@ -69,15 +79,15 @@
     const kept = form && holds && !root.dataset.refused && drafts.read(key);
     if (!kept) return;
     let back = false;
-    fieldsOf(form).forEach((field, place) => {
-      const value = kept.values[`${place}:${field.name}`];
-      if (value === undefined) return;
+    for (const [name, field] of named(form)) {
+      const value = kept.values[name];
+      if (value === undefined) continue;
       if (typeof value === "boolean") field.checked = value;
       else if (Array.isArray(value)) [...field.options].forEach((one) => { one.selected = value.includes(one.value); });
       else field.value = value;
       if (isChanged(field)) back = true;
       field.dispatchEvent(new Event("change", { bubbles: true }));
-    });
+    }
     if (back) find("[data-draft-note]").hidden = false;
     else drafts.drop(key);
   }
@@ -113,6 +123,7 @@
 
   // --- notes and decisions ---------------------------------------------------------------------------------------
   const timers = new Map();
+  const textKey = (form) => `${PREFIX}${root.dataset.user}:${root.dataset.meeting}:${form.dataset.autosave}`;
   async function saveText(form) {
     clearTimeout(timers.get(form));
     timers.delete(form);
@@ -127,6 +138,9 @@
       const said = await answer.json();
       if (answer.ok) {
         form.elements.was.value = sent;
+        if (field.value === sent) drafts.drop(textKey(form));
+        // Nobody else wrote in between: there is no news in what was written here.
+        if (tag === tagOf(said.revision - 1)) tag = tagOf(said.revision);
         saved.textContent = "Saved";
         form.querySelector("[data-stale]").hidden = true;
       } else {
@@ -156,8 +170,18 @@
   }
   root.addEventListener("input", (event) => {
     const form = event.target.closest("[data-autosave]");
-    if (form && form.querySelector("[data-stale]").hidden) later(form);
+    if (!form) return;
+    drafts.write(textKey(form), { at: Date.now(), text: form.elements.text.value, was: form.elements.was.value });
+    if (form.querySelector("[data-stale]").hidden) later(form);
   });
+  // What was typed and not saved: it is saved now, if nobody wrote there since.
+  for (const form of holds ? root.querySelectorAll("[data-autosave]") : []) {
+    const kept = root.dataset.refused ? null : drafts.read(textKey(form));
+    if (!kept || kept.text === form.elements.text.value) continue;
+    form.elements.text.value = kept.text;
+    form.elements.was.value = kept.was;
+    later(form);
+  }
   root.addEventListener("focusout", (event) => {
     const form = event.target.closest("[data-autosave]");
     if (form && timers.has(form)) saveText(form);
@@ -230,7 +254,6 @@
   find("[aria-current]")?.scrollIntoView({ block: "nearest" });
 
   // --- following -------------------------------------------------------------------------------------------------
-  let tag = `"${root.dataset.meeting}.${root.dataset.revision}"`;
   const PARTS = ["meeting-head", "meeting-agenda", "meeting-foot"];
   const FOLLOWED = [...PARTS, "meeting-holder", "meeting-item", "meeting-texts"];
 
