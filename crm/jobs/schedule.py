@@ -21,6 +21,7 @@ DELIVER_SECONDS = 10
 ANSWERS_SECONDS = 60 * 60
 CHECKUPS_SECONDS = 60
 RITUALS_SECONDS = 5 * 60
+SUMMARY_SECONDS = 5 * 60
 FORECAST_SECONDS = 10 * 60
 
 
@@ -43,6 +44,7 @@ SCHEDULE = {
     "forget received messages": every("crm.enquiries.tasks.forget_messages", TIDY_SECONDS),
     "run checkups": every("crm.checkups.tasks.run_checkups", CHECKUPS_SECONDS),
     "remind of rituals": every("crm.reviews.tasks.remind_of_rituals", RITUALS_SECONDS),
+    "send the summary": every("crm.reviews.tasks.send_summary", SUMMARY_SECONDS),
     "keep the forecast": every("crm.reviews.tasks.keep_forecast", FORECAST_SECONDS),
     "tidy checkups": every("crm.checkups.tasks.tidy", TIDY_SECONDS),
     "work jobs": every("crm.jobs.tasks.work_jobs", JOBS_SECONDS),

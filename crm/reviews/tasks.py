@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from crm.reviews.forecast.snapshots import take_snapshots
 from crm.reviews.rituals.reminding import remind
+from crm.reviews.summary.sending import send_due
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,3 +20,9 @@ def remind_of_rituals() -> None:
 def keep_forecast() -> None:
     """Keep what is forecast this week, unless it is kept already."""
     take_snapshots(at=timezone.now())
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def send_summary() -> None:
+    """Send the summary of the week to managers who have not got it, once it is due."""
+    send_due(at=timezone.now())

@@ -164,6 +164,14 @@ def counted(asked: Asked, *, at: datetime) -> Q:
     return Q(pk__in=RawSQL(*positional(f"SELECT id FROM ({statement}) counted", params)))  # noqa: S611
 
 
+def count_of(asked: Asked, *, at: datetime) -> int:
+    """How many touches a figure counts."""
+    statement, params = rows.touches(asked, at)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({statement}) one", params)
+        return int(cursor.fetchone()[0])
+
+
 def kinds_of(found: RepActivity, known: Mapping[str, str]) -> dict[str, str]:
     """The kinds that any touch has, as the handbook orders them, with their labels; what left it comes last."""
     there = found.total.kinds

@@ -1,1 +1,1 @@
-"""The weekly summary for managers."""
+"""The weekly summary for managers: how the pipeline, the forecast, promises, leads and meetings stand."""
