@@ -37,6 +37,7 @@ from crm.enquiries.api_response_times import ResponseTimes
 from crm.people.api import UserViewSet
 from crm.reviews.forecast.api import ForecastBacktest, ForecastFigures, ForecastSnapshots
 from crm.reviews.lead_review.api import LeadReview
+from crm.reviews.pipeline.api import PipelineView, WaterfallView
 from crm.reviews.rep_activity.api import RepActivity
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -136,6 +137,8 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^forecast/?$", ForecastFigures.as_view(), name="forecast"),
     re_path("^forecast/snapshots/?$", ForecastSnapshots.as_view(), name="forecast_snapshots"),
     re_path("^forecast/backtest/?$", ForecastBacktest.as_view(), name="forecast_backtest"),
+    re_path("^pipeline/?$", PipelineView.as_view(), name="pipeline"),
+    re_path("^pipeline/waterfall/?$", WaterfallView.as_view(), name="pipeline_waterfall"),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *opportunity_steps.addresses,

@@ -9,11 +9,14 @@ from crm.reviews.huddle import pages as huddle_pages
 from crm.reviews.lead_review import pages as lead_review_pages
 from crm.reviews.meetings import acts as meeting_acts
 from crm.reviews.meetings import pages as meeting_pages
+from crm.reviews.pipeline import list_filter as pipeline_filter
 from crm.reviews.pipeline import pages as pipeline_pages
+from crm.reviews.pipeline import waterfall_pages
 from crm.reviews.rep_activity import filters as rep_activity_filters
 from crm.reviews.rep_activity import pages as rep_activity_pages
 from crm.reviews.rituals import dialogs as ritual_dialogs
 from crm.reviews.rituals import pages as ritual_pages
+from crm.reviews.summary import pages as summary_pages
 
 __all__ = [
     "forecast_filter",
@@ -22,6 +25,7 @@ __all__ = [
     "lead_review_pages",
     "meeting_acts",
     "meeting_pages",
+    "pipeline_filter",
     "pipeline_pages",
     "quota_admin",
     "quota_pages",
@@ -29,4 +33,6 @@ __all__ = [
     "rep_activity_pages",
     "ritual_dialogs",
     "ritual_pages",
+    "summary_pages",
+    "waterfall_pages",
 ]

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from accounts.models import Account
 from contracts.stages import stage_choices, stage_keys
 from crm import handbook
 from crm.core.days import EARLIEST, LATEST
 from crm.core.errors import Missing, Refused
-from crm.enquiries.attainment_asked import NOBODY, midnight, read_day, read_id, read_word
+from crm.core.text import tidy, whole_number
+from crm.enquiries.attainment_asked import LARGEST_ID, NOBODY, midnight, read_day, read_id, read_word
 
 UNTYPED = UNDATED = UNKNOWN = NOBODY
 LACKS = ("amount", "rate")
@@ -19,6 +21,7 @@ NARROWING = ("owner", "team", "type", "account", "close_since", "close_until")
 # A number also says what it is of.
 NAMES = (*NARROWING, "stage", "month", "lack", "currency")
 MOST_DAYS = 10 * 366
+LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +162,11 @@ def read_between(params: Mapping[str, str], *, at: datetime) -> Between:
 
 def _read(params: Mapping[str, str], wrong: list[Missing]) -> Asked:
     book = handbook.current()
-    account = read_id(params, "account", wrong)
     asked = Asked(
         owner=read_id(params, "owner", wrong),
         team=read_id(params, "team", wrong),
         type=read_word(params, "type", [*(key for key, _ in book.choices("opportunity.types")), UNTYPED], wrong),
-        account=account or None,
+        account=_account(params, wrong),
         close_since=read_day(params, "close_since", wrong),
         close_until=read_day(params, "close_until", wrong),
         stage=read_word(params, "stage", [*stage_keys("open"), UNKNOWN], wrong),
@@ -175,6 +177,22 @@ def _read(params: Mapping[str, str], wrong: list[Missing]) -> Asked:
     if asked.close_since and asked.close_until and asked.close_since > asked.close_until:
         wrong.append(Missing("invalid_close_since", "Closes from: not after the last day.", "close_since"))
     return asked
+
+
+def _account(params: Mapping[str, str], wrong: list[Missing]) -> int | None:
+    """An account by its id, or by its whole name."""
+    text = tidy(params.get("account", ""))
+    if not text:
+        return None
+    number = whole_number(text)
+    if number is None or number > LARGEST_ID:
+        found = list(Account.objects.filter(name__iexact=text[:LONGEST_NAME]).values_list("pk", flat=True)[:2])
+        if len(found) != 1:
+            said = "several are called so: give its id" if found else "none is called so"
+            wrong.append(Missing("invalid_account", f"Account: {said}.", "account"))
+            return None
+        number = found[0]
+    return number or None
 
 
 def _month(params: Mapping[str, str], wrong: list[Missing]) -> str:

@@ -23,7 +23,7 @@ class Column:
     parts: Sequence[tuple[str, Decimal, Decimal]]
 
 
-def columns(rows: Sequence[Column], *, says: str) -> Chart:
+def columns(rows: Sequence[Column], *, says: str, all_labels: bool = False) -> Chart:
     """A bar for each row over one scale, which goes below zero where a part does."""
     ends = [level for row in rows for _, low, high in row.parts for level in (low, high)]
     low, high = min([*ends, Decimal(0)]), max([*ends, Decimal(0)])
@@ -31,7 +31,7 @@ def columns(rows: Sequence[Column], *, says: str) -> Chart:
     bottom, top = _down(low, step), -_down(-high, step)
     span = max(top - bottom, step)
     room = (WIDTH - LEFT) / max(1, len(rows))
-    every, width = ceil(len(rows) / LABELS), min(room * 0.7, WIDEST)
+    every, width = 1 if all_labels else ceil(len(rows) / LABELS), min(room * 0.7, WIDEST)
 
     def y(level: Decimal) -> float:
         return float(HEIGHT - BOTTOM - (level - bottom) / span * ROOM)

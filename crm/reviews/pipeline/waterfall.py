@@ -167,6 +167,12 @@ class Line:
     after: Seen | None
     adds: Mapping[str, Decimal]
 
+    @property
+    def name(self) -> str:
+        """What it is called now, or was at the end."""
+        last = self.after or self.before
+        return last.name if last else ""
+
 
 def waterfall(between: Between) -> Waterfall:
     """The figures of every part, in one query."""
