@@ -81,5 +81,8 @@ def found(at: datetime = NOW, **scope: int) -> list[Place]:
 
 def item_of(record: Opportunity, by: User, at: datetime = NOW) -> Item:
     """An item of a huddle that runs."""
-    meeting = Meeting.objects.create(kind="huddle", started_at=at, started_by=by, holder=by, held_since=at)
-    return Item.objects.create(meeting=meeting, position=1, record_id=record.pk, name=record.name)
+    begun = {"started_at": at, "started_by": by, "holder": by, "held_since": at}
+    meeting, _ = Meeting.objects.get_or_create(kind="huddle", state="running", scope_key="", defaults=begun)
+    known = meeting.items.filter(record_id=record.pk).first()
+    place = meeting.items.count() + 1
+    return known or meeting.items.create(position=place, record_id=record.pk, name=record.name)

@@ -70,7 +70,7 @@ WITH rate AS ({RATES}),
 open AS (
     SELECT o.* FROM contracts_opportunity o LEFT JOIN people_user u ON u.id = o.owner_id
     WHERE o.stage = ANY(%(open)s) AND {{narrowed}}),
-company AS ({COMPANIES}),
+company AS MATERIALIZED ({COMPANIES}),
 touched AS ({TOUCHED}),
 broken AS ({BROKEN})
 SELECT o.id, o.name, o.owner_id, btrim(concat_ws(' ', u.first_name, u.last_name)), u.email, a.name, o.stage,

@@ -19,7 +19,7 @@ from crm.reviews.huddle.rows import COMPANIES, TOUCHED
 LOOKED_AT = ("amount", "currency", "stage", "close_on", "owner_id", "stated_forecast", "confidence")
 TOUCHES = f"""
 WITH open AS (SELECT * FROM contracts_opportunity WHERE id = ANY(%(ids)s)),
-company AS ({COMPANIES})
+company AS MATERIALIZED ({COMPANIES})
 {TOUCHED}
 """
 # A person's own work: not what an import brought, nor what a program did.
