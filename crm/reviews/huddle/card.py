@@ -81,8 +81,9 @@ def _facts(record: Opportunity, touched: datetime | None, at: datetime) -> list[
     ]
     if touched is None:
         return [*found, ("Last touch", "Never")]
-    day = date_format(touched.astimezone(book.zone), "DATE_FORMAT")
-    return [*found, ("Last touch", f"{day} ({counted((at - touched).days, 'day')} ago)")]
+    day, today = touched.astimezone(book.zone).date(), book.today(at)
+    ago = f"{counted((today - day).days, 'day')} ago" if day < today else "today"
+    return [*found, ("Last touch", f"{date_format(day, 'DATE_FORMAT')} ({ago})")]
 
 
 def _offers(record: Opportunity, user: User, at: datetime) -> list[Offer]:

@@ -52,7 +52,7 @@ class HuddleForm(forms.Form):
     next_step_due = day("Next step's due date")
     close_on = day("Close date")
     stated_forecast = forms.ChoiceField(label="Forecast category", required=False)
-    confidence = forms.IntegerField(label="Confidence", required=False, min_value=0, max_value=100, help_text="percent")
+    confidence = forms.IntegerField(label="Confidence", required=False, min_value=0, max_value=100, help_text="%")
     amount = forms.DecimalField(label="Amount", required=False, max_digits=14, decimal_places=2)
 
     def __init__(self, record: Opportunity, data: Any, *, at: datetime) -> None:
@@ -60,10 +60,12 @@ class HuddleForm(forms.Form):
         self.meanwhile: list[Meanwhile] = []
         self.sent: dict[str, Any] = dict(data.items()) if data is not None else {}
         initial = {name: getattr(record, name) for name in EDITED} | {"version": record.version}
+        if record.amount is not None and record.amount == record.amount.to_integral_value():
+            initial["amount"] = int(record.amount)  # as people write it
         super().__init__(self.sent if data is not None else None, initial=initial)
         stage = find_stage(record.stage)
         own = FORECASTS.get(stage.forecast, "") if stage else ""
-        empty = ("", f"As its stage: {own}" if own else "As its stage")
+        empty = ("", f"By stage: {own}" if own else "By stage")
         self.fields["stated_forecast"].choices = [empty, *forecast_choices()]  # type: ignore[attr-defined]
         self.fields["amount"].help_text = record.currency
         if not record.next_step:
