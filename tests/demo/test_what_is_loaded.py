@@ -1,4 +1,4 @@
-"""What the demo company has in it: one load, looked at by every test here."""
+"""What the demo company has in it: loaded once, and before that once more to compare; every test looks at the same."""
 
 from __future__ import annotations
 
@@ -33,26 +33,42 @@ pytestmark = pytest.mark.django_db
 
 @dataclass(frozen=True)
 class Loaded:
-    """When it was loaded, and the last change from before."""
+    """When it was loaded, the last change from before, and what the two loads told of the leads."""
 
     at: datetime
     after: int
+    told: list[list[Any]]
 
 
 @pytest.fixture(scope="module")
 def once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Loaded]:
-    """Loaded once, as it takes seconds, in a transaction around all tests here."""
+    """Loaded once for all tests here, as it takes seconds, in a transaction around them, and once to compare."""
     with django_db_blocker.unblock(), transaction.atomic():
         migrated = Change.objects.latest("pk").pk  # the system's user and the workspace, made by migrating
+        told = []
+        with transaction.atomic():
+            assert load_demo(at=NOW)
+            told.append(told_of_leads())
+            transaction.set_rollback(True)
         assert load_demo(at=NOW)
-        yield Loaded(at=NOW, after=migrated)
+        told.append(told_of_leads())
+        yield Loaded(at=NOW, after=migrated, told=told)
         transaction.set_rollback(True)
+
+
+def told_of_leads() -> list[Any]:
+    """Who they are, and since when they are where."""
+    return list(Lead.objects.order_by("pk").values_list("first_name", "email", "status", "status_since"))
 
 
 @pytest.fixture
 def loaded(once: Loaded, db: None) -> datetime:
     """When it was loaded; what a test writes is gone after it."""
     return once.at
+
+
+def test_it_is_the_same_every_time(once: Loaded) -> None:
+    assert once.told[0] == once.told[1] != []
 
 
 def test_every_list_and_box_has_something(loaded: datetime) -> None:
