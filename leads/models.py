@@ -205,7 +205,12 @@ class Lead(LeadFlow):
         ]
         indexes = [
             models.Index(fields=["status", "-id"], name="leads_lead_by_status"),
-            models.Index(fields=["status", "-status_since", "-id"], name="leads_lead_by_status_since"),
+            # What came last into each status; and everything that figures of the whole pipeline look at in a lead.
+            models.Index(
+                fields=["status", "-status_since", "-id"],
+                include=["owner", "queue", "lead_source", "created_at"],
+                name="leads_lead_figures",
+            ),
             models.Index(fields=["owner", "-id"], name="leads_lead_by_owner"),
             models.Index(fields=["owner", "status", "-id"], name="leads_lead_by_owner_status"),
             models.Index(fields=["queue", "-id"], name="leads_lead_in_queue", condition=Q(owner__isnull=True)),

@@ -133,6 +133,8 @@ class Move(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["object", "record_id", "version"], name="history_move_once_per_version")
         ]
+        # What happened in a time, of all records of a kind.
+        indexes = [models.Index(fields=["object", "at"], name="history_move_by_time")]
         triggers = append_only()
 
     def __str__(self) -> str:

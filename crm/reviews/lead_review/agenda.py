@@ -64,7 +64,7 @@ def _entry(pk: int, name: str, owner: int | None, status: str, since: datetime, 
 
 def totals(scope: Scope, *, at: datetime) -> dict[str, Any]:
     """The figures of the page, and how many of the open leads are not on the agenda: nothing is left out unseen."""
-    found = standing(asked_of(scope, at=at), at=at, by=("status",))
+    found = standing(asked_of(scope, at=at), at=at)
     inner, params = judged(asked_of(scope, at=at), at)
     with connection.cursor() as cursor:
         needs = " OR ".join(RISKS)

@@ -35,7 +35,7 @@ NOW_WORDS = {
     "stale": "Open, and without a touch for as long as the handbook says.",
 }
 STANDING: dict[str, Any] = {
-    "leads": COUNT,
+    "leads": {"type": ["integer", "null"], "minimum": 0, "description": "Of a status and in total only."},
     "open": COUNT,
     **{name: {**COUNT, "description": NOW_WORDS[name]} for name in NOW},
 }
@@ -122,7 +122,7 @@ class LeadReview(ApiView):
             asked = read_asked({name: params[name] for name in PARAMETERS if name in params}, at=self.at)
         except Refused as refused:
             raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
-        found = standing(asked, at=self.at, by=(by,))
+        found = standing(asked, at=self.at)
         if by == "status":
             found.flow = flow(asked, at=self.at)
         return Response(

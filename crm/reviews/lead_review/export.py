@@ -101,7 +101,7 @@ def cells(one: Standing, flow: Flow | None = None) -> list[Any]:
     if flow is not None:
         share = "" if flow.share is None else f"{flow.share * 100:.1f}"
         went = [flow.arrived, flow.left, flow.on, flow.here, flow.aside, flow.back, share]
-    return [one.count, one.open, *(getattr(one, name) for name in NOW), *ages, *went]
+    return ["" if one.count is None else one.count, one.open, *(getattr(one, name) for name in NOW), *ages, *went]
 
 
 register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))

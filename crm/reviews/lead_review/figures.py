@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -13,23 +13,35 @@ from django.db.models.expressions import RawSQL
 
 from crm.enquiries.attainment import positional
 from crm.reviews.lead_review.asked import NOW, Asked
-from crm.reviews.lead_review.sql import LEADS, flowed, in_status, judged, narrowed
+from crm.reviews.lead_review.sql import flowed, in_status, judged, narrowed
 from leads.statuses import PATH, Status
 
 By = Literal["status", "owner", "team", "source"]
 DIMENSIONS: tuple[By, ...] = ("status", "owner", "team", "source")
-COLUMNS: dict[By, str] = {"status": "status", "owner": "owner_id", "team": "team_id", "source": "lead_source"}
-TYPES: dict[By, str] = {"status": "text", "owner": "bigint", "team": "bigint", "source": "text"}
-# Every number of what is now in one statement: the page shows one moment, and the rows are read once.
+# Rows that are alike in everything are counted together, so that they are read and grouped once whatever is shown.
+# Letters are grouped as bytes.
 STANDING = """
-    SELECT GROUPING({grouped}) AS grouping, {keys}, count(*), count(*) FILTER (WHERE is_open), {flags}
-    FROM ({judged}) one GROUP BY GROUPING SETS ({sets})
+    SELECT g.status, g.owner_id, CASE WHEN g.owner_id IS NULL THEN g.queue_id ELSE u.team_id END, g.lead_source,
+           g.is_open, g.needs, g.leads
+    FROM (
+        SELECT status COLLATE "C" AS status, owner_id, CASE WHEN owner_id IS NULL THEN queue_id END AS queue_id,
+               lead_source COLLATE "C" AS lead_source, is_open, {needs} AS needs, count(*) AS leads
+        FROM ({judged}) one GROUP BY 1, 2, 3, 4, 5, 6
+    ) g LEFT JOIN people_user u ON u.id = g.owner_id
 """
-AGES = """
-    SELECT l.status, percentile_cont(ARRAY[0.5, 0.1]) WITHIN GROUP (ORDER BY extract(epoch FROM l.status_since)::float8)
-    FROM {leads} WHERE {where} GROUP BY l.status
+NEEDS = " + ".join(f"CASE WHEN {name} THEN {1 << place} ELSE 0 END" for place, name in enumerate(NOW))
+# The middle and the tenth of each status by its index, as percentile_cont has them: between two leads in proportion.
+STATUSES = """
+    SELECT c.status, c.leads, {middle}, {tenth}
+    FROM (SELECT l.status, count(*) AS leads FROM leads_lead l WHERE {where} GROUP BY l.status) c
 """
-FLAGS = ", ".join(f"count(*) FILTER (WHERE {name})" for name in NOW)
+NTH = """(
+    SELECT min(e) + (max(e) - min(e)) * ((c.leads - 1) * {part} - floor((c.leads - 1) * {part})) FROM (
+        SELECT extract(epoch FROM l.status_since)::float8 AS e FROM leads_lead l
+        WHERE l.status = c.status AND {where}
+        ORDER BY l.status_since OFFSET floor((c.leads - 1) * {part})::bigint LIMIT 2
+    ) one)
+"""
 FATES = "SELECT status, fate, count(*) FROM ({flowed}) one GROUP BY status, fate"
 
 
@@ -37,10 +49,11 @@ FATES = "SELECT status, fate, count(*) FROM ({flowed}) one GROUP BY status, fate
 class Standing:
     """How many leads there are, how many of them are open, what they need, and how long they have been in their status.
 
-    `median` and `ninetieth` (the 90th percentile) are in seconds, of one status; None where there is no lead.
+    `count` is of a status and in total; by owner, team and source it is about what is open. `median` and `ninetieth`
+    (the 90th percentile) are in seconds, of one status; None where there is no lead.
     """
 
-    count: int = 0
+    count: int | None = None
     open: int = 0
     at_risk: int = 0
     breached: int = 0
@@ -95,47 +108,43 @@ class Pipeline:
         return found
 
 
-def pipeline(asked: Asked, *, at: datetime, by: Sequence[By] = DIMENSIONS) -> Pipeline:
-    """How leads stand at this moment, and how they went through the statuses in the time; each in one query."""
-    found = standing(asked, at=at, by=by)
+def pipeline(asked: Asked, *, at: datetime) -> Pipeline:
+    """How leads stand at this moment, and how they went through the statuses in the time; three queries."""
+    found = standing(asked, at=at)
     found.flow = flow(asked, at=at)
     return found
 
 
-def standing(asked: Asked, *, at: datetime, by: Sequence[By] = DIMENSIONS) -> Pipeline:
-    """How leads stand at this moment; every status is there, also one without leads."""
+def standing(asked: Asked, *, at: datetime) -> Pipeline:
+    """How leads stand at this moment, in two queries; every status is there, also one without leads."""
     inner, params = judged(asked, at)
-    wanted = [one for one in DIMENSIONS if one in by] or ["status"]
-    statement = STANDING.format(
-        judged=inner,
-        flags=FLAGS,
-        grouped=", ".join(COLUMNS[one] for one in wanted),
-        keys=", ".join(COLUMNS[one] if one in wanted else f"NULL::{TYPES[one]}" for one in DIMENSIONS),
-        sets=", ".join(["()", *(f"({COLUMNS[one]})" for one in wanted)]),
-    )
-    # GROUPING answers a bit for each column that is not in a set, the first one's the highest.
-    total = 2 ** len(wanted) - 1
-    dimensions = {total - 2**place: one for place, one in enumerate(reversed(wanted))}
-    found = Pipeline(asked)
-    if "status" in wanted:
-        found.status = {str(one): Standing() for one in Status}
+    tallies: dict[By, dict[Any, Counter[str]]] = {by: defaultdict(Counter) for by in DIMENSIONS}
+    total = Counter[str]()
     with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        for grouping, status, owner, team, source, *counts in cursor:
-            figures = Standing(*counts)
-            if grouping == total:
-                found.total = figures
-            else:
-                keys = {"status": status, "owner": owner, "team": team, "source": source}
-                found.by(dimensions[grouping])[keys[dimensions[grouping]]] = figures
-        if "status" in wanted:
-            where, params = narrowed(asked)
-            cursor.execute(AGES.format(leads=LEADS, where=where), params)
-            for status, (middle, tenth) in cursor:
-                # A tenth of them have been there since before that, and are older than all others.
-                ages = {"median": at.timestamp() - middle, "ninetieth": at.timestamp() - tenth}
-                found.status[status] = replace(found.status[status], **ages)
+        cursor.execute(STANDING.format(judged=inner, needs=NEEDS), params)
+        for *keys, is_open, needs, leads in cursor:
+            told = {name: leads for place, name in enumerate(NOW) if needs >> place & 1}
+            told |= {"open": leads} if is_open else {}
+            for tally in (total, *(tallies[by][key] for by, key in zip(DIMENSIONS, keys, strict=True))):
+                tally.update(told)
+    found = Pipeline(asked, status={str(one): Standing(count=0, **tallies["status"][one]) for one in Status})
+    for status, leads, *ages in _statuses(asked):
+        median, ninetieth = (at.timestamp() - since for since in ages)
+        found.status[status] = replace(found.status[status], count=leads, median=median, ninetieth=ninetieth)
+    found.total = Standing(count=sum(one.count or 0 for one in found.status.values()), **total)
+    for by in DIMENSIONS[1:]:
+        found.by(by).update({key: Standing(**tally) for key, tally in tallies[by].items()})
     return found
+
+
+def _statuses(asked: Asked) -> list[tuple[Any, ...]]:
+    """Of each status with leads how many there are, and since when half and nine tenths of them are in it."""
+    where, params = narrowed(asked)
+    # A tenth of them have been there since before that: they are older than all others.
+    middle, tenth = (NTH.format(part=part, where=where) for part in (0.5, 0.1))
+    with connection.cursor() as cursor:
+        cursor.execute(STATUSES.format(middle=middle, tenth=tenth, where=where), params)
+        return list(cursor)
 
 
 def flow(asked: Asked, *, at: datetime) -> dict[str, Flow]:
@@ -152,19 +161,22 @@ def flow(asked: Asked, *, at: datetime) -> dict[str, Flow]:
 
 def counted(asked: Asked, *, at: datetime) -> Q:
     """The leads that a number counts, as a condition on leads: what it opens."""
-    inner, params, clauses = *judged(asked, at), list[str]()
-    column = "id"
-    if asked.what and asked.what not in NOW:
+    if not asked.what:
+        where, params = narrowed(asked)
+        status, wanted = in_status(asked, "l.status")
+        statement = f"SELECT l.id FROM leads_lead l WHERE {where} AND {status}"
+        params |= wanted
+    elif asked.what in NOW:
+        inner, params = judged(asked, at)
+        statement = f"SELECT id FROM ({inner}) one WHERE {asked.what}"
+    else:
         inner, params = flowed(asked, at)
-        column = "record_id"
-        clauses.append("fate <> 'left'" if asked.what == "arrived" else "fate = %(fate)s")
-        params["fate"] = asked.what
-    elif asked.what:
-        clauses.append(asked.what)
-    condition, more = in_status(asked, "status")
-    where = " AND ".join([condition, *clauses])
-    # The statement is made of this module's own words; every value is a parameter.
-    return Q(pk__in=RawSQL(*positional(f"SELECT {column} FROM ({inner}) one WHERE {where}", params | more)))  # noqa: S611
+        status, wanted = in_status(asked, "status")
+        fate = "fate <> 'left'" if asked.what == "arrived" else "fate = %(fate)s"
+        statement = f"SELECT record_id FROM ({inner}) one WHERE {status} AND {fate}"
+        params |= wanted | {"fate": asked.what}
+    # The statement is made of these modules' own words; every value is a parameter.
+    return Q(pk__in=RawSQL(*positional(statement, params)))  # noqa: S611
 
 
 def is_of_path(status: str) -> bool:
