@@ -79,7 +79,7 @@ def test_every_reason_puts_an_opportunity_in_its_place(alice: User, bob: User, m
 
 
 def test_within_a_reason_it_goes_by_owner_then_amount(alice: User, bob: User, mona: User) -> None:
-    late = {"next_step_due": TODAY - DAY}
+    late: dict[str, Any] = {"next_step_due": TODAY - DAY}
     deal(name="Nobody's", amount=Decimal(9_000), **late)
     deal(name="Bob's", owner=bob, amount=Decimal(5_000), **late)
     deal(name="Alice's small one", owner=alice, amount=Decimal(1), **late)

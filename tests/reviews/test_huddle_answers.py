@@ -209,7 +209,7 @@ def test_what_is_not_sent_stays(alice: User, now: datetime) -> None:
 def test_its_dialogs_answer_it_as_well(mona: User, alice: User, now: datetime) -> None:
     moved, given, edited, lost = (deal(owner=alice) for _ in range(4))
     items = {one.pk: Item(record_id=one.pk) for one in (moved, given, edited, lost)}
-    step = {"next_step": "Meet", "next_step_due": TODAY + 3 * DAY, "criteria": ["meeting_held"]}
+    step: dict[str, Any] = {"next_step": "Meet", "next_step_due": TODAY + 3 * DAY, "criteria": ["meeting_held"]}
     move(moved, "advance", actor=alice, at=now + MINUTE, via="admin", next_step_kept="on", **step)
     change(given, mona, now + MINUTE, owner=mona)
     change(edited, mona, now + MINUTE, description="They are keen")

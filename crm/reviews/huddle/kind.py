@@ -91,4 +91,5 @@ class Huddle(ReviewKind):
         return figures_of(totals)
 
 
-HUDDLE = register(Huddle())
+HUDDLE = Huddle()
+register(HUDDLE)

@@ -7,7 +7,7 @@
 - `worth`: the amount in the company's currency, by the handbook's rate on the close date (without one: today's); null
   where there is no amount or no rate.
 - `was_close`, `was_amount`, `was_currency`: before the first change since last time, by the change log; null where
-  nothing changed. `repriced`, `redated` say whether there was such a change at all.
+  nothing changed, or nothing was there. `repriced` says whether the amount changed at all.
 - `postponed`, `rewritten`, `dropped`: whether a promise ended so since last time.
 """
 
@@ -77,7 +77,7 @@ SELECT o.id, o.name, o.owner_id, btrim(concat_ws(' ', u.first_name, u.last_name)
        o.stage_since, o.amount, o.currency,
        round(CASE WHEN o.currency = %(currency)s THEN o.amount ELSE o.amount * r.rate END, 2),
        o.close_on, o.next_step, o.next_step_due, o.stated_forecast, o.confidence, o.version, t.last_touch,
-       LEAST(o.created_at, o.stage_since), d.pair ->> 0, d.pair IS NOT NULL, m.pair ->> 0, m.pair IS NOT NULL,
+       LEAST(o.created_at, o.stage_since), d.pair ->> 0, m.pair ->> 0, m.pair IS NOT NULL,
        y.pair ->> 0, COALESCE(b.postponed, false), COALESCE(b.rewritten, false), COALESCE(b.dropped, false)
 FROM open o JOIN accounts_account a ON a.id = o.account_id LEFT JOIN people_user u ON u.id = o.owner_id
 LEFT JOIN touched t ON t.id = o.id LEFT JOIN broken b ON b.opportunity_id = o.id
@@ -114,7 +114,6 @@ class Row:
     last_touch: datetime | None
     existed: datetime
     was_close: date | None
-    redated: bool
     was_amount: Decimal | None
     repriced: bool
     was_currency: str | None
