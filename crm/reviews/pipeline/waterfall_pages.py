@@ -136,11 +136,11 @@ def pipeline_waterfall_records(request: HttpRequest) -> HttpResponse:
         between = read_between({}, at=at)
     page = max(1, whole_number(request.GET.get("page", "1")) or 1)
     found = lines(between, part, limit=SIZE + 1, offset=(min(page, 10_000) - 1) * SIZE)
-    label = labels()[part] if part else "Everything that changed"
+    label = labels()[part] if part else "All"
     there = {**between.parameters, **({"part": part} if part else {})}
     context = {
         **shared(request, between.asked),
-        "title": f"{label}, {days_words(between)}",
+        "title": f"Pipeline changes: {label.lower()}",
         "problem": problem,
         "label": label,
         "meaning": MEANINGS.get(part, ""),
@@ -252,9 +252,15 @@ def records(found: Sequence[Line], *, parts: bool) -> list[Record]:
     made = []
     for one in found:
         before, after = in_words(one.before, owners, stages), in_words(one.after, owners, stages)
+        # That it was not there is said once; of the rest there is only what it was where it was.
         pairs = [
-            (name, getattr(before, key), getattr(after, key))
-            for key, name in (("stage", "Stage"), ("amount", "Amount"), ("close", "Close date"), ("owner", "Owner"))
+            (name, was or now, now or was)
+            for name, was, now in (
+                ("Stage", before.stage, after.stage),
+                ("Amount", before.amount, after.amount),
+                ("Close date", before.close, after.close),
+                ("Owner", before.owner, after.owner),
+            )
         ]
         last = one.after or one.before
         made.append(
@@ -271,9 +277,9 @@ def records(found: Sequence[Line], *, parts: bool) -> list[Record]:
 
 
 def in_words(side: Seen | None, owners: Mapping[int | None, str], stages: Mapping[str, str]) -> Side:
-    """One end in words; a dash for each where it was not there."""
+    """One end in words; where it was not there, only that."""
     if side is None:
-        return Side("Not there", "–", "–", "–")
+        return Side("Not there", "", "", "")
     amount = "No amount" if side.amount is None else f"{money(side.amount)} {side.currency}"
     close = day_words(side.close_on) if side.close_on else "No close date"
     return Side(stages.get(side.stage, side.stage), amount, close, owners.get(side.owner_id, "Nobody"))
