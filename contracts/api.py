@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from accounts.models import source_choices
 from contracts.entering import candidate, fill_in, missing_of, wrong_with
 from contracts.flow import stage_choices, stage_keys
+from contracts.forecast_category import category_choices, in_category
 from contracts.models import ContactRole, Opportunity, contact_role_choices, type_choices
 from contracts.people import add_contact_role
 from crm.core.api.problems import Flaw
@@ -93,6 +94,13 @@ class OpportunitySerializer(RecordSerializer):
             yield Flaw(self.name_of(item.field), item.code, item.message)
 
 
+class Category(Words):
+    """Opportunities of one of these forecast categories: the stated one while they are open, else their stage's."""
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        return qs.filter(in_category(value)) if value else qs
+
+
 class OpportunityFilters(RecordFilters):
     """What opportunities are found by."""
 
@@ -105,6 +113,9 @@ class OpportunityFilters(RecordFilters):
     amends_id = RecordId("amends_id", help_text="That amend this contract; null: that amend none.")
     reseller_id = RecordId("reseller_id", help_text="Through this reseller; null: through none.")
     lead_source = Words("lead_source", source_choices, help_text="One or more sources, between commas.")
+    forecast_category = Category(
+        "stage", category_choices, help_text="One or more forecast categories, between commas, as they are answered."
+    )
     name = KeyOf("name_key", function="name_key", help_text="Of this name, whatever its case.")
     q = Search("name_key", help_text="The name has these characters; one or two: begins with them.")
 

@@ -11,6 +11,7 @@ from django.db.models import Exists, Max, Min, OuterRef, Q
 from accounts.models import Account, account_type_choices
 from contracts.figures import value_of
 from contracts.flow import stage_keys
+from contracts.forecast_category import category_choices, category_condition, shown_categories
 from contracts.models import Contract, Invoice, Opportunity
 from contracts.signing import AGREED
 from contracts.standing import shown_types, type_condition
@@ -82,8 +83,32 @@ def open_rows(operator: str, values: Sequence[str], at: datetime) -> Q:
     return Q(stage__in=[key for word in values for kind in kinds.get(word, ()) for key in stage_keys(kind)])
 
 
+def shown_confidence(record: Any, value: Any, at: datetime) -> str:
+    """In percent; nothing where nobody said."""
+    return "" if value is None else f"{value}%"
+
+
 declare(
     Opportunity,
+    Field(
+        "stated_forecast",
+        "forecast category",
+        kind="choice",
+        column="stated_forecast",
+        values=shown_categories,
+        condition=category_condition,
+        choices=category_choices,
+        offered=True,
+        help="The stated one while it is open, else its stage’s.",
+    ),
+    Field(
+        "confidence",
+        "confidence (%)",
+        kind="number",
+        column="confidence",
+        cell=shown_confidence,
+        help="How sure its owner is that it is won on the close date.",
+    ),
     Field("account", "account name", kind="record", column="account"),
     Field("name", "opportunity name", column="name", help="Carries the year: “Acme 2026”."),
     Field("open", "open", kind="yes_no", values=are_open, condition=open_rows),

@@ -96,6 +96,8 @@ SYNONYMS: dict[str, dict[str, str]] = {
         "lost_reason": "loss reason, closed lost reason, reason lost, reason for loss",
         "lead_source": "source, original source",
         "description": "notes, comments",
+        "stated_forecast": "forecast, forecast category name",
+        "confidence": "confidence %, confidence in %",
         "hosts": "number of hosts, seats, licenses, quantity",
         "term_months": "term, contract term, months",
     },
