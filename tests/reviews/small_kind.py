@@ -43,7 +43,7 @@ class SmallKind(ReviewKind):
 
     def agenda(self, scope: Scope, *, at: datetime) -> Sequence[Entry]:
         rows = Opportunity.objects.open().order_by("pk")
-        rows = rows.filter(owner=scope["owner"]) if scope else rows
+        rows = rows.filter(owner_id=int(scope["owner"])) if scope else rows
         return [
             Entry(one.pk, one.name, one.owner_id, () if one.next_step else ("no_step",), {"stage": one.stage})
             for one in rows

@@ -55,6 +55,7 @@ class Shown:
     decision: str
     skip_reason: str
     seen: str
+    nothing_new: bool = False
     problems: Sequence[str] = ()
     note_problems: Sequence[str] = ()
     skip_problems: Sequence[str] = ()
@@ -165,6 +166,7 @@ def show(
         decision=data.get("item_decision", item.decision),
         skip_reason=data.get("item_skip_reason", ""),
         seen=seen_of(item),
+        nothing_new="item_nothing_new" in data,
         problems=problems,
         note_problems=answer.problems("item_note") if answer else (),
         skip_problems=answer.problems("item_skip_reason") if answer else (),

@@ -215,9 +215,17 @@
     skip.open = true;
     skip.querySelector("input:not([type=hidden])").focus();
   }
+  function openFinish() {
+    const finish = find(".mt-finish");
+    if (!finish) return;
+    finish.open = true;
+    finish.scrollIntoView({ block: "nearest" });
+    (finish.querySelector("#skip_rest") ?? finish.querySelector("form button")).focus();
+  }
   const acts = {
     j: () => go("next"), n: () => go("next"), k: () => go("back"), p: () => go("back"), s: openSkip,
     u: () => find("[data-nothing-new]")?.click(),
+    f: openFinish,
     e: () => fieldsOf(find("#meeting-answer")).find((one) => !one.matches(":disabled"))?.focus(),
     "?": () => keys.showModal(),
   };
@@ -278,14 +286,15 @@
       if (!from || !to || to.innerHTML === from.innerHTML || to.contains(document.activeElement)) return;
       to.innerHTML = from.innerHTML;
     };
-    if (holds && !mine) lose(page);
+    if (holds && !mine) lose(page, put);
     else if (holds) PARTS.filter((id) => id !== "meeting-foot").forEach(put);
     else follow(page, put);
     showElapsed();
   }
   // Somebody took the minutes over: what is typed here stays to be read and copied, and in the draft.
-  function lose(page) {
+  function lose(page, put) {
     holds = false;
+    ["meeting-head", "meeting-agenda"].forEach(put);
     const form = find("#meeting-answer");
     if (form) keepDraft(form);
     for (const one of root.querySelectorAll(".mt-save, .mt-go, .mt-foot, [data-save-text], .mt-join, .mt-off")) one.remove();
@@ -294,13 +303,20 @@
     }
     find("#meeting-holder").innerHTML = page.getElementById("meeting-holder").innerHTML;
     const said = find("#meeting-holder p");
-    if (said) said.append(" What you typed stays here, and comes back when you take them over again.");
+    if (said) {
+      const back = document.createElement("a");
+      back.className = "pl-link";
+      back.href = location.pathname;
+      back.textContent = "See what they show";
+      said.replaceChildren(said.querySelector("strong"),
+        " What you typed stays here, and comes back when you take them over again. ", back);
+    }
     find("[data-follows]")?.classList.add("pl-note-warn");
     told.textContent = said?.textContent ?? "";
     root.dataset.lost = "1";
   }
   function follow(page, put) {
-    if (root.dataset.lost) { PARTS.filter((id) => id !== "meeting-foot").forEach(put); put("meeting-holder"); return; }
+    if (root.dataset.lost) { PARTS.filter((id) => id !== "meeting-foot").forEach(put); return; }
     const before = find("#meeting-item-name")?.textContent;
     const focused = document.activeElement?.id;
     if (focused === "meeting-item-name") document.activeElement.blur();
