@@ -32,6 +32,7 @@ class Huddle(ReviewKind):
     reasons = REASONS
     answers = ANSWERS
     template = "reviews/huddle_card.html"
+    told_fields = ("next_step", "next_step_due")
 
     def read_scope(self, given: Mapping[str, str]) -> Scope:
         """An owner's, a team's, or everything."""

@@ -46,6 +46,8 @@ class ReviewKind:
     reasons: ClassVar[Mapping[str, str]]
     # The words of each answer, by code: "Next step done".
     answers: ClassVar[Mapping[str, str]]
+    # Fields whose changes `told` tells already, in words of its own.
+    told_fields: ClassVar[Collection[str]] = ()
     # The template of one record, given what `card` returns and the bound or unbound `form`; this one draws its fields.
     template: ClassVar[str] = "reviews/meeting_card.html"
 

@@ -80,7 +80,8 @@ def answer_words(review: ReviewKind, item: Item) -> list[str]:
 
 def changes_in(meeting: Meeting, ids: Sequence[int], *, at: datetime) -> Mapping[int, Sequence[tuple[str, str, str]]]:
     """What changed of these records while the meeting was held: (field, before, after) in words, by record."""
-    model = kind_of(meeting).model
+    review = kind_of(meeting)
+    model = review.model
     rows = Change.objects.filter(
         object=str(model._meta.model_name),
         record_id__in=list(ids),
@@ -92,7 +93,9 @@ def changes_in(meeting: Meeting, ids: Sequence[int], *, at: datetime) -> Mapping
     for row in rows.select_related("transaction").order_by("id"):
         by_record.setdefault(row.record_id, []).append(row)
     columns: dict[str, Any] = {
-        str(field.column): field for field in model._meta.concrete_fields if field.name == _flow(model) or _told(field)
+        str(field.column): field
+        for field in model._meta.concrete_fields
+        if field.name == _flow(model) or (_told(field) and field.name not in review.told_fields)
     }
     found = {
         pk: [
