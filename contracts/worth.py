@@ -48,8 +48,9 @@ def with_worth(rows: QuerySet[Any], at: datetime) -> QuerySet[Any]:
             on &= Q(worth_day__lt=until)
         found.append(When(on, then=Round(F("amount") * Value(rate), precision=2)))
     money: DecimalField[Any, Any] = DecimalField(max_digits=20, decimal_places=2)
-    days = rows.annotate(worth_day=Coalesce("close_on", Value(book.today(at))))
-    return days.annotate(worth=Case(*found, output_field=money))
+    days: QuerySet[Any] = rows.annotate(worth_day=Coalesce("close_on", Value(book.today(at))))
+    valued: QuerySet[Any] = days.annotate(worth=Case(*found, output_field=money))
+    return valued
 
 
 def totals_by_stage(rows: QuerySet[Any], at: datetime) -> dict[str, Total]:

@@ -97,8 +97,9 @@ def _why_not(record: Stateful, key: str, answers: Iterable[Verdict], actor: User
         message = " ".join(item.message for item in said) or one.message
         return Refused(one.code, message, said)
     kind = type(record)
-    for step in kind.transitions():
-        if step.target == key and step.custom["verb"].listed and (refusal := bar(record, step.custom["verb"], actor)):
+    leading = {step.custom["verb"].name for step in kind.transitions() if step.target == key}
+    for info in kind.verbs().values():
+        if info.listed and info.name in leading and (refusal := bar(record, info, actor)):
             return refusal
     here, there = state_label(kind, record.current_state), state_label(kind, key)
     onwards = f"From here it can go to {', '.join(reached)}." if reached else "From here you can move it nowhere."

@@ -77,8 +77,8 @@ class BoardColumn:
 
     @property
     def count_words(self) -> str:
-        """How many rows it has, as lists say it."""
-        return count_words(self.count)
+        """How many rows it has, as lists say it; to the last one where all were added up."""
+        return f"{self.count:,}" if self.total is not None else count_words(self.count)
 
     @property
     def next_page(self) -> int:
@@ -98,6 +98,12 @@ class Board:
     def columns(self) -> list[BoardColumn]:
         """The columns in their order."""
         return list(self.by_key.values())
+
+    @property
+    def count_words(self) -> str:
+        """How many rows all columns have; empty where not all were counted."""
+        known = all(one.total is not None for one in self.columns)
+        return f"{sum(one.count for one in self.columns):,}" if known else ""
 
     @property
     def digest(self) -> str:

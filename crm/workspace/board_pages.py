@@ -8,7 +8,7 @@ the columns, drawn anew. A move goes through the one door: at once where nothing
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -31,14 +31,14 @@ from crm.workspace.board import BOARD, DISPLAY, cards_of, fill
 from crm.workspace.board_rows import Place, next_rows, read_place, read_places
 
 if TYPE_CHECKING:
+    from crm.core.admin import RecordAdmin as Base
     from crm.core.flow import Stateful
-
-    Base = Any
 else:
     Base = object
 # How far each column is open, and which one is to be opened further from where: never filters of the list.
 OPEN_TO, MORE, AFTER = "upto", "more", "after"
 LIVE = "live_board"
+Answer = TypeVar("Answer", bound=HttpResponse)
 
 
 def open_to_of(request: HttpRequest) -> dict[str, Place]:
@@ -62,9 +62,7 @@ class BoardPages(Base):
         wrap, name = self.admin_site.admin_view, f"{self.opts.app_label}_{self.opts.model_name}"
         own = [
             path("board/", wrap(require_safe(self.live_board)), name=f"{name}_board"),
-            path(
-                "<int:pk>/board/", wrap(require_http_methods(["GET", "HEAD", "POST"])(self.ways)), name=f"{name}_ways"
-            ),
+            path("<int:pk>/board/", wrap(asked_or_sent(self.ways)), name=f"{name}_ways"),
         ]
         return own + found
 
@@ -80,7 +78,7 @@ class BoardPages(Base):
         try:
             setattr(request, LIVE, read_places(places))
             request.GET = query  # type: ignore[assignment]
-            found = self.get_changelist_instance(request)
+            found: Any = self.get_changelist_instance(request)
             if more:
                 return self._more(request, found, more, read_place(after))
         except (Refused, IncorrectLookupParameters, SuspiciousOperation) as wrong:
@@ -159,11 +157,7 @@ class BoardPages(Base):
             "from_label": state_label(type(record), record.current_state),
             "to_label": way.label if way else "",
             "offers": [(one.verb, dialog_url(record, one)) for one in (way.moves if way else ())],
-            "why": ""
-            if way and way.moves
-            else way.refusal.message
-            if way and way.refusal
-            else "There is no such status.",
+            "why": "" if way and way.moves else why,
         }
         return no_store(TemplateResponse(request, "admin/plumb/board_which.html", context))
 
@@ -218,7 +212,7 @@ def not_modified(tag: str) -> HttpResponse:
     return no_store(answer)
 
 
-def no_store(answer: Any) -> Any:
+def no_store(answer: Answer) -> Answer:
     """Answers to a script, never of a cache."""
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -15,7 +15,7 @@ An admin that shows records by views says `class AccountAdmin(ListsMixin, …, R
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,7 +30,7 @@ from crm.core.admin_list import Chip, PickFilter, RecordChangeList
 from crm.core.asking import moment, user_of
 from crm.core.paging import COUNT_LIMIT, capped_count
 from crm.people.models import User
-from crm.workspace.board import BOARD, DISPLAY, Board, Switch, Total, asks_for_board, board_of, fill, switches_of
+from crm.workspace.board import BOARD, DISPLAY, Board, Switch, asks_for_board, board_of, fill, switches_of
 from crm.workspace.board_pages import LIVE, BoardPages, open_to_of
 from crm.workspace.fields import Field, find
 from crm.workspace.lists_chosen import VIEW, WITHOUT, Chosen, choose, kind_named, read_view
@@ -248,7 +248,8 @@ class ListsMixin(BoardPages, Base):
     rich_related: ClassVar[Mapping[str, Sequence[str]]] = {}
     tones: ClassVar[Mapping[str, Tones]] = {}
     board: ClassVar[Sequence[str]] = ()
-    board_totals: ClassVar[Callable[[Any, datetime], Mapping[str, Total]] | None] = None
+    # Given rows and now, the `Total` of each status.
+    board_totals: ClassVar[Any] = None
     board_asks: ClassVar[Sequence[str]] = ()
 
     def chosen(self, request: HttpRequest) -> Chosen:

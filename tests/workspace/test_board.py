@@ -15,7 +15,8 @@ from crm.activities.suppressing import suppress
 from crm.core.paging import COUNT_LIMIT
 from crm.people.models import User
 from crm.workspace import board, board_rows
-from crm.workspace.board import MOST_CARDS, BoardColumn
+from crm.workspace.board import BoardColumn
+from crm.workspace.board_rows import MOST_CARDS
 from leads.statuses import Status
 from tests.access import client_of
 from tests.factories import START, make_account, make_lead, make_opportunity

@@ -9,7 +9,7 @@ window.plumbBoard = (() => {
   const board = frame.querySelector("[data-board]");
   const bar = frame.querySelector("[data-board-said]");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const it = { frame, board, carried: null, pending: null, sources: new WeakMap(), refresh() {} };
+  const it = { frame, board, carried: null, pending: null, turn: 0, sources: new WeakMap(), refresh() {} };
   for (const card of board.querySelectorAll("[data-record]")) it.sources.set(card, card.outerHTML);
 
   it.columns = () => [...board.querySelectorAll("[data-column]")];
@@ -29,8 +29,9 @@ window.plumbBoard = (() => {
     setTimeout(() => { told.textContent = words; }, 30);
   };
 
-  it.say = (words, { bad = false, undo = null } = {}) => {
+  it.say = (words, { bad = false, undo = null, codes = [] } = {}) => {
     bar.hidden = false;
+    bar.dataset.codes = codes.join(" ");
     bar.classList.toggle("plumb-board-no", bad);
     bar.querySelector("[data-board-words]").textContent = words;
     const link = bar.querySelector("[data-board-undo]");
@@ -56,6 +57,7 @@ window.plumbBoard = (() => {
   }
 
   it.lift = async (card) => {
+    bar.hidden = true;
     it.carried = { card, ways: null };
     const mine = it.carried;
     try {
@@ -122,6 +124,7 @@ window.plumbBoard = (() => {
   }
 
   function arrived(moved, moving) {
+    it.turn += 1;
     const card = moving?.card ?? it.card(moved.record);
     if (card) {
       card.removeAttribute("aria-busy");
@@ -152,7 +155,7 @@ window.plumbBoard = (() => {
     it.pending = null;
     if (told.moved) return arrived(told.moved, moving);
     back(moving);
-    it.say(told.message, { bad: true });
+    it.say(told.message, { bad: true, codes: told.codes });
     if (focus) card.focus();
     it.refresh();
   };

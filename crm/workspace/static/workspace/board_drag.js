@@ -35,7 +35,7 @@
     if (event.key === "Escape" && drag) { cancel(); event.stopImmediatePropagation(); }
   }, true);
   // What is being carried is neither scrolled nor asked for its menu.
-  board.addEventListener("touchmove", (event) => { if (drag) event.preventDefault(); }, { passive: false });
+  board.addEventListener("touchmove", (event) => { if (drag && event.cancelable) event.preventDefault(); }, { passive: false });
   board.addEventListener("contextmenu", (event) => { if (drag || start?.touch) event.preventDefault(); });
   board.addEventListener("dragstart", (event) => event.preventDefault());
 

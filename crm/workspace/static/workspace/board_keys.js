@@ -164,7 +164,9 @@
     box.className = "plumb-board-menu";
     box.setAttribute("role", "menu");
     box.setAttribute("aria-label", `Move ${it.named(card)} to`);
-    for (const column of it.columns()) {
+    const isOpen = (column) => Boolean(told.columns[column.dataset.column]?.open);
+    // Where it can go first.
+    for (const column of it.columns().sort((one, other) => isOpen(other) - isOpen(one))) {
       const way = told.columns[column.dataset.column];
       if (!way) continue;
       const item = document.createElement("button");

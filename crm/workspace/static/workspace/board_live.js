@@ -38,6 +38,7 @@
       return;
     }
     asking = true;
+    const { turn } = it;
     const afresh = Date.now() - fresh > AFRESH;
     const headers = tag && !afresh ? { "If-None-Match": tag } : {};
     try {
@@ -46,10 +47,11 @@
       if (answer.status === 400) return stop("What this board shows is gone. Load the page anew.");
       if (answer.status !== 304 && !answer.ok) throw new Error(String(answer.status));
       const text = answer.status === 304 ? "" : await answer.text();
-      // Picked up while the answer was on its way: asked again once it is laid down.
-      if (text && it.busy()) again = true;
-      else if (text) adopt(text);
-      if (!(text && it.busy())) tag = answer.headers.get("ETag") ?? "";
+      // What was asked before a card was picked up or put down may be out of date: it is asked again.
+      const late = Boolean(text) && (it.busy() || it.turn !== turn);
+      if (text && !late) adopt(text);
+      if (late) again = true;
+      else tag = answer.headers.get("ETag") ?? "";
       if (afresh) fresh = Date.now();
       if (failed >= 3) it.say("Connected again.");
       failed = 0;
@@ -102,12 +104,16 @@
       }
       fill(column, [...fresh.querySelectorAll("[data-record]")], came);
     }
+    const stay = new Set([...wanted.querySelectorAll("[data-record]")].map((card) => card.dataset.record));
+    for (const card of board.querySelectorAll("[data-record]:not([aria-busy])")) if (!stay.has(card.dataset.record)) card.remove();
     const known = new Set([...wanted.querySelectorAll("[data-column]")].map((one) => one.dataset.column));
     for (const column of it.columns()) if (!known.has(column.dataset.column)) column.remove();
     for (const column of it.columns()) {
       const list = column.querySelector("[data-cards]");
       list.hidden = !list.children.length;
     }
+    const count = document.querySelector('[data-section="count"]');
+    if (count) count.textContent = wanted.querySelector("[data-all]").textContent;
     it.ready();
     restore(focus);
     tell(before, came);
@@ -115,13 +121,12 @@
 
   function fill(column, cards, came) {
     const list = column.querySelector("[data-cards]");
-    const stay = new Set(cards.map((card) => card.dataset.record));
     let after = null;
     for (const fresh of cards) {
       const source = fresh.outerHTML;
       let card = it.card(fresh.dataset.record);
       if (card?.hasAttribute("aria-busy")) continue;
-      const moved = card && card.parentElement !== list;
+      const moved = Boolean(card) && card.parentElement !== list;
       if (!card || sources.get(card) !== source) {
         const now = document.importNode(fresh, true);
         sources.set(now, source);
@@ -137,9 +142,6 @@
       const next = skipBusy(after ? after.nextElementSibling : list.firstElementChild);
       if (card !== next) list.insertBefore(card, next);
       after = card;
-    }
-    for (const card of [...list.children]) {
-      if (!stay.has(card.dataset.record) && !card.hasAttribute("aria-busy")) card.remove();
     }
   }
 
