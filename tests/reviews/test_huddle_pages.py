@@ -91,6 +91,10 @@ def test_the_card_tells_what_was_promised_what_changed_and_what_can_be_done(
     assert "<input" not in follows
     assert "data-dialog" not in follows
     assert context["moves"] == []
+    # Holding the minutes gives no right to change it: the card says whose it is to do.
+    _, refused = card(item_of(one, alice), charlie)
+    assert "An opportunity is changed by: Owner, their team, a manager." in refused
+    assert "<input" not in refused
 
 
 def test_what_has_been_silent_for_too_long_is_offered_to_be_closed(alice: User, mona: User, root: User) -> None:

@@ -14,11 +14,13 @@ from crm import handbook
 from crm.checkups.words import counted
 from crm.core.dialogs import url_of
 from crm.core.offers import moves_of
+from crm.core.permissions import may
 from crm.people.models import User
 from crm.reviews.huddle.promises import Promised, standing_at, told
 from crm.reviews.huddle.scopes import last_held
 from crm.reviews.huddle.since import changes_since, last_touches, silent_days
 from crm.reviews.huddle.totals import money
+from crm.reviews.huddle.writing import WHO
 from crm.reviews.models import Item
 
 LOSE = "lose"
@@ -56,6 +58,7 @@ def card_of(item: Item, record: Opportunity, *, user: User, at: datetime) -> dic
         "facts": _facts(record, touched, at),
         "moves": [one for one in offers if not (silent is not None and one.verb == LOSE)],
         "silent": _silence(silent, book.reviews.silent_days),
+        "refused": "" if may(user, "change", record) else WHO,
         "lose": next((one for one in offers if one.verb == LOSE), None),
     }
 
