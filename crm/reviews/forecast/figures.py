@@ -67,6 +67,12 @@ class Figures:
         return self.parts[part]
 
     @property
+    def in_quarter(self) -> bool:
+        """Whether anything of the quarter is in it, be it a quota."""
+        counts = any(self.parts[part].count for part in ("won", *OPEN_PARTS, LATE))
+        return counts or self.quota is not None or bool(self.quota_apart)
+
+    @property
     def open(self) -> Sum:
         """What is open in any category."""
         return added(self.parts[part] for part in OPEN_PARTS)

@@ -48,7 +48,7 @@ def forecast(request: HttpRequest) -> HttpResponse:
         "apart": tables.apart(found.total),
         "currency": found.currency,
         "moved": moving.moved(asked),
-        "empty": not found.owners,
+        "empty": not found.total.in_quarter,
         "may_set": may(user_of(request), "add", Quota),
         "backtest": reverse("admin:forecast_backtest") + team_query(asked),
         "quotas": reverse("admin:forecast_quotas") + "?" + urlencode(asked.parameters),

@@ -75,8 +75,9 @@ def line_of(label: str, asked: Asked, figures: Figures, narrow: str = "") -> Row
 
 
 def by_owner(found: Forecast) -> list[Row]:
-    """A line for each owner by name, what nobody owns last."""
-    keys = sorted(found.owners, key=lambda key: (key is None, found.names[key].casefold(), key or 0))
+    """A line for each owner with anything in the quarter by name, what nobody owns last."""
+    shown = [key for key, one in found.owners.items() if one.in_quarter]
+    keys = sorted(shown, key=lambda key: (key is None, found.names[key].casefold(), key or 0))
     rows = []
     for key in keys:
         asked = replace(found.asked, owner=key or 0)
@@ -85,8 +86,9 @@ def by_owner(found: Forecast) -> list[Row]:
 
 
 def by_team(found: Forecast) -> list[Row]:
-    """A line for each team by name, those in none last."""
-    keys = sorted(found.teams, key=lambda key: (key is None, found.team_names[key].casefold(), key or 0))
+    """A line for each team with anything in the quarter by name, those in none last."""
+    shown = [key for key, one in found.teams.items() if one.in_quarter]
+    keys = sorted(shown, key=lambda key: (key is None, found.team_names[key].casefold(), key or 0))
     rows = []
     for key in keys:
         asked = replace(found.asked, team=key or 0)
