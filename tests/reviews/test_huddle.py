@@ -40,6 +40,7 @@ def test_every_reason_puts_an_opportunity_in_its_place(alice: User, bob: User, m
         ("Postponed", ("step_postponed",), {}, {"next_step_due": TODAY + 9 * DAY}),
         ("Rewritten", ("step_rewritten",), {}, {"next_step": "Write to them"}),
         ("Dropped", ("step_dropped", "no_step"), {}, {"next_step": "", "next_step_due": None}),
+        ("No day any more", ("step_rewritten", "no_due"), {}, {"next_step_due": None}),
         ("No step", ("no_step",), {"next_step": "", "next_step_due": None}, {}),
         ("No day", ("no_due",), {"next_step_due": None}, {}),
         ("Past", ("close_past",), {"close_on": TODAY - DAY}, {}),

@@ -19,6 +19,7 @@ from crm.reviews.huddle.kind import HUDDLE
 from crm.reviews.meetings.services import Said, answer_item, finish_meeting, join, start_meeting, take_over
 from crm.reviews.models import Item, Meeting
 from tests.factories import make_contact
+from tests.races import race
 from tests.reviews.huddling import DAY, TODAY, change, deal, item_of
 
 pytestmark = pytest.mark.django_db
@@ -197,6 +198,24 @@ def test_what_another_changed_meanwhile_is_shown_and_never_overwritten(alice: Us
     assert write(one, alice, now + 2 * MINUTE, again) == ["confidence", "amount"]
     record.refresh_from_db()
     assert (record.amount, record.close_on) == (500, TODAY + 70 * DAY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_save_at_once_one_is_told_what_the_other_did(alice: User, mona: User, now: datetime) -> None:
+    one = deal(owner=alice)
+    opened = sent(one, step_kept="yes", next_step_due=NEXT)
+    first, second = race(
+        lambda: write(one, alice, now, {**opened, "next_step": "Meet"}),
+        lambda: write(one, mona, now, {**opened, "next_step": "Write to them"}),
+        behind="SELECT FROM contracts_opportunity WHERE id = %s FOR UPDATE",
+        values=(one.pk,),
+    )
+    won, lost = (first, second) if isinstance(second, Stale) else (second, first)
+    assert won == ["step_kept", "step_set"]
+    assert isinstance(lost, Stale)
+    stood = "Meet" if lost is second else "Write to them"
+    assert lost.changes["next_step"] == ("Call them", stood)
+    assert promises(one) == [("Call them", "kept"), (stood, "standing")]
 
 
 def test_what_is_not_sent_stays(alice: User, now: datetime) -> None:
