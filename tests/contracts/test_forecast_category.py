@@ -16,6 +16,7 @@ from crm.core.acting import acting
 from crm.imports.csv.targets import OBJECTS, targets_of
 from crm.people.models import User
 from tests.factories import make_account, make_opportunity
+from tests.imports.csv.using import bring, problems
 from tests.keys import program
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +88,17 @@ def test_lists_records_history_imports_and_the_api_say_it_alike(
         "commit": "Commit", "best_case": "Best case", "pipeline": "Pipeline", "omitted": "Omitted",
     }  # fmt: skip
     assert targets["confidence"].numeric
+
+
+def test_a_file_brings_what_was_stated_and_what_cannot_be_is_told(root: User) -> None:
+    make_account(name="Wonka", owner=root)
+    rows = """Deal,Account,Stage,Forecast category,Confidence %
+Wonka 2026,Wonka,Discovery,Best case,80
+Acme 2026,Wonka,Discovery,Pipeline,800
+Hooli 2026,Wonka,Discovery,,high
+"""
+    run = bring(rows, "opportunity", root, mode="create", key="")
+    found = {one.name: (one.stated_forecast, one.confidence) for one in Opportunity.objects.all()}
+    assert found["Wonka 2026"] == ("best_case", 80)
+    assert (found["Acme 2026"], found["Hooli 2026"]) == (("pipeline", None), ("", None))
+    assert {line for line, _ in problems(run)} == {3, 4}
