@@ -13,23 +13,27 @@ from django.db.models.expressions import RawSQL
 
 from crm.enquiries.attainment import positional
 from crm.reviews.lead_review.asked import NOW, Asked
-from crm.reviews.lead_review.sql import flowed, in_status, judged, narrowed
+from crm.reviews.lead_review.sql import OF_CLOSED, OF_OPEN, flowed, in_status, judged, narrowed
 from leads.statuses import PATH, Status
 
 By = Literal["status", "owner", "team", "source"]
 DIMENSIONS: tuple[By, ...] = ("status", "owner", "team", "source")
-# Rows that are alike in everything are counted together, so that they are read and grouped once whatever is shown.
-# Letters are grouped as bytes.
-STANDING = """
-    SELECT g.status, g.owner_id, CASE WHEN g.owner_id IS NULL THEN g.queue_id ELSE u.team_id END, g.lead_source,
-           g.is_open, g.needs, g.leads
-    FROM (
-        SELECT status COLLATE "C" AS status, owner_id, CASE WHEN owner_id IS NULL THEN queue_id END AS queue_id,
-               lead_source COLLATE "C" AS lead_source, is_open, {needs} AS needs, count(*) AS leads
-        FROM ({judged}) one GROUP BY 1, 2, 3, 4, 5, 6
-    ) g LEFT JOIN people_user u ON u.id = g.owner_id
+# Leads that are alike in whose they are and where are counted together: read once, whatever is shown of them. `whose`
+# is the owner's id, of one that nobody owns that of its queue below zero: one key has few values, as the planner knows.
+ALIKE = """
+    SELECT status, COALESCE(owner_id, -queue_id) AS whose, lead_source, {is_open} AS is_open, count(*) AS leads, {needs}
+    FROM ({{of}}) one GROUP BY 1, 2, 3
 """
-NEEDS = " + ".join(f"CASE WHEN {name} THEN {1 << place} ELSE 0 END" for place, name in enumerate(NOW))
+NEEDS = ", ".join(f"count(*) FILTER (WHERE {name}) AS {name}" for name in NOW)
+STANDING = f"""
+    SELECT g.status, CASE WHEN g.whose > 0 THEN g.whose END, CASE WHEN g.whose < 0 THEN -g.whose ELSE u.team_id END,
+           g.lead_source, g.is_open, g.leads, {", ".join(f"g.{name}" for name in NOW)}
+    FROM (
+        {ALIKE.format(is_open="true", needs=NEEDS).format(of=OF_OPEN)}
+        UNION ALL
+        {ALIKE.format(is_open="false", needs=NEEDS).format(of=OF_CLOSED)}
+    ) g LEFT JOIN people_user u ON u.id = g.whose
+"""
 # The middle and the tenth of each status by its index, as percentile_cont has them: between two leads in proportion.
 STATUSES = """
     SELECT c.status, c.leads, {middle}, {tenth}
@@ -117,14 +121,13 @@ def pipeline(asked: Asked, *, at: datetime) -> Pipeline:
 
 def standing(asked: Asked, *, at: datetime) -> Pipeline:
     """How leads stand at this moment, in two queries; every status is there, also one without leads."""
-    inner, params = judged(asked, at)
+    statement, params = judged(asked, at, STANDING)
     tallies: dict[By, dict[Any, Counter[str]]] = {by: defaultdict(Counter) for by in DIMENSIONS}
     total = Counter[str]()
     with connection.cursor() as cursor:
-        cursor.execute(STANDING.format(judged=inner, needs=NEEDS), params)
-        for *keys, is_open, needs, leads in cursor:
-            told = {name: leads for place, name in enumerate(NOW) if needs >> place & 1}
-            told |= {"open": leads} if is_open else {}
+        cursor.execute(statement, params)
+        for *keys, is_open, leads, needs in ((*row[:6], row[6:]) for row in cursor):
+            told = dict(zip(NOW, needs, strict=True)) | {"open": leads if is_open else 0}
             for tally in (total, *(tallies[by][key] for by, key in zip(DIMENSIONS, keys, strict=True))):
                 tally.update(told)
     found = Pipeline(asked, status={str(one): Standing(count=0, **tallies["status"][one]) for one in Status})

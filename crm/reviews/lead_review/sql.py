@@ -16,35 +16,36 @@ from crm.reviews.lead_review.asked import OPEN, Asked
 from leads import statuses
 from leads.statuses import PATH, Status
 
-# The leads of which something can be asked now: those that are open, and closed ones to which an answer is still owed.
-# All columns are those of one index, so that the table itself, a hundred times larger, is not read.
-ASKED = """
-    SELECT l.id, l.status, l.status_since, l.owner_id, l.queue_id, l.lead_source, l.created_at, true AS is_open
-    FROM leads_lead l WHERE l.status = ANY(%(open)s) AND {where}
-    UNION ALL
-    SELECT l.id, l.status, l.status_since, l.owner_id, l.queue_id, l.lead_source, l.created_at, false
-    FROM enquiries_timeleft t JOIN leads_lead l ON l.id = t.lead_id
-    WHERE t.limit_at IS NOT NULL AND l.status <> ALL(%(open)s) AND {where}
-"""
-# What each of them needs, once for every figure: columns that say yes, or no, or nothing. Over the limit is longer than
-# so many times 24 hours; untouched is who had no touch for so long and did not come in that time either.
-JUDGED = f"""
-    SELECT l.*, t.limit_at,
+# What each open lead needs, once for every figure: columns that say yes, or no, or nothing. Over the limit is longer
+# than so many times 24 hours; untouched is who had no touch for so long and did not come in that time either. Of the
+# lead itself nothing is looked at but what one index has: the table, a hundred times larger, is not read.
+OF_OPEN = """
+    SELECT l.id, l.status, l.status_since, l.owner_id, l.queue_id, l.lead_source, true AS is_open, t.limit_at,
            t.limit_at <= %(at)s AS breached,
            t.limit_at > %(at)s AND t.warned AS at_risk,
-           l.is_open AND l.status_since < %(at)s - make_interval(hours => 24 * d.days) AS over,
-           l.is_open AND l.owner_id IS NULL AS unowned,
-           l.is_open AND n.lead_id IS NULL AS no_next,
-           l.is_open AND a.lead_id IS NULL AND l.created_at < %(untouched)s AS stale
-    FROM ({ASKED}) l
-    LEFT JOIN unnest(%(limited)s::text[], %(days)s::int[]) d (status, days) ON d.status = l.status
+           l.status_since < (%(overdue)s::timestamptz[])[array_position(%(limited)s::text[], l.status::text)] AS over,
+           l.owner_id IS NULL AS unowned,
+           n.lead_id IS NULL AS no_next,
+           a.lead_id IS NULL AND l.created_at < %(untouched)s AS stale
+    FROM leads_lead l
     LEFT JOIN enquiries_timeleft t ON t.lead_id = l.id
     LEFT JOIN activities_nexttouch n ON n.lead_id = l.id
     LEFT JOIN (
         SELECT DISTINCT lead_id FROM activities_activity
         WHERE happened_at >= %(untouched)s AND lead_id IS NOT NULL
     ) a ON a.lead_id = l.id
+    WHERE l.status = ANY(%(open)s) AND {where}
 """
+# To a closed one an answer may still be owed.
+OF_CLOSED = """
+    SELECT l.id, l.status, l.status_since, l.owner_id, l.queue_id, l.lead_source, false AS is_open, t.limit_at,
+           t.limit_at <= %(at)s AS breached,
+           t.limit_at > %(at)s AND t.warned AS at_risk,
+           false AS over, false AS unowned, false AS no_next, false AS stale
+    FROM enquiries_timeleft t JOIN leads_lead l ON l.id = t.lead_id
+    WHERE t.limit_at IS NOT NULL AND l.status <> ALL(%(open)s) AND {where}
+"""
+JUDGED = f"{OF_OPEN} UNION ALL {OF_CLOSED}"
 
 # Every step of these leads since then, in a status that they were not in before. A move that placed a lead here goes on
 # from where the other system's moves left it; a lead whose first move leads out of a status began in that one when it
@@ -95,17 +96,17 @@ FLOWED = """
 """
 
 
-def judged(asked: Asked, at: Any) -> tuple[str, dict[str, Any]]:
+def judged(asked: Asked, at: Any, statement: str = JUDGED) -> tuple[str, dict[str, Any]]:
     """The statement of what each lead in scope, and in the status that is asked for, needs, and its parameters."""
     where, params = narrowed(asked)
     status, wanted = in_status(asked, "l.status")
     where, params = f"{where} AND {status}", params | wanted
     reviews = handbook.current().reviews
-    return JUDGED.format(where=where), params | {
+    return statement.format(where=where), params | {
         "at": at,
         "open": [str(one) for one in statuses.OPEN],
         "limited": [str(status) for status in reviews.lead_days],
-        "days": list(reviews.lead_days.values()),
+        "overdue": [at - timedelta(days=days) for days in reviews.lead_days.values()],
         "untouched": at - timedelta(days=reviews.untouched_days),
     }
 
