@@ -61,7 +61,8 @@ def said(page: Page) -> Locator:
 def carry(page: Page, record: Any, key: str, *, look: str = "") -> None:
     """Press on a card, carry it over a column, wait until the columns are marked, and let go."""
     expect(card(page, record)).not_to_have_attribute("aria-busy", "true")
-    page.wait_for_load_state("networkidle")
+    # One that springs back is still on its way.
+    page.wait_for_function("!document.getAnimations().some((one) => !(one instanceof CSSAnimation))")
     start, there = card(page, record).bounding_box(), column(page, key).bounding_box()
     assert start is not None
     assert there is not None

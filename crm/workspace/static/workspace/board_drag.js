@@ -45,8 +45,10 @@
   }
 
   function begin() {
-    const { card, x, y } = start;
-    if (!card.isConnected) return forget();
+    const { x, y } = start;
+    // It may have been drawn anew since it was pressed.
+    const card = it.card(start.card.dataset.record);
+    if (!card) return forget();
     const box = card.getBoundingClientRect();
     const ghost = card.cloneNode(true);
     for (const name of ["data-record", "id", "tabindex"]) ghost.removeAttribute(name);
@@ -93,9 +95,13 @@
     drag.ghost.remove();
     drag.card.classList.remove("plumb-board-lifted");
     board.classList.remove("plumb-board-dragging");
-    // The press that ends a carry opens no link.
-    const swallow = (event) => { event.preventDefault(); event.stopPropagation(); };
-    document.addEventListener("click", swallow, { capture: true, once: true });
+    // The press that ends a carry opens no link; the dialog that the move asks for does.
+    const swallow = (event) => {
+      if (!event.isTrusted) return;
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    document.addEventListener("click", swallow, { capture: true });
     setTimeout(() => document.removeEventListener("click", swallow, { capture: true }), 50);
     const { card } = drag;
     drag = null;
