@@ -17,6 +17,7 @@ from crm import handbook
 from crm.core.door import move
 from crm.handbook.schema import ExchangeRate
 from crm.people.models import User
+from crm.reviews.pipeline.valued import present
 from crm.workspace.board_rows import MOST_CARDS
 from tests.access import client_of
 from tests.factories import START, make_account, make_lead, make_opportunity
@@ -144,6 +145,10 @@ def test_columns_of_opportunities_say_what_they_come_to(alice: User, now: Any, m
     assert found.apart == {"CHF": Decimal("5.00"), "GBP": Decimal("7.00")}
     assert found.worth_words == "142.14 USD"
     assert found.apart_words == "5 CHF, no rate; 7 GBP, no rate; 1 without an amount"
+    statement, values = present(now)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT sum(worth) FROM ({statement}) one", values)
+        assert cursor.fetchone() == (found.worth,), "as forecasts and reviews add it"
     page = open_board(alice, "opportunity").content.decode()
     assert "142.14 USD" in page
     assert "5 CHF, no rate; 7 GBP, no rate; 1 without an amount" in page
