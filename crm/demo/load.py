@@ -13,6 +13,7 @@ from crm.demo.cast import hire, is_hired
 from crm.demo.clock import Calendar
 from crm.demo.customers import open_accounts, owner_of, sell
 from crm.demo.enquiries import ask_all
+from crm.demo.forecasts import keep_forecasts
 from crm.demo.leads import tell_all
 from crm.demo.rules import note_rules
 from crm.demo.stories import Teller
@@ -36,4 +37,5 @@ def load_demo(*, at: datetime) -> bool:
         work_with(accounts, cast, calendar)
         ask_all(cast, calendar)
         note_rules(cast, calendar)
+        keep_forecasts(cast, calendar)
     return True

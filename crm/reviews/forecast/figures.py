@@ -149,11 +149,12 @@ def percent(part: Decimal, whole: Decimal) -> int:
     return int((part * 100 / whole).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def forecast(asked: Asked, *, at: datetime) -> Forecast:
-    """The forecast of a quarter as it is known at a moment; three queries."""
+def forecast(asked: Asked, *, at: datetime, was: bool = False) -> Forecast:
+    """The forecast of a quarter as it is known at a moment; three queries. `was`: as it was then, by history, beside
+    the quotas and teams of now."""
     book = handbook.current()
     found = Forecast(asked, book.company.currency, asked.last < book.today(at))
-    found.owners = figures_by_owner(asked, at=at)
+    found.owners = figures_by_owner(asked, at=at, was=was)
     quotas = Quota.objects.filter(quarter=asked.quarter)
     for quota in quotas.filter(whose(asked)).order_by():
         figures = found.owners.setdefault(quota.owner_id, Figures())

@@ -44,10 +44,13 @@ def taken(week: date) -> bool:
     return ForecastSnapshot.objects.filter(week=week).exists()
 
 
-def lines(week: date, quarter: date, at: datetime) -> list[ForecastSnapshot]:
-    """A line for each owner with anything in the quarter, a quota too, and one for what nobody owns."""
-    found = forecast(Asked(quarter), at=at)
-    in_it = {pk: one for pk, one in found.owners.items() if _counts(one)}
+def lines(week: date, quarter: date, at: datetime, *, was: bool = False) -> list[ForecastSnapshot]:
+    """A line for each owner with anything in the quarter, a quota too, and one for what nobody owns; not stored yet.
+
+    `was`: as it was at that moment, by history.
+    """
+    found = forecast(Asked(quarter), at=at, was=was)
+    in_it = {pk: one for pk, one in found.owners.items() if one.in_quarter}
     in_it.setdefault(None, Figures())
     return [
         ForecastSnapshot(
@@ -75,10 +78,6 @@ def apart_of(one: Figures) -> dict[str, dict[str, str]]:
         for currency, amount in sorted(apart.items()):
             found.setdefault(currency, {})[name] = str(amount)
     return found
-
-
-def _counts(one: Figures) -> bool:
-    return bool(one["won"].count or one.open.count or one.quota is not None or one.quota_apart)
 
 
 def weeks_of(asked: Asked) -> dict[date, dict[str, Any]]:
