@@ -175,6 +175,12 @@ def test_a_whole_huddle_by_keyboard(
     for position in range(13, COUNT + 1):
         ways[answer(page, position)] += 1
 
+    # What is typed and left behind is not lost either.
+    page.keyboard.press("e")
+    tab_to(page, "#item_decision")
+    page.keyboard.type("Left behind")
+    page.keyboard.press("Escape")
+
     # Everything is answered: the end is one key away.
     expect(page.get_by_text(f"{COUNT} of {COUNT} done")).to_be_visible()
     page.keyboard.press("f")
@@ -195,6 +201,7 @@ def test_a_whole_huddle_by_keyboard(
         "They decide next year",
     ):
         expect(page.locator("[data-section=minutes]")).to_contain_text(words)
+    expect(page.locator("[data-unsaved]")).to_contain_text("Left behind")
     shot(page, "minutes")
     # Who follows is led to them as well.
     other.wait_for_url(re.compile(r"/minutes/$"))

@@ -295,6 +295,7 @@ def test_it_is_finished_when_nothing_waits_and_its_ritual_is_done(
     assert held.occasion is not None
     assert "3 on the agenda: 1 answered, 1 skipped, 1 gone" in held.occasion.came_of
     assert "Hire" in held.occasion.came_of
+    assert (held.totals["open"], held.totals["at_the_end"]) == (3, {"open": 2})
     assert last_held("huddle", {}) == held
     assert last_held("huddle", {"owner": mona.pk}) is None
     told = Notification.objects.filter(kind="meeting_minutes")

@@ -77,7 +77,8 @@ def test_a_meeting_is_gone_through_by_plain_forms(mona: User) -> None:
     for words in expected.split("|"):
         assert words in shown, words
     # It is over: whoever has its page open is led to the minutes.
-    assert "This meeting is over: held. Nothing was written." in send(client, meeting, "next").content.decode()
+    shown = send(client, meeting, "answer", position=1, item_note="Too late").content.decode()
+    assert "This meeting is over: held. Nothing was written. What you typed: “Too late”" in shown
     assert meetings_of("huddle", {}, user=mona, at=Meeting.objects.get().started_at)["held"][0].counts.total == 3
 
 

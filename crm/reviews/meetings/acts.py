@@ -30,6 +30,8 @@ VIA = "admin"
 CONFLICTS = ("not_holder", "taken_over", "stale", "ended", "items_wait", "answered")
 # Beside the fields of the record's own form.
 OURS = ("csrfmiddlewaretoken", "position")
+# What is told again when there is no page any more to show it in.
+TYPED = ("item_note", "item_decision", "item_skip_reason", "text")
 Act = Callable[[HttpRequest, Meeting, User, datetime], str]
 
 
@@ -97,7 +99,8 @@ def _refused(request: HttpRequest, meeting: Meeting, verb: str, refusal: Refused
         words = {"code": refusal.code, "message": refusal_words(refusal), "stored": stored}
         return JsonResponse(words, status=status if status != 200 else 400)
     if meeting.state != Meeting.State.RUNNING:
-        messages.error(request, refusal_words(refusal))
+        typed = " ".join(one for name in TYPED if (one := request.POST.get(name, "").strip()))
+        messages.error(request, refusal_words(refusal) + (f" What you typed: “{typed}”" if typed else ""))
         return HttpResponseRedirect(reverse("admin:meeting_minutes", args=[meeting.pk]))
     tried = Tried(verb, refusal, request.POST)
     return draw(request, meeting, tried=tried, status=status)

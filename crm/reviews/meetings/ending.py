@@ -14,6 +14,7 @@ from crm.core.text import tidy
 from crm.people.models import User
 from crm.reviews.meetings.counts import Counts, counts_of
 from crm.reviews.meetings.holding import kind_of, lock_held, lock_running, store
+from crm.reviews.meetings.minutes import END
 from crm.reviews.meetings.places import settle
 from crm.reviews.meetings.sending import send_minutes
 from crm.reviews.models import Item, Meeting, Occasion
@@ -48,9 +49,10 @@ def finish_meeting(
         elif count := locked.items.waiting().count():
             waits = "1 item waits" if count == 1 else f"{count:,} items wait"
             raise Refused("items_wait", f"{waits} for an answer: go through them, or skip all the rest for a reason.")
+        locked.totals = {**locked.totals, END: kind_of(locked).totals(locked.scope, at=at)}
         _end(locked, Meeting.State.HELD, actor, at)
         locked.occasion = _answer_ritual(locked, actor, at, via)
-        store(locked, "state", "ended_at", "ended_by", "holder", "held_since", "occasion")
+        store(locked, "state", "ended_at", "ended_by", "holder", "held_since", "occasion", "totals")
         if send:
             return send_minutes(locked, actor=actor, at=at, via=via)
     return locked

@@ -22,6 +22,8 @@ from crm.reviews.meetings.kinds import ReviewKind
 from crm.reviews.models import Item, Meeting
 
 PAGE = 200
+# Beside the figures at the start stand those at the end: minutes of a year ago say what they said then.
+END = "at_the_end"
 # In the order they are told.
 ORDER = (Item.State.ANSWERED, Item.State.SKIPPED, Item.State.GONE, Item.State.WAITING)
 
@@ -39,7 +41,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure of the whole: at the start of the meeting, and now."""
+    """One figure of the whole: at the start of the meeting, and at its end; while it runs, now."""
 
     label: str
     before: str
@@ -120,10 +122,11 @@ def _told(field: Any) -> bool:
 
 
 def figures(meeting: Meeting, *, at: datetime) -> list[Figure]:
-    """The figures of the whole, at the start and now."""
+    """The figures of the whole, at the start and at the end; while it runs, now."""
     review = kind_of(meeting)
-    before = review.figures(meeting.totals)
-    now = review.figures(review.totals(meeting.scope, at=at))
+    before = review.figures({name: value for name, value in meeting.totals.items() if name != END})
+    after = meeting.totals.get(END)
+    now = review.figures(after if after is not None else review.totals(meeting.scope, at=at))
     return [Figure(label, before.get(label, ""), now.get(label, "")) for label in dict.fromkeys([*before, *now])]
 
 

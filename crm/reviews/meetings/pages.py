@@ -15,7 +15,7 @@ from crm.people.models import User
 from crm.reviews.meetings.counts import counts_of
 from crm.reviews.meetings.holding import kind_of
 from crm.reviews.meetings.kinds import KINDS
-from crm.reviews.meetings.minutes import PAGE, duration_words, figures, in_order, told
+from crm.reviews.meetings.minutes import END, PAGE, duration_words, figures, in_order, told
 from crm.reviews.meetings.showing import Tried, context_of
 from crm.reviews.models import Meeting
 from crm.site import site
@@ -93,6 +93,7 @@ def minutes_page(request: HttpRequest, pk: int) -> HttpResponse:
         "duration": duration_words(meeting, at=at),
         "attendees": list(meeting.attendees.select_related("user")),
         "figures": figures(meeting, at=at),
+        "then": "At the end" if END in meeting.totals else "Now",
         "told": told(meeting, items, at=at),
         "decided": [one for one in meeting.decisions.splitlines() if one.strip()],
         "decided_of": list(meeting.items.exclude(decision="").order_by("position").only("name", "decision")[:PAGE]),

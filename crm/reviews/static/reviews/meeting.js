@@ -20,9 +20,22 @@
     if (age > KEPT_DAYS * 86400000) drafts.drop(key);
   }
 
+  // Once a meeting is over there is no place to save it in: what was typed is shown with the minutes until it is
+  // discarded.
   const minutes = document.querySelector("[data-minutes]");
   if (minutes && minutes.dataset.state !== "running") {
-    for (const key of drafts.keys()) if (key.split(":")[2] === minutes.dataset.minutes) drafts.drop(key);
+    const mine = drafts.keys().filter((key) => key.startsWith(`${PREFIX}${minutes.dataset.user}:${minutes.dataset.minutes}:`));
+    const texts = mine.flatMap((key) => {
+      const kept = drafts.read(key) ?? {};
+      return kept.text !== undefined ? [kept.text] : Object.values(kept.values ?? {}).filter((one) => typeof one === "string");
+    }).filter((text) => text.trim());
+    const box = minutes.querySelector("[data-unsaved]"), list = box.querySelector("ul");
+    list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    box.hidden = !texts.length;
+    box.querySelector("button").addEventListener("click", () => {
+      mine.forEach(drafts.drop);
+      box.hidden = true;
+    });
   }
 
   const root = document.querySelector("[data-meeting]");
