@@ -88,7 +88,7 @@ def table(found: Pipeline, by: By, currency: str) -> Table:
         asked = of_value(found.asked, by, key)
         narrow = "?" + urlencode(asked.parameters) if by == "owner" and one.count else ""
         lines.append(line_of(label, asked, one, narrow))
-        bars.append(_column(label if by != "stage" else short(label), asked, one, currency))
+        bars.append(_column(label, asked, one, currency))
     shown = bars if by != "owner" else bars[:MOST_BARS]
     chart = columns(shown, says=f"{HEADINGS[by]}: amounts and weighted amounts in {currency}. The table has each.")
     return Table(by, HEADINGS[by], TITLES[by], lines, chart if len(lines) > 1 else None, len(bars) - len(shown))
@@ -102,7 +102,7 @@ def short(label: str) -> str:
 def _column(label: str, asked: Asked, one: Figures, currency: str) -> Column:
     says = f"{label}: {one.count:,} open, {money(one.amount)} {currency}, weighted {money(one.weighted)}"
     parts = [("pp-weighted", Decimal(0), one.weighted), ("pp-rest", one.weighted, one.amount)]
-    return Column(label, list_address(asked) if one.count else "", says, parts)
+    return Column(short(label), list_address(asked) if one.count else "", says, parts)
 
 
 def tiles(found: Pipeline, currency: str) -> list[tuple[str, Number]]:
