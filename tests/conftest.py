@@ -23,6 +23,7 @@ from django.test.signals import template_rendered
 from crm.handbook import SHIPPED
 from crm.people.models import Team, User
 from tests.factories import make_user
+from tests.migrating import at_ease
 
 # A Wednesday morning in Los Angeles, when everybody is at work.
 NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
@@ -101,7 +102,8 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
                     cursor.execute(f'CREATE DATABASE "{template}_making"')
             if not known:
                 _use(f"{template}_making")
-                call_command("migrate", verbosity=0)
+                with at_ease():
+                    call_command("migrate", verbosity=0)
                 _use(maintenance)
                 with connection.cursor() as cursor:
                     cursor.execute(f'ALTER DATABASE "{template}_making" RENAME TO "{template}"')
