@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -180,12 +180,20 @@ def test_a_bad_body_is_refused_and_nothing_is_written(resource: str, root: User,
     assert logged() == before
 
 
+ODD: list[Any] = [None, 0, -1, 2**63, 10**40, 1.5, True, "", "\x00", "x" * 100_000, "2026-02-30", "0001-01-01", [], {}]
+
+
 @pytest.mark.parametrize("resource", RESOURCES)
-@pytest.mark.parametrize(
-    "value", [None, 0, -1, 2**63, 10**40, 1.5, True, "", "\x00", "x" * 100_000, "2026-02-30", "0001-01-01", [], {}]
-)
-def test_no_value_of_any_field_is_a_fault(resource: str, value: Any, root: User, keyed: Keyed) -> None:
+def test_no_value_of_any_field_is_a_fault(resource: str, root: User, keyed: Keyed) -> None:
     client, record = keyed(root), SAMPLES[LABELS[resource]](root)
+    for value in ODD:
+        with transaction.atomic():
+            try_everywhere(value, resource, record, client)
+            transaction.set_rollback(True)
+
+
+def try_everywhere(value: Any, resource: str, record: models.Model, client: Client) -> None:
+    """Send this value as each field of the record, and as each type of column of new ones."""
     names = list(client.get(f"/api/v1/{resource}/{record.pk}/").json())
     columns = record._meta.concrete_fields
     kinds: dict[str, type] = {str(column.attname): type(column) for column in columns}
@@ -194,20 +202,21 @@ def test_no_value_of_any_field_is_a_fault(resource: str, value: Any, root: User,
     # Each field judges its value, and all that is wrong is named at once: only what passed goes on, one by one. Nothing
     # of this is written, because some names may never be sent.
     answer = send(client, "patch", address, dict.fromkeys(names, value))
-    assert answer.status_code == 400, answer.content
+    assert answer.status_code == 400, (value, answer.content)
     refused = {flaw["field"] for flaw in answer.json()["errors"]}
     assert "id" in refused
     for name in names:
         if name not in refused:
             answer = send(client, "patch", address, {name: value})
-            assert answer.status_code in (200, 400, 409), (name, answer.content)
+            assert answer.status_code in (200, 400, 409), (name, value, answer.content)
             if answer.status_code == 400:
                 assert json.loads(answer.content)["errors"]
         # One new record for each type of column: what is new is read as what changes.
         if (kind := kinds.get(name)) and kind not in tried:
             tried.add(kind)
             body = {**new(resource), name: value} if resource != "users" else {name: value}
-            assert send(client, "post", f"/api/v1/{resource}/", body).status_code in (201, 400, 403, 409), name
+            answer = send(client, "post", f"/api/v1/{resource}/", body)
+            assert answer.status_code in (201, 400, 403, 409), (name, value)
     assert logged() >= before
 
 

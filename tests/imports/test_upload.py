@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -180,7 +181,11 @@ def test_only_administrators_upload(mona: User, alice: User, client: Client) -> 
         assert refused.value.code == "forbidden"
 
 
-@how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@how(
+    max_examples=60 if os.environ.get("CRM_SOAK") else 25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     content=st.one_of(
         st.binary(max_size=400),

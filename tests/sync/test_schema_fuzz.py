@@ -30,7 +30,7 @@ from tests.keys import make_key
 # The server's own entrance closes connections after each request: what is stored has to be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
 SOAK = bool(os.environ.get("CRM_SOAK"))
-EXAMPLES = 400 if SOAK else 12
+EXAMPLES = 400 if SOAK else 6
 ENQUIRIES = ("void", "unvoid", "hold-up", "resume", "claim", "attach", "answer")
 CHECKS = [
     not_a_server_error,
