@@ -305,3 +305,6 @@ def test_a_huddle_leaves_nothing_without_an_answer(mona: User, alice: User, char
         "Next step: “Sign”, due March 20, 2026",
     ]
     assert NextStep.objects.filter(opportunity=overdue).count() == 3
+    write(fine, alice, later + MINUTE, sent(fine, step_kept="no", next_step_due="2026-03-20"))
+    postponed = following.items.get(record_id=fine.pk)
+    assert HUDDLE.told([postponed])[postponed.pk][0] == "Promised last time: “Call them”, due March 9, 2026: postponed"

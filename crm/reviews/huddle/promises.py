@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -34,9 +34,15 @@ class Promised:
 
 
 def standing_at(ids: Collection[int], moment: datetime) -> dict[int, NextStep]:
-    """The promise of each of these opportunities that stood at a moment, in one query."""
+    """The promise of each of these opportunities that stood at a moment, in one query.
+
+    `next_due` is by when what followed it was promised.
+    """
     stood = Q(ended_at=None) | Q(ended_at__gt=moment)
-    steps = NextStep.objects.filter(stood, opportunity__in=ids, made_at__lte=moment).order_by("made_at", "pk")
+    after = NextStep.objects.filter(opportunity=OuterRef("opportunity"), made_at__gte=OuterRef("ended_at"))
+    following = Subquery(after.exclude(pk=OuterRef("pk")).order_by("made_at", "pk").values("due_on")[:1])
+    steps = NextStep.objects.filter(stood, opportunity__in=ids, made_at__lte=moment).annotate(next_due=following)
+    steps = steps.order_by("made_at", "pk")
     return {one.opportunity_id: one for one in steps}
 
 
@@ -45,7 +51,9 @@ def told(step: NextStep, *, today: date, until: datetime) -> Promised:
     ended = step.ended_at is not None and step.ended_at <= until
     if ended:
         tone = GOOD if step.outcome == NextStep.Outcome.KEPT else BAD
-        return Promised(step, WORDS.get(step.outcome, step.outcome), tone)
+        later = getattr(step, "next_due", None)
+        put_off = step.outcome == NextStep.Outcome.REWRITTEN and step.due_on and later and later > step.due_on
+        return Promised(step, "postponed" if put_off else WORDS.get(step.outcome, step.outcome), tone)
     if step.due_on is not None and step.due_on < today:
         return Promised(step, "past due", BAD)
     return Promised(step, "still to be done", "")
