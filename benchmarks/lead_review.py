@@ -75,6 +75,7 @@ VALUES: dict[str, dict[str, str]] = {
         "company": "'Company ' || n %% 5000",
         "description": "repeat('They asked about Windows. ', 8)",
         "lead_source": "CASE n %% 3 WHEN 0 THEN '' WHEN 1 THEN 'website' ELSE 'partner' END",
+        "queue_id": "CASE WHEN n %% 11 = 0 THEN (%(teams)s::bigint[])[1 + n %% 5] END",
         "owner_id": "CASE WHEN n %% 11 > 0 THEN (%(owners)s::bigint[])[1 + n %% 40] END",
         "status": "(%(statuses)s::text[])[1 + n %% 9]",
         "status_since": "r.at + '8 hours'::interval",
@@ -134,6 +135,7 @@ def seed(rows: int, at: datetime) -> None:
         "first": first,
         "step": (at - first) / (rows + 1),
         "owners": [one.pk for one in owners],
+        "teams": [one.pk for one in teams],
         "statuses": ["new", "working_to_engage", "engaged", *closed],
     }
     with connection.cursor() as cursor:

@@ -22,7 +22,7 @@ from leads.models import Lead
 from leads.statuses import OPEN, PATH, Status
 from tests.factories import make_lead
 
-MANY = 36
+MANY = 30
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 SOURCES = ("", "website", "partner")
 # Moves that need nothing, or what stands here.
@@ -36,11 +36,11 @@ VERBS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_world(now: datetime, people: Sequence[User], *, seed: int) -> None:
+def make_world(now: datetime, people: Sequence[User], *, seed: int, count: int = MANY) -> None:
     """Leads of these people and of nobody, at all ages, moved here and elsewhere before they came."""
     chance, system = random.Random(seed), User.objects.system()
     teams = [one.team for one in people if one.team]
-    for _ in range(MANY):
+    for _ in range(count):
         came = now - chance.randint(2, 60) * DAY - chance.randint(0, 23) * HOUR
         owner = chance.choice([*people, None])
         status = chance.choice([Status.NEW, Status.NEW, *OPEN, Status.CLOSED_NURTURE])

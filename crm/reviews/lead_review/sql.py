@@ -47,28 +47,29 @@ OF_CLOSED = """
 """
 JUDGED = f"{OF_OPEN} UNION ALL {OF_CLOSED}"
 
-# Every step of these leads since then, in a status that they were not in before. A move that placed a lead here goes on
-# from where the other system's moves left it; a lead whose first move leads out of a status began in that one when it
-# came, and one that was never moved has been in its status since then.
-STEPS = """
-    SELECT m.record_id, m.at, m.version, COALESCE(NULLIF(m.from_state, ''), p.to_state, '') AS from_state,
-           m.to_state, l.status
+# The moves of these leads since then. What one led out of before is looked up where it does not say so, or where the
+# lead is so new that it may be its first.
+MOVED = """
+    SELECT m.record_id, m.at, m.version, m.from_state, m.to_state, p.to_state AS before, l.status, l.created_at
     FROM history_move m
     JOIN leads_lead l ON l.id = m.record_id
     LEFT JOIN LATERAL (
         SELECT p.to_state FROM history_move p
-        WHERE m.from_state = '' AND p.object = 'lead' AND p.record_id = m.record_id AND p.version < m.version
+        WHERE (m.from_state = '' OR l.created_at >= %(since)s)
+          AND p.object = 'lead' AND p.record_id = m.record_id AND p.version < m.version
         ORDER BY p.version DESC LIMIT 1
     ) p ON true
-    WHERE m.object = 'lead' AND m.at >= %(since)s AND m.at <= %(at)s
-      AND m.to_state <> COALESCE(NULLIF(m.from_state, ''), p.to_state, '') AND {where}
+    WHERE m.object = 'lead' AND m.at >= %(since)s AND m.at <= %(at)s AND {where}
+"""
+# Every step into a status that they were not in before. A move that placed a lead here goes on from where the other
+# system's moves left it; a lead whose first move leads out of a status began in that one when it came, and one that was
+# never moved has been in its status since then.
+STEPS = """
+    SELECT record_id, at, version, COALESCE(NULLIF(from_state, ''), before, '') AS from_state, to_state, status
+    FROM moved WHERE to_state <> COALESCE(NULLIF(from_state, ''), before, '')
     UNION ALL
-    SELECT m.record_id, LEAST(l.created_at, m.at), m.version - 1, '', m.from_state, l.status
-    FROM history_move m JOIN leads_lead l ON l.id = m.record_id
-    WHERE m.object = 'lead' AND m.at >= %(since)s AND l.created_at >= %(since)s AND m.from_state <> '' AND {where}
-      AND NOT EXISTS (
-          SELECT FROM history_move p
-          WHERE p.object = 'lead' AND p.record_id = m.record_id AND p.version < m.version)
+    SELECT record_id, LEAST(created_at, at), version - 1, '', from_state, status
+    FROM moved WHERE from_state <> '' AND before IS NULL AND created_at >= %(since)s
     UNION ALL
     SELECT l.id, l.status_since, 0, '', l.status, l.status
     FROM leads_lead l
@@ -114,7 +115,9 @@ def judged(asked: Asked, at: Any, statement: str = JUDGED) -> tuple[str, dict[st
 def flowed(asked: Asked, at: Any) -> tuple[str, dict[str, Any]]:
     """The statement of what became of the leads in scope in the time, and its parameters."""
     where, params = narrowed(asked)
-    return f"WITH steps AS MATERIALIZED ({STEPS.format(where=where)}) {FLOWED}", params | {
+    moved, steps = MOVED.format(where=where), STEPS.format(where=where)
+    statement = f"WITH moved AS MATERIALIZED ({moved}), steps AS MATERIALIZED ({steps}) {FLOWED}"
+    return statement, params | {
         "at": at,
         "since": asked.since,
         "before": asked.before,
