@@ -170,6 +170,8 @@ def test_a_number_opens_its_list_and_its_board_and_nonsense_opens_neither(mona: 
     assert there.get(place, {"pipeline": "all", "display": "board"}).status_code == 200
     for nonsense in ("stage=closed_won", "colour=red", "nothing"):
         assert there.get(place, {"pipeline": nonsense}).status_code == 302
+    for odd in ({"account": "\0x"}, {"account": "9" * 30}, {"owner": "-1"}, {"close_since": "0001-01-01"}):
+        assert there.get(PAGE, odd).status_code == 400
     bad = there.get(PAGE, {"close_since": "soon", "account": "Nobody of that name"})
     assert bad.status_code == 400
     assert "Account: none is called so." in bad.content.decode()
