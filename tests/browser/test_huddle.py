@@ -96,10 +96,10 @@ def deals(ann: User) -> None:
 
 
 def test_a_whole_huddle_by_keyboard(
-    open_page: OpenPage, watch: Watch, live_server: Any, mona: User, alice: User, deals: None
+    open_page: OpenPage, watch: Watch, live_server: Any, mona: User, ann: User, deals: None
 ) -> None:
     page, other = open_page(base_url=live_server.url), open_page(base_url=live_server.url, color_scheme="dark")
-    for one, who in ((page, mona), (other, alice)):
+    for one, who in ((page, mona), (other, ann)):
         stay_logged_in(one, who)
     page.goto("/admin/reviews/huddle/")
     tab_to(page, ".mt-start button")
@@ -133,7 +133,7 @@ def test_a_whole_huddle_by_keyboard(
     page.keyboard.type("Half a thought")
     tab_to(other, "[data-take-over]")
     other.keyboard.press("Enter")
-    expect(page.locator("#meeting-holder")).to_contain_text("Alice holds the minutes. What you typed stays here")
+    expect(page.locator("#meeting-holder")).to_contain_text("Ann holds the minutes. What you typed stays here")
     expect(page.locator("#item_note")).to_have_value("Half a thought")
     expect(page.locator("[data-save]")).to_have_count(0)
     shot(page, "meeting-taken-over")
@@ -175,6 +175,7 @@ def test_a_whole_huddle_by_keyboard(
     for position in range(13, COUNT + 1):
         ways[answer(page, position)] += 1
 
+    expect(page.get_by_text(f"{COUNT} of {COUNT} done")).to_be_visible()
     # What is typed and left behind is not lost either.
     page.keyboard.press("e")
     tab_to(page, "#item_decision")
@@ -182,7 +183,6 @@ def test_a_whole_huddle_by_keyboard(
     page.keyboard.press("Escape")
 
     # Everything is answered: the end is one key away.
-    expect(page.get_by_text(f"{COUNT} of {COUNT} done")).to_be_visible()
     page.keyboard.press("f")
     expect(page.locator("#meeting-finish button")).to_be_focused()
     page.keyboard.press("Enter")
@@ -193,7 +193,7 @@ def test_a_whole_huddle_by_keyboard(
     assert states == {"answered": COUNT - ways["skipped"], "skipped": ways["skipped"]}
     assert Opportunity.objects.filter(next_step__startswith="Call about").count() == ways["step"]
     for words in (
-        "Mona, Alice",
+        "Mona, Ann",
         f"{COUNT} on the agenda: {COUNT - ways['skipped']} answered, {ways['skipped']} skipped",
         "Meet on Tuesdays",
         "Typed before the crash",
