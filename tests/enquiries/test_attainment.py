@@ -177,7 +177,15 @@ def shown(figures: Figures) -> tuple[Any, ...]:
     return (*counts, *times)
 
 
-def test_every_record_counts_as_its_own_times_say(many: datetime) -> None:
+def test_every_record_counts_as_its_own_times_say_and_page_api_file_and_list_say_the_same(
+    many: datetime, mona: User, robot: User
+) -> None:
+    compare_with_the_records(many)
+    compare_with_one_another(many, mona, robot)
+
+
+def compare_with_the_records(many: datetime) -> None:
+    """Every enquiry counts as its own times say, and the figures are a plain count of these."""
     records = model(many)
     assert {one.standing for one in records.values()} >= {"met", "breached", "open", "voided"}
     got = standings(around(many), at=many)
@@ -212,7 +220,8 @@ def compare_with_the_timer(got: dict[int, Any], many: datetime) -> None:
     assert told == {pk for pk in waits.values_list("enquiry", flat=True) if got[pk][0] == "breached"}
 
 
-def test_the_page_the_api_the_file_and_the_list_say_the_same(many: datetime, mona: User, robot: User) -> None:
+def compare_with_one_another(many: datetime, mona: User, robot: User) -> None:
+    """The page, the API, the file and the list say the same."""
     asked = around(many)
     browser, program = log_in(mona), Client()
     key = make_key(robot, "enquiries:response_times")

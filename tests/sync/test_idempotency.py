@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -248,46 +247,57 @@ def test_who_waited_waits_for_other_locks_as_long_as_ever(mona: User, monkeypatc
 
 # --- a server that dies -----------------------------------------------------------------------------------------------
 
-# A web server's process that dies where it is told to: the request is whole, and nobody gets an answer.
+# Processes of a web server that die each at its place: the request is whole, and nobody gets an answer.
 DYING = """
 import json, os, signal, sys
 import django
 django.setup()
+from django.db import connection
 from django.test import Client
 import crm.api
-{load}
-real = module.{name}
-def dies(*args, **kwargs):
-    {before}
-    os.kill(os.getpid(), signal.SIGKILL)
-module.{name} = dies
-Client(SERVER_NAME="localhost").post("/api/v1/enquiries/", sys.argv[2], content_type="application/json",
-              headers={{"authorization": "Bearer " + sys.argv[1], "idempotency-key": "k-1"}})
-"""
+from crm.core.api.views import ApiView
+from crm.enquiries import api
+from crm.sync import idempotency
+
+def die_in(module, name, first):
+    real = getattr(module, name)
+    def dies(*args, **kwargs):
+        if first:
+            real(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(module, name, dies)
+
 PLACES = {
-    "before the effect": ("import crm.enquiries.api as module", "receive_enquiry", "pass"),
-    "between the effect and the answer": ("import crm.sync.idempotency as module", "keep", "pass"),
-    "when both are stored and nothing is committed": (
-        "import crm.sync.idempotency as module",
-        "keep",
-        "real(*args, **kwargs)",
-    ),
-    "when both are committed and nobody is told": (
-        "from crm.core.api.views import ApiView as module",
-        "finalize_response",
-        "pass",
-    ),
+    "before the effect": (api, "receive_enquiry", False),
+    "between the effect and the answer": (idempotency, "keep", False),
+    "when both are stored and nothing is committed": (idempotency, "keep", True),
+    "when both are committed and nobody is told": (ApiView, "finalize_response", False),
 }
+for number, place in enumerate(PLACES):
+    connection.close()
+    pid = os.fork()
+    if pid == 0:
+        die_in(*PLACES[place])
+        Client(SERVER_NAME="localhost").post("/api/v1/enquiries/", sys.argv[2], content_type="application/json",
+              headers={"authorization": "Bearer " + sys.argv[1], "idempotency-key": f"k-{number}"})
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        print(place)
+"""
+PLACES = [
+    "before the effect",
+    "between the effect and the answer",
+    "when both are stored and nothing is committed",
+    "when both are committed and nobody is told",
+]
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("place", PLACES)
-def test_a_server_that_dies_leaves_the_effect_with_its_answer_or_neither(place: str, mona: User) -> None:
-    load, name, before = PLACES[place]
-    code = DYING.format(load=load, name=name, before=before)
+def test_a_server_that_dies_leaves_the_effect_with_its_answer_or_neither(mona: User) -> None:
     key = make_key(mona)
     died = subprocess.run(
-        [sys.executable, "-c", code, key, json.dumps(BODY)],
+        [sys.executable, "-c", DYING, key, json.dumps(BODY)],
         cwd=ROOT,
         env=environment(DJANGO_SETTINGS_MODULE="crm.settings", DEBUG="1"),
         capture_output=True,
@@ -295,10 +305,13 @@ def test_a_server_that_dies_leaves_the_effect_with_its_answer_or_neither(place: 
         check=False,
         timeout=60,
     )
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    committed = place.startswith("when both are committed")
-    assert (Enquiry.objects.count(), IdempotencyKey.objects.count()) == ((1, 1) if committed else (0, 0))
-    again = send(Program(key))
-    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, committed)
-    assert (Enquiry.objects.count(), Lead.objects.count()) == (1, 1)
-    assert again.json()["id"] == Enquiry.objects.get().pk
+    assert died.stdout.splitlines() == PLACES, died.stderr
+    committed = PLACES[-1]
+    assert (Enquiry.objects.count(), IdempotencyKey.objects.count()) == (1, 1)
+    first = Enquiry.objects.get().pk
+    again = {place: send(Program(key), f"k-{number}") for number, place in enumerate(PLACES)}
+    assert {answer.status_code for answer in again.values()} == {201}
+    assert [place for place, answer in again.items() if "Idempotent-Replayed" in answer.headers] == [committed]
+    assert again[committed].json()["id"] == first
+    assert {answer.json()["id"] for answer in again.values()} == {one.pk for one in Enquiry.objects.all()}
+    assert (Enquiry.objects.count(), Lead.objects.count()) == (len(PLACES), 1)
