@@ -86,6 +86,7 @@ def rep_activity_page(request: HttpRequest) -> HttpResponse:
         often_count=Number(count, people_address(asked, too_often=True) if count else ""),
         more_often=count - len(often),
         limit=f"{rules.most_touches} in {rules.in_days} days",
+        days=rules.in_days,
         may_export=sees_answers,
     )
 
@@ -107,6 +108,7 @@ def rep_activity_people(request: HttpRequest) -> HttpResponse:
         problem,
         words=words_of(asked),
         limit=f"{rules.most_touches} in {rules.in_days} days",
+        days=rules.in_days,
         often=[_row(asked, one) for one in rows],
         count=count,
         back=page_address(asked),
