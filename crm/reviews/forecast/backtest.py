@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from django.db import connection
 from django.db.models import Min
 
 from contracts.models import Opportunity
@@ -27,6 +28,20 @@ QUARTERS, MOST_QUARTERS = 4, 8
 # How a forecast is read: by what its owners commit to, by all that may come, and by what the stages say.
 READINGS = {"commit": "Won and commit", "best_case": "With best case", "weighted": "Won and weighted"}
 KEPT, HISTORY = "kept", "history"
+# Whatever a close date was at any time is there now, in a change of it, in a last image, or kept by another system.
+EVER = """
+    SELECT id FROM contracts_opportunity WHERE close_on BETWEEN %(first)s::date AND %(last)s::date
+    UNION
+    SELECT record_id FROM history_change
+    WHERE object = 'opportunity' AND CASE op
+        WHEN 'U' THEN what -> 'close_on' ->> 0 BETWEEN %(first)s AND %(last)s
+                      OR what -> 'close_on' ->> 1 BETWEEN %(first)s AND %(last)s
+        WHEN 'D' THEN what ->> 'close_on' BETWEEN %(first)s AND %(last)s
+    END
+    UNION
+    SELECT record_id FROM history_priorchange
+    WHERE object = 'opportunity' AND (field = 'CloseDate' OR more ? 'CloseDate')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +113,11 @@ def tried(asked: Asked, *, at: datetime, oldest: datetime) -> Tried:
     """One quarter that is over."""
     won = figures_by_owner(replace(asked, part="won"), at=at)
     kept = weeks_of(asked)
+    mondays = periods.mondays(asked.first, asked.last)
+    untold = any(day not in kept and midnight(day) >= oldest for day in mondays)
+    ids = ever_closing(asked) if untold else []
     weeks = []
-    for number, monday in enumerate(periods.mondays(asked.first, asked.last), 1):
+    for number, monday in enumerate(mondays, 1):
         if monday in kept:
             sums = kept[monday]
             closing = sums["won"] + sums["commit"]
@@ -110,10 +128,17 @@ def tried(asked: Asked, *, at: datetime, oldest: datetime) -> Tried:
             }
             weeks.append(Week(number, monday, KEPT, forecast))
         elif midnight(monday) >= oldest:
-            then = total(figures_by_owner(asked, at=midnight(monday), was=True))
+            then = total(figures_by_owner(asked, at=midnight(monday), was=True, ids=ids))
             readings = {"commit": then.closing, "best_case": then.best, "weighted": then.expected}
             weeks.append(Week(number, monday, HISTORY, readings))
     return Tried(asked, total(won)["won"].worth, weeks)
+
+
+def ever_closing(asked: Asked) -> list[int]:
+    """The opportunities that ever had a close date in the quarter: history is read of these alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(EVER, {"first": asked.first.isoformat(), "last": asked.last.isoformat()})
+        return [pk for (pk,) in cursor]
 
 
 def total(owners: Mapping[int | None, Figures]) -> Figures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -176,9 +176,12 @@ def forecast(asked: Asked, *, at: datetime, was: bool = False) -> Forecast:
     return found
 
 
-def figures_by_owner(asked: Asked, *, at: datetime, was: bool = False) -> dict[int | None, Figures]:
-    """The figures without quotas, as they are known at a moment; `was`: as they were then, by history."""
-    statement, params = standing(asked, at, was=was)
+def figures_by_owner(
+    asked: Asked, *, at: datetime, was: bool = False, ids: Sequence[int] | None = None
+) -> dict[int | None, Figures]:
+    """The figures without quotas, as they are known at a moment; `was`: as they were then, by history, of these
+    opportunities alone if ids are given."""
+    statement, params = standing(asked, at, was=was, ids=ids)
     found: dict[int | None, Figures] = defaultdict(Figures)
     with connection.cursor() as cursor:
         cursor.execute(SUMS.format(standing=statement), params)

@@ -12,6 +12,7 @@ category, omitted too: it is what the stages say, whatever anybody stated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,9 +44,10 @@ STANDING = """
 """
 
 
-def standing(asked: Asked, at: datetime, *, was: bool = False) -> Statement:
-    """SQL of what each opportunity that is asked for counts as at a moment; `was`: as it was then, by its history."""
-    statement, params = as_of(at) if was else valued(PRESENT, at)
+def standing(asked: Asked, at: datetime, *, was: bool = False, ids: Sequence[int] | None = None) -> Statement:
+    """SQL of what each opportunity that is asked for counts as at a moment; `was`: as it was then, by its history, of
+    these alone if ids are given."""
+    statement, params = as_of(at, ids=ids) if was else valued(PRESENT, at)
     where, more = narrowed(asked)
     params |= {
         "first": asked.first,

@@ -50,13 +50,13 @@ WAS = """
     ended AS (
         SELECT DISTINCT ON (c.record_id) c.record_id, c.id, c.what
         FROM history_change c JOIN seen s USING (record_id)
-        WHERE c.object = 'opportunity' AND c.op = 'D' AND c.id > COALESCE(s.last, 0)
+        WHERE c.object = 'opportunity' AND c.op = 'D' AND c.id > COALESCE(s.last, 0){asked}
         ORDER BY c.record_id, c.id),
     later AS (
         SELECT c.record_id, jsonb_object_agg(f.key, f.value -> 0 ORDER BY c.id DESC) AS was
         FROM history_change c JOIN seen s USING (record_id) LEFT JOIN ended e USING (record_id)
         CROSS JOIN LATERAL jsonb_each(c.what) f
-        WHERE c.object = 'opportunity' AND c.op = 'U' AND c.id > COALESCE(s.last, 0)
+        WHERE c.object = 'opportunity' AND c.op = 'U' AND c.id > COALESCE(s.last, 0){asked}
           AND (e.id IS NULL OR c.id < e.id) AND f.key = ANY(%({p}_columns)s)
         GROUP BY c.record_id),
     -- An undone move is undone when it was; the move that a record came with goes on with those from before.
