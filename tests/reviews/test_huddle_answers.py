@@ -292,6 +292,11 @@ def test_a_huddle_leaves_nothing_without_an_answer(mona: User, alice: User, char
     assert answer(meeting, 5, alice, now + 2 * MINUTE).answers == ["nothing_new"], "its promise stands"
     finish_meeting(meeting, skip_rest="", send=False, actor=alice, at=now + 3 * MINUTE, via="admin")
     assert not Item.objects.waiting().exists()
+    # The first one was: there is no last time, and its own minutes are not that.
+    meeting.refresh_from_db()
+    lines = [line for many in HUDDLE.told(list(meeting.items.select_related("meeting"))).values() for line in many]
+    assert "Next step: “Call them”, due March 11, 2026" in lines
+    assert not any(line.startswith("Promised last time") for line in lines)
     # What was promised then is asked for the next time, and comes first when it was not kept.
     later = now + 8 * DAY
     following = start_meeting("huddle", {}, actor=mona, at=later, via="admin")

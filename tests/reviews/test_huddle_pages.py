@@ -51,7 +51,8 @@ def test_the_card_tells_what_was_promised_what_changed_and_what_can_be_done(
     one = deal(owner=alice, contact=contact, next_step_due=TODAY - DAY)
     change(one, alice, LAST - timedelta(minutes=5), amount=Decimal(110))
     held(mona)
-    change(one, bob, SINCE, amount=Decimal(1200), close_on=TODAY + 70 * DAY)
+    change(one, bob, SINCE, amount=Decimal(1200), close_on=TODAY + 70 * DAY, confidence=10)
+    change(one, bob, SINCE + timedelta(minutes=1), confidence=None)
     change(one, mona, SINCE + timedelta(minutes=5), owner=bob, amount=Decimal(1250), description="Keen")
     step: dict[str, Any] = {"next_step": "Meet the buyer", "next_step_due": TODAY + DAY, "next_step_kept": "on"}
     advanced = SINCE + timedelta(minutes=9)
