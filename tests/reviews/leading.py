@@ -44,7 +44,8 @@ def make_world(now: datetime, people: Sequence[User], *, seed: int, count: int =
         came = now - chance.randint(2, 60) * DAY - chance.randint(0, 23) * HOUR
         owner = chance.choice([*people, None])
         status = chance.choice([Status.NEW, Status.NEW, *OPEN, Status.CLOSED_NURTURE])
-        queue = chance.choice([*teams, None]) if owner is None else None
+        # Where it waited stays with it once somebody has it.
+        queue = chance.choice([*teams, None])
         lead = make_lead(status=status, at=came, owner=owner, queue=queue, lead_source=chance.choice(SOURCES))
         with acting(actor=system, via="test", at=came):
             Lead.objects.filter(pk=lead.pk).update(created_at=came - chance.choice([0, 0, 5]) * DAY)
@@ -81,8 +82,9 @@ def _moved_here(chance: random.Random, lead: Lead, at: datetime, actor: User) ->
 
 
 def _moved_elsewhere(chance: random.Random, lead: Lead, came: datetime, system: User) -> None:
-    """Moves that another system recorded, up to the status that the lead had when it came, or to another."""
+    """Moves that another system recorded, up to the status that the lead had when it came, or to one before it."""
     words = ["new", "Lukewarm", "working_to_engage", str(lead.status)][chance.randint(0, 2) :]
+    words = words[: chance.choice([2, 3, 4])]
     for number, (old, new) in enumerate(itertools.pairwise(words), 2 - len(words)):
         if old != new:
             Move.objects.create(

@@ -16,6 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crm import handbook
+from crm.core.acting import acting
+from crm.history.models import Move
 from crm.people.models import User
 from crm.reviews.lead_review.asked import NOW, OPEN, SINCE, Asked, of_days, of_last_days, read_asked
 from crm.reviews.lead_review.figures import DIMENSIONS, counted, pipeline
@@ -73,7 +75,7 @@ def test_every_figure_is_what_is_counted_lead_by_lead_and_opens_those_leads(
 ) -> None:
     today = handbook.current().today(now)
     month = of_last_days(30, now)
-    past = of_days(today - 40 * DAY, today - 10 * DAY)
+    past = of_days(today - 45 * DAY, today - 20 * DAY)
     assert alice.team_id
     seen = set[str]()
     # With every list that a number opens; of the others the figures alone, since the condition is the same.
@@ -225,3 +227,28 @@ def test_arrivals_are_since_the_last_review_and_the_page_asks_as_many_queries_fo
     unknown = browser.get("/admin/leads/lead/", {"review": "what=moon"}, follow=True)
     assert "The list is shown unfiltered." in unknown.content.decode()
     assert "No leads here" in browser.get(PAGE, {"source": "webinar"}).content.decode()
+
+
+def test_moves_of_another_system_count_and_a_lead_began_where_its_first_move_led_out_of(
+    now: datetime, alice: User
+) -> None:
+    today, system = handbook.current().today(now), User.objects.system()
+    # It came placed in Engaged 3 days ago; elsewhere it was made 30 days ago, and worked since 12 days ago.
+    lead = make_lead(status=Status.ENGAGED, at=now - 3 * DAY, owner=alice)
+    with acting(actor=system, via="test", at=now - 3 * DAY):
+        Lead.objects.filter(pk=lead.pk).update(created_at=now - 30 * DAY)
+        Move.objects.create(
+            object="lead", record_id=lead.pk, version=0, from_state="new", to_state="working_to_engage", verb="place",
+            actor_id=system.pk, at=now - 12 * DAY,
+        )  # fmt: skip
+
+    def flow(first: int, last: int) -> dict[str, tuple[int, int]]:
+        """Who arrived and left between so many days ago, by status, where anybody did."""
+        found = pipeline(of_days(today - first * DAY, today - last * DAY), at=now).flow
+        return {status: (one.arrived, one.left) for status, one in found.items() if one.arrived or one.left}
+
+    assert flow(40, 20) == {"new": (1, 0)}
+    assert flow(15, 10) == {"new": (0, 1), "working_to_engage": (1, 0)}
+    assert flow(5, 0) == {"working_to_engage": (0, 1), "engaged": (1, 0)}
+    assert flow(40, 0) == {"new": (1, 1), "working_to_engage": (1, 1), "engaged": (1, 0)}
+    assert opened(replace(of_days(today - 40 * DAY, today), status="new", what="on"), now) == {lead.pk}
