@@ -99,7 +99,7 @@ def test_its_agenda_is_fixed_when_it_begins_and_who_begins_it_again_joins(
     assert (other.scope_key, other.pk != meeting.pk) == (f"owner={mona.pk}", True)
     # A standard user joins what runs, and begins nothing.
     assert start_meeting("huddle", {}, actor=alice, at=now, via="test") == meeting
-    for actor, given, code in ((alice, "7", "forbidden"), (robot, "", "forbidden"), (mona, "x", "missing_facts")):
+    for actor, given, code in ((alice, "999999", "forbidden"), (robot, "", "forbidden"), (mona, "x", "missing_facts")):
         with pytest.raises(Refused) as refused:
             start_meeting("huddle", {"owner": given}, actor=actor, at=now, via="test")
         assert refused.value.code == code

@@ -147,7 +147,7 @@ def test_nobody_else_gets_in_and_odd_questions_are_answered(
     client = client_of(charlie)
     for verb in ("take-over", "call-off"):
         assert send(client, meeting, verb, held_by=mona.pk).status_code == 403
-    assert client.post(reverse("admin:meeting_start"), {"kind": "huddle", "owner": "7"}).status_code == 403
+    assert client.post(reverse("admin:meeting_start"), {"kind": "huddle", "owner": "999999"}).status_code == 403
     assert client.post(reverse("admin:meeting_start"), {"kind": "picnic"}).status_code == 404
     for address in ("/admin/reviews/meetings/999999/", "/admin/reviews/meetings/999999/news/"):
         assert client.get(address).status_code == 404

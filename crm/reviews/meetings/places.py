@@ -95,16 +95,21 @@ def settle(meeting: Meeting, items: Sequence[Item], *, actor: User, at: datetime
     review, waiting = kind_of(meeting), [one for one in items if one.state == Item.State.WAITING]
     if not waiting:
         return set()
-    records, gone = review.find([one.record_id for one in waiting]), []
+    records = review.find([one.record_id for one in waiting])
+    # By what is said of them: one statement for all that were closed in the same way.
+    gone: dict[tuple[str, tuple[str, ...]], list[int]] = {}
     for item in waiting:
         record = records.get(item.record_id)
         if review.is_gone(record):
-            if record is not None:
-                item.answers = list(dict.fromkeys(review.done_since(item, record, since=meeting.started_at)))
+            done = () if record is None else review.done_since(item, record, since=meeting.started_at)
+            item.answers = list(dict.fromkeys(done))
             mark_gone(item, review.gone_words(record), actor=actor, at=at)
-            gone.append(item)
-    Item.objects.bulk_update(gone, ["state", "answers", "skip_reason", "answered_by", "answered_at"], batch_size=CHUNK)
-    return {one.pk for one in gone}
+            gone.setdefault((item.skip_reason, tuple(item.answers)), []).append(item.pk)
+    for (words, answers), ids in gone.items():
+        Item.objects.filter(pk__in=ids).update(
+            state=Item.State.GONE, skip_reason=words, answers=list(answers), answered_by=actor, answered_at=at
+        )
+    return {pk for ids in gone.values() for pk in ids}
 
 
 def mark_gone(item: Item, words: str, *, actor: User, at: datetime) -> None:
