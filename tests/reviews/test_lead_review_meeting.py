@@ -137,7 +137,7 @@ def test_what_will_not_do_is_said_and_nothing_is_written(now: datetime, alice: U
     ]
     for facts, code in wrong:
         with pytest.raises(Refused) as refused:
-            answer(meeting, lead, mona, at, **facts)
+            answer(meeting, lead, mona, at, None, **facts)
         assert code in refused.value.codes
     # Nothing new needs a note while no promise stands.
     with pytest.raises(Refused) as refused:
