@@ -27,12 +27,14 @@ WRITING = bool(os.environ.get("WRITE_BASELINES"))
 # Pages every admin has; others are asked one by one under their names.
 STANDARD = ("changelist", "add", "change", "delete", "history")
 BULK = ("leads_lead", "accounts_account", "accounts_contact", "contracts_opportunity")
+# An id that nothing has: which ids there are depends on what ran before.
+NOBODYS = 10**9
 # What a page needs besides the id of a record.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin:contracts_opportunity_move": {"verb": "advance"},
     "admin:leads_lead_move": {"verb": "qualify"},
     **{f"admin:{kind}_bulk": {"operation": "reassign"} for kind in BULK},
-    **{f"admin:{page}": {"pk": 1} for page in ("job", "job_answer", "job_results", "job_file")},
+    **{f"admin:{page}": {"pk": NOBODYS} for page in ("job", "job_answer", "job_results", "job_file")},
     "hook": {"kind": "chat", "source": "1"},
     "admin:workspace_layout": {"kind": "account"},
     "admin:workspace_tabs": {"role": "sdr"},
@@ -134,10 +136,6 @@ def special_urls() -> dict[str, URLPattern]:
     return {
         name: pattern for name, pattern in all_urls().items() if name not in standard and not name.startswith("api:")
     }
-
-
-# An id that nothing has: which ids there are depends on what ran before.
-NOBODYS = 10**9
 
 
 def address_of(name: str, pattern: URLPattern, records: dict[str, models.Model]) -> str | None:

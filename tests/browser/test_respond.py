@@ -105,7 +105,7 @@ def test_somebody_is_answered_from_home_without_the_mouse(
 def test_what_runs_out_turns_red_while_somebody_looks(
     live_server: Any, open_page: OpenPage, watch: Watch, alice: User
 ) -> None:
-    make_enquiry(alice, "Grace", left=timedelta(seconds=8))
+    make_enquiry(alice, "Grace", left=timedelta(seconds=5))
     page = open_page()
     stay_logged_in(page, alice)
     page.goto(f"{live_server.url}/admin/")

@@ -38,19 +38,22 @@ def test_every_registered_model_has_a_policy() -> None:
     assert [kind._meta.label for kind in site._registry if not has_policy(kind)] == []
 
 
-@pytest.mark.parametrize("role", access.ROLES)
-def test_every_other_address_answers_each_role_as_the_table_says(role: str, alice: User, stranger: User) -> None:
+def test_every_other_address_answers_each_role_as_the_table_says(alice: User, stranger: User) -> None:
     assert alice.team
     records = {label: make(stranger) for label, make in SAMPLES.items()}
-    client = access.client_of(access.cast(alice.team)[role])
-    found = {}
-    for name, pattern in access.special_urls().items():
-        address = access.address_of(name, pattern, records)
-        if address is not None and name != "admin:logout":
-            found[name] = [access.answer(client, "get", address), access.answer(client, "post", address)]
-    if access.WRITING:
-        access.write("urls", role, found)
-    assert found == access.baseline()["urls"].get(role)
+    people = access.cast(alice.team)
+    table = {}
+    for role in access.ROLES:
+        client = access.client_of(people[role])
+        found = {}
+        for name, pattern in access.special_urls().items():
+            address = access.address_of(name, pattern, records)
+            if address is not None and name != "admin:logout":
+                found[name] = [access.answer(client, "get", address), access.answer(client, "post", address)]
+        if access.WRITING:
+            access.write("urls", role, found)
+        table[role] = found
+    assert table == {role: access.baseline()["urls"].get(role) for role in access.ROLES}
 
 
 def test_nobody_gets_further_than_the_login_without_one(alice: User) -> None:

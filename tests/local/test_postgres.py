@@ -14,13 +14,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crm.local import postgres, server
+from crm.local import binaries, postgres, server
 from crm.local.alive import is_alive
 from crm.local.owner import Owner
 from crm.local.postgres import Cluster, PostgresError
 from tests.local.conftest import Start
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# What takes several starts is tried with the programs of each source in the long form, and of one otherwise.
+OF_EACH = binaries.SOURCES if os.environ.get("CRM_SOAK") else binaries.SOURCES[:1]
 
 
 def query(cluster: Cluster, statement: str) -> object:
@@ -84,6 +86,8 @@ def test_it_comes_back_after_kill_9(start: Start, source: str) -> None:
     assert query(again, "SELECT n FROM kept") == (7,)
 
 
+@pytest.mark.crash
+@pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_it_comes_back_when_the_dead_servers_number_belongs_to_another_process(
     start: Start, source: str, owner: Owner
 ) -> None:
@@ -102,6 +106,8 @@ def test_it_comes_back_when_the_dead_servers_number_belongs_to_another_process(
         other.wait()
 
 
+@pytest.mark.crash
+@pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_it_makes_a_new_cluster_beside_a_half_finished_one(project: Path, start: Start, source: str) -> None:
     code = (
         "import sys; from pathlib import Path; from crm.local.postgres import ensure\n"
@@ -120,6 +126,8 @@ def test_it_makes_a_new_cluster_beside_a_half_finished_one(project: Path, start:
     assert not list(home.glob("data.new-*"))
 
 
+@pytest.mark.crash
+@pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_two_that_start_it_at_once_get_the_same_server(project: Path, source: str) -> None:
     code = (
         "import sys; from pathlib import Path; from crm.local.postgres import ensure\n"
