@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from crm.reviews.meetings import kinds
 from crm.reviews.meetings.services import Said, answer_item, join, start_meeting, take_over
 from crm.reviews.models import Item, Meeting
 from tests.factories import make_opportunity
-from tests.races import race
+from tests.races import in_thread, outcomes, race, second_connection, wait_until_blocked
 from tests.reviews.small_kind import SmallKind
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +59,7 @@ def test_of_two_who_take_over_at_once_one_holds_the_minutes(mona: User, alice: U
     assert str(meeting.holder) in refused[0].message
 
 
-def test_an_answer_against_a_take_over_is_whole_or_not_at_all(mona: User, alice: User, now: datetime) -> None:
+def test_an_answer_that_meets_a_take_over_writes_nothing(mona: User, alice: User, now: datetime) -> None:
     deal = make_opportunity()
     meeting = start_meeting("huddle", {}, actor=mona, at=now, via="test")
     join(meeting, actor=alice, at=now, via="test")
@@ -70,13 +71,19 @@ def test_an_answer_against_a_take_over_is_whole_or_not_at_all(mona: User, alice:
     def take() -> Any:
         return take_over(meeting, held_by=mona.pk, actor=alice, at=now, via="test")
 
-    answered, _ = race(answer, take, behind=LOCKED, values=(meeting.pk,))
+    # The take-over waits first, so it comes first.
+    with ThreadPoolExecutor(2) as pool, second_connection() as gate:
+        gate.execute(LOCKED, (meeting.pk,))
+        taken = in_thread(pool, take)
+        wait_until_blocked(1)
+        answered = in_thread(pool, answer)
+        wait_until_blocked(2)
+        gate.rollback()
+        _, refused = outcomes([taken, answered])
     deal.refresh_from_db()
-    item, step = Item.objects.get(), deal.next_step
-    if isinstance(answered, Refused):
-        assert (answered.code, item.state, step) == ("not_holder", "waiting", "")
-    else:
-        assert (item.state, item.answers, step) == ("answered", ["step_set"], "Call")
+    assert isinstance(refused, Refused)
+    assert (refused.code, Item.objects.get().state, deal.next_step) == ("not_holder", "waiting", "")
+    assert "Alice" in refused.message
     assert Meeting.objects.get().holder == alice
 
 
