@@ -36,9 +36,12 @@ from crm.enquiries.api import EnquiryViewSet
 from crm.enquiries.api_response_times import ResponseTimes
 from crm.people.api import UserViewSet
 from crm.reviews.forecast.api import ForecastBacktest, ForecastFigures, ForecastSnapshots
+from crm.reviews.huddle.api import HuddleView
 from crm.reviews.lead_review.api import LeadReview
+from crm.reviews.meetings import api as meetings
 from crm.reviews.pipeline.api import PipelineView, WaterfallView
 from crm.reviews.rep_activity.api import RepActivity
+from crm.reviews.rituals.api import Rituals
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
 
@@ -132,6 +135,8 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
     re_path("^response-times/?$", ResponseTimes.as_view(), name="response_times"),
+    re_path("^huddle/?$", HuddleView.as_view(), name="huddle"),
+    re_path("^rituals/?$", Rituals.as_view(), name="rituals"),
     re_path("^lead-review/?$", LeadReview.as_view(), name="lead_review"),
     re_path("^rep-activity/?$", RepActivity.as_view(), name="rep_activity"),
     re_path("^forecast/?$", ForecastFigures.as_view(), name="forecast"),
@@ -145,6 +150,7 @@ v1: list[URLPattern | URLResolver] = [
     *duplicates.addresses,
     *merging.addresses,
     *clocks.addresses,
+    *meetings.addresses,
     path("", include(router.urls)),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 
-from crm.core.api.scopes import known_scopes
+from crm.core.api.scopes import declared_right, known_scopes
 from crm.core.permissions import may
 from crm.people.models import User
 
@@ -47,7 +47,10 @@ def _class_plural(kind: type[models.Model]) -> str:
 
 
 def within_rights(user: User, scope: str) -> bool:
-    """Whether this user may do at least once what the scope says; a resource without records asks nobody."""
+    """Whether this user may do at least once what the scope says; of a resource without records, what it declared."""
+    right = declared_right(scope)
+    if right is not None:
+        return user.is_active and right(user)
     resource, _, action = scope.partition(":")
     kind = kind_of(resource)
     return kind is not None and any(may(user, verb, kind) for verb in VERBS.get(action, (action,)))

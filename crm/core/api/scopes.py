@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from crm.core.api.problems import Problem
+
+if TYPE_CHECKING:
+    from crm.people.models import User
 
 # What the standard actions of a resource need; a view adds those of its own in `scopes`.
 STANDARD = {
@@ -20,11 +24,23 @@ STANDARD = {
 }
 # Every scope there is, by resource; resources register here, and pages that make keys offer them.
 _known: dict[str, dict[str, str]] = {}
+# Of scopes that are no verb of a record: whose key may have them.
+_rights: dict[str, Callable[[User], bool]] = {}
 
 
 def declare_scopes(resource: str, **meanings: str) -> None:
     """Say which scopes a resource has and what each lets a key do, as `declare_scopes("leads", read="See leads")`."""
     _known.setdefault(resource, {}).update(meanings)
+
+
+def declare_right(scope: str, held_by: Callable[[User], bool]) -> None:
+    """Say whose key may have a scope that stands for no verb of a record, as the one for figures of many records."""
+    _rights[scope] = held_by
+
+
+def declared_right(scope: str) -> Callable[[User], bool] | None:
+    """Whose key may have a scope, where that was declared; else its name says what to ask."""
+    return _rights.get(scope)
 
 
 def known_scopes() -> dict[str, str]:
