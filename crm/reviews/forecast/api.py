@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from crm.core.api.problems import Flaw, Problem, invalid
 from crm.core.api.queries import Reading, RecordFilters
-from crm.core.api.scopes import declare_scopes
+from crm.core.api.scopes import declare_right, declare_scopes
 from crm.core.api.views import ApiView
 from crm.core.errors import Refused
 from crm.core.permissions import may
@@ -27,6 +27,7 @@ from crm.reviews.models import ForecastSnapshot
 
 SCOPE = "opportunities:forecast"
 declare_scopes("opportunities", forecast="See forecasts, quotas, weekly snapshots and the backtest")
+declare_right(SCOPE, lambda user: may(user, "view", ForecastSnapshot))
 
 
 def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR) -> OpenApiParameter:

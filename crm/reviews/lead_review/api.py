@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from crm import handbook
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid
 from crm.core.api.queries import Reading, RecordFilters
-from crm.core.api.scopes import declare_scopes
+from crm.core.api.scopes import declare_right, declare_scopes
 from crm.core.api.views import ApiView
 from crm.core.errors import Refused
 from crm.core.permissions import may
@@ -25,6 +25,7 @@ from leads.models import Lead
 BY = "by"
 SCOPE = "leads:review"
 declare_scopes("leads", review="See the figures of the lead pipeline review: counts, ages, and what leads need")
+declare_right(SCOPE, lambda user: may(user, "view", Lead))
 COUNT = {"type": "integer", "minimum": 0}
 NOW_WORDS = {
     "at_risk": "An answer they wait for was warned of.",

@@ -14,7 +14,7 @@ from contracts.models import Opportunity
 from crm import handbook
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid
 from crm.core.api.queries import Reading, RecordFilters
-from crm.core.api.scopes import declare_scopes
+from crm.core.api.scopes import declare_right, declare_scopes
 from crm.core.api.views import ApiView
 from crm.core.errors import Refused
 from crm.core.permissions import may
@@ -31,6 +31,7 @@ BY, PART, PAGE = "by", "part", "page"
 SIZE = 500
 SCOPE = "opportunities:pipeline"
 declare_scopes("opportunities", pipeline="See what the pipeline is worth, and what changed it")
+declare_right(SCOPE, lambda user: may(user, "view", Opportunity))
 COUNT = {"type": "integer", "minimum": 0}
 MONEY = {"type": "string", "format": "decimal"}
 BY_CURRENCY = {"type": "object", "additionalProperties": MONEY, "description": "By currency."}

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from crm import handbook
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid
 from crm.core.api.queries import Reading, RecordFilters
-from crm.core.api.scopes import declare_scopes
+from crm.core.api.scopes import declare_right, declare_scopes
 from crm.core.api.views import ApiView
 from crm.core.errors import Refused
 from crm.core.permissions import may
@@ -28,6 +28,7 @@ BY, PAGE = "by", "page"
 SIZE = 500
 SCOPE = "activities:rep_activity"
 declare_scopes("activities", rep_activity="See what each owner did: touches, promises, answers and conversions")
+declare_right(SCOPE, lambda user: may(user, "response_times", Enquiry))
 COUNT = {"type": "integer", "minimum": 0}
 PART = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 COUNTS = (
