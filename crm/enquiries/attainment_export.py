@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
 from crm.core.errors import Refused
 from crm.core.permissions import may
@@ -18,15 +13,10 @@ from crm.enquiries.attainment_asked import Asked, read_asked
 from crm.enquiries.attainment_filter import words_of
 from crm.enquiries.attainment_words import TITLES, ordered
 from crm.enquiries.models import Enquiry
-from crm.jobs.cells import line
-from crm.jobs.files import HEADER, part_name
-from crm.jobs.kinds import JobKind, Row, register
-from crm.jobs.models import Job, JobSlice
-from crm.jobs.services import start_job
-from crm.jobs.work import work_here
+from crm.jobs.figures import FiguresFile
+from crm.jobs.models import Job
 from crm.people.models import User
 
-KIND = "response_times.export"
 COLUMNS = [
     "By", "Value", "Received", "Met", "Breached", "Open", "Voided", "No promise", "Not to be contacted",
     "Kept (%)", "Median response (business seconds)", "90th percentile (business seconds)",
@@ -39,26 +29,11 @@ def export_figures(asked: Asked, *, actor: User, at: datetime, via: str) -> Job:
     Raises:
         Refused: `forbidden`.
     """
-    refuse_others(actor)
-    job = start_job(
-        KIND,
-        title=f"Export: response times, {words_of(asked)}",
-        by=actor,
-        at=at,
-        input={
-            "model": Enquiry._meta.label_lower,
-            "plural": "response times",
-            "query": words_of(asked),
-            "asked": asked.parameters,
-            "at": at.isoformat(),
-        },
-        slices=[{"figures": True}],
-        woken=False,
-    )
-    return work_here(job, via=via)
+    said = words_of(asked)
+    return FILE.export(asked.parameters, title="response times", said=said, actor=actor, at=at, via=via)
 
 
-def refuse_others(user: User) -> None:
+def refuse_others(user: User, asked: Mapping[str, str]) -> None:
     """How a team keeps its promises is its managers' to see.
 
     Raises:
@@ -68,24 +43,10 @@ def refuse_others(user: User) -> None:
         raise Refused("forbidden", "Response times are for managers.")
 
 
-def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
-    """Write the file, as of the moment at which it was asked for."""
-    moment = datetime.fromisoformat(job.input["at"])
-    text = io.StringIO()
-    writer = csv.writer(text)
-    rows = list(lines(read_asked(job.input["asked"], at=moment), moment))
-    writer.writerows(line(row) for row in rows)
-    name = part_name(job, part)
-    default_storage.delete(name)
-    part.input["file"] = default_storage.save(name, ContentFile(text.getvalue().encode()))
-    job.input[HEADER] = COLUMNS
-    Job.objects.filter(pk=job.pk).update(input=job.input, total=len(rows))
-    return [{"id": None, "label": "Rows", "outcome": "exported", "code": "", "message": "", "count": len(rows)}]
-
-
-def lines(asked: Asked, at: datetime) -> Iterator[list[Any]]:
-    """One line for all, then one for each channel, owner, team and week."""
-    found = attainment(asked, at=at)
+def lines(given: Mapping[str, str], at: datetime) -> Iterator[list[Any]]:
+    """The headings; one line for all, then one for each channel, owner, team and week."""
+    found = attainment(read_asked(given, at=at), at=at)
+    yield COLUMNS
     yield ["All", "", *cells(found.total)]
     for by in DIMENSIONS:
         for key, label, figures in ordered(found, by):
@@ -99,4 +60,4 @@ def cells(one: Figures) -> list[Any]:
     return [one.received, one.met, one.breached, one.open, one.voided, one.no_promise, one.barred, kept, *times]
 
 
-register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))
+FILE = FiguresFile("response_times.export", Enquiry, lines, refuse_others)

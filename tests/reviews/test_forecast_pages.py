@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from html import unescape
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
@@ -78,7 +78,7 @@ def test_every_number_of_the_page_opens_the_list_of_what_it_counts(
             listed = client.get(address)
             assert listed.context["cl"].result_count == int(count), address
         # The weeks, and the parts of the page that are asked for.
-        narrow = text(client.get(place, {"team": alice.team_id}))
+        narrow = text(client.get(place, {"team": str(alice.team_id)}))
         assert "Charlie" not in narrow.partition('data-section="owners"')[2]
         assert text(client.get(place, {"quarter": "2026-05-05"})).count("Q2 2026") >= 1
         assert "Nothing closes in Q1 2031" in text(client.get(place, {"quarter": "2031-01-01"}))
@@ -137,7 +137,7 @@ def test_programs_and_files_have_the_figures_of_the_page(
         assert program(robot, "opportunities:read")("GET", "forecast/").status_code == 403
 
         sent = client_of(mona).post(reverse("admin:forecast_export"), {"what": "figures"}, follow=True)
-        rows = list(csv.DictReader(io.StringIO(b"".join(sent.streaming_content).decode("utf-8-sig"))))
+        rows = list(csv.DictReader(io.StringIO(b"".join(cast(Any, sent).streaming_content).decode("utf-8-sig"))))
         assert [row["By"] for row in rows] == ["All", *["Owner"] * 3, *["Team"] * 2]
         assert Decimal(rows[0]["Commit"]) == found.total["commit"].worth
         assert Decimal(rows[0]["Weighted"]) == found.total.weighted.worth
@@ -182,7 +182,7 @@ def test_a_manager_sets_the_quotas_of_a_team_in_one_go(alice: User, bob: User, c
 
     assert "2 quotas set" in text(sent(**{f"quota_{alice.pk}": "250k", f"quota_{bob.pk}": "1,000.50"}))
     stored = {one.owner_id: one for one in Quota.objects.filter(quarter=QUARTER)}
-    assert (stored[alice.pk].amount, stored[bob.pk].amount) == (250_000, Decimal("1000.50"))
+    assert (stored[alice.pk].amount, stored[bob.pk].amount) == (Decimal(250_000), Decimal("1000.50"))
     # All or nothing: a wrong amount, and one that somebody else changed meanwhile.
     versions = {f"version_{one.pk}": "1" for one in (alice, bob)}
     wrong = sent(**versions, **{f"quota_{alice.pk}": "a lot", f"quota_{bob.pk}": "7"})

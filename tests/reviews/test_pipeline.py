@@ -29,7 +29,7 @@ from crm.reviews.pipeline.export import export_pipeline
 from crm.reviews.pipeline.figures import counted, pipeline
 from crm.reviews.pipeline.waterfall import Part, waterfall
 from tests.contracts.deals import facts_for
-from tests.factories import START, make_account, make_opportunity
+from tests.factories import START, make_account, make_opportunity, make_user
 from tests.keys import make_key
 from tests.reviews.forecasting import company, world
 from tests.reviews.test_waterfall import worth
@@ -218,6 +218,8 @@ def test_days_and_parts_that_cannot_be_are_refused_at_every_door(mona: User, rob
     assert program.get(API, headers=few).status_code == 403
     with pytest.raises(Refused, match="people who work here"):
         export_pipeline("pipeline", {}, actor=robot, at=now, via="test")
+    with pytest.raises(Refused, match="for managers"):
+        export_pipeline("records", {}, actor=make_user("alan", role="ae"), at=now, via="test")
 
 
 def test_a_bar_opens_its_opportunities_with_before_and_after(mona: User, ann: User, now: datetime) -> None:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
 from contracts.models import Opportunity
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.jobs.cells import line
-from crm.jobs.files import HEADER, part_name
-from crm.jobs.kinds import JobKind, Row, register
-from crm.jobs.models import Job, JobSlice
-from crm.jobs.services import start_job
-from crm.jobs.work import work_here
+from crm.jobs.figures import FiguresFile
+from crm.jobs.models import Job
 from crm.people.models import User
 from crm.reviews.forecast.asked import OPEN_PARTS, Asked, read_asked
 from crm.reviews.forecast.backtest import READINGS, backtest
@@ -28,7 +19,6 @@ from crm.reviews.forecast.snapshots import KEPT, left_out, weeks_of
 from crm.reviews.forecast.words import LABELS, apart_words, words_of
 from crm.reviews.models import ForecastSnapshot
 
-KIND = "forecast.export"
 IN_FILE = ("won", *OPEN_PARTS, "past_due", "earlier", "undated")
 
 
@@ -38,30 +28,13 @@ def export_forecast(what: str, asked: Asked, *, actor: User, at: datetime, via: 
     Raises:
         Refused: `forbidden`, or `unknown_table`.
     """
-    refuse_others(actor)
     if what not in TABLES:
         raise Refused("unknown_table", f"There is no table “{what}” of a forecast: one of {', '.join(TABLES)}.")
-    title = TITLES[what]
-    job = start_job(
-        KIND,
-        title=f"Export: {title}, {words_of(asked)}",
-        by=actor,
-        at=at,
-        input={
-            "model": Opportunity._meta.label_lower,
-            "plural": title,
-            "query": words_of(asked),
-            "what": what,
-            "asked": asked.parameters,
-            "at": at.isoformat(),
-        },
-        slices=[{"figures": True}],
-        woken=False,
-    )
-    return work_here(job, via=via)
+    asking = {**asked.parameters, "what": what}
+    return FILE.export(asking, title=TITLES[what], said=words_of(asked), actor=actor, at=at, via=via)
 
 
-def refuse_others(user: User) -> None:
+def refuse_others(user: User, asked: Mapping[str, str]) -> None:
     """Everybody human who works here sees what is forecast.
 
     Raises:
@@ -69,21 +42,6 @@ def refuse_others(user: User) -> None:
     """
     if user.is_service or not may(user, "view", ForecastSnapshot):
         raise Refused("forbidden", "Forecasts are for the people of the company.")
-
-
-def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
-    """Write the file, as of the moment at which it was asked for."""
-    moment = datetime.fromisoformat(job.input["at"])
-    header, rows_of = TABLES[job.input["what"]]
-    rows = list(rows_of(read_asked(job.input["asked"], at=moment), moment))
-    text = io.StringIO()
-    csv.writer(text).writerows(line(row) for row in rows)
-    name = part_name(job, part)
-    default_storage.delete(name)
-    part.input["file"] = default_storage.save(name, ContentFile(text.getvalue().encode()))
-    job.input[HEADER] = header
-    Job.objects.filter(pk=job.pk).update(input=job.input, total=len(rows))
-    return [{"id": None, "label": "Rows", "outcome": "exported", "code": "", "message": "", "count": len(rows)}]
 
 
 def figure_lines(asked: Asked, at: datetime) -> Iterator[list[Any]]:
@@ -154,6 +112,16 @@ TABLES: dict[str, tuple[list[str], Lines]] = {
         backtest_lines,
     ),
 }  # fmt: skip
+
+
+def lines(given: Mapping[str, str], at: datetime) -> Iterator[list[Any]]:
+    """The headings and rows of one of TABLES."""
+    asking = dict(given)
+    header, rows = TABLES[asking.pop("what")]
+    yield header
+    yield from rows(read_asked(asking, at=at), at)
+
+
 TITLES = {"figures": "the forecast", "snapshots": "weekly forecasts", "backtest": "the forecast’s backtest"}
 
-register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))
+FILE = FiguresFile("forecast.export", Opportunity, lines, refuse_others)

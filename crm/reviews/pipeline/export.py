@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
 from contracts.models import Opportunity
 from crm import handbook
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_words import people, period_words
-from crm.jobs.cells import line
-from crm.jobs.files import HEADER, part_name
-from crm.jobs.kinds import JobKind, Row, register
-from crm.jobs.models import Job, JobSlice
-from crm.jobs.services import start_job
-from crm.jobs.work import work_here
+from crm.jobs.figures import FiguresFile
+from crm.jobs.models import Job
 from crm.people.models import User
 from crm.reviews.models import Meeting
 from crm.reviews.pipeline.asked import NARROWING, read_asked, read_between, stage_labels
@@ -29,7 +20,6 @@ from crm.reviews.pipeline.figures import DIMENSIONS, Figures, pipeline
 from crm.reviews.pipeline.waterfall import CLOSING, OPENING, Part, Seen, lines, waterfall
 from crm.reviews.pipeline.words import TITLES, narrowing_words, ordered, words_of
 
-KIND = "pipeline.export"
 Asking = Mapping[str, str]
 PIPELINE = [
     "By", "Value", "Open", "Currency", "Amount", "Weighted", "Without an amount", "Without a rate",
@@ -49,50 +39,21 @@ def export_pipeline(what: str, given: Asking, *, actor: User, at: datetime, via:
     Raises:
         Refused: `forbidden`, or `missing_facts` for what will not do.
     """
-    refuse_others(actor)
     said, asking = _said(what, given, at)
-    title = f"{TITLES_OF[what]}, {said}" if said else TITLES_OF[what]
-    job = start_job(
-        KIND,
-        title=f"Export: {title}",
-        by=actor,
-        at=at,
-        input={
-            "model": Opportunity._meta.label_lower,
-            "plural": TITLES_OF[what],
-            "query": said,
-            "what": what,
-            "asked": asking,
-            "at": at.isoformat(),
-        },
-        slices=[{"figures": True}],
-        woken=False,
-    )
-    return work_here(job, via=via)
+    asked = {**asking, "what": what}
+    return FILE.export(asked, title=TITLES_OF[what], said=said, actor=actor, at=at, via=via)
 
 
-def refuse_others(user: User) -> None:
-    """Everybody human who works here sees the pipeline.
+def refuse_others(user: User, asked: Asking) -> None:
+    """Everybody human who works here sees the pipeline; its opportunities one by one leave Plumb with managers alone.
 
     Raises:
         Refused: `forbidden`.
     """
     if not may(user, "view", Meeting):
         raise Refused("forbidden", "The pipeline is for people who work here.")
-
-
-def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
-    """Write the file, as of the moment at which it was asked for."""
-    header, write = KINDS[job.input["what"]]
-    text = io.StringIO()
-    rows = list(write(job.input["asked"], datetime.fromisoformat(job.input["at"])))
-    csv.writer(text).writerows(line(row) for row in rows)
-    name = part_name(job, part)
-    default_storage.delete(name)
-    part.input["file"] = default_storage.save(name, ContentFile(text.getvalue().encode()))
-    job.input[HEADER] = header
-    Job.objects.filter(pk=job.pk).update(input=job.input, total=len(rows))
-    return [{"id": None, "label": "Rows", "outcome": "exported", "code": "", "message": "", "count": len(rows)}]
+    if asked.get("what") == "records" and not may(user, "export", Opportunity):
+        raise Refused("forbidden", "Opportunities are for managers to take away.")
 
 
 def _said(what: str, given: Asking, at: datetime) -> tuple[str, dict[str, str]]:
@@ -177,4 +138,13 @@ TITLES_OF = {
     "records": "opportunities of changes of the pipeline",
 }
 
-register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))
+
+def written(given: Asking, at: datetime) -> Iterator[list[Any]]:
+    """The headings and rows of one of KINDS."""
+    asking = dict(given)
+    header, rows = KINDS[asking.pop("what")]
+    yield header
+    yield from rows(asking, at)
+
+
+FILE = FiguresFile("pipeline.export", Opportunity, written, refuse_others)

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_safe
 from accounts.models import Account
 from contracts.models import Opportunity
 from crm import handbook
-from crm.core.asking import moment
+from crm.core.asking import moment, user_of
 from crm.core.charts import Chart
 from crm.core.errors import Refused
+from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.enquiries.attainment_words import day_words, people
 from crm.reviews import periods
@@ -153,6 +154,7 @@ def pipeline_waterfall_records(request: HttpRequest) -> HttpResponse:
         "back": address(between),
         "parameters": there,
         "what": "records",
+        "may_export": may(user_of(request), "export", Opportunity),
     }
     return TemplateResponse(request, "reviews/pipeline_records.html", context, status=status)
 

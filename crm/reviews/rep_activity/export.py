@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
 from crm import handbook
 from crm.activities.models import Activity
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.models import Enquiry
-from crm.jobs.cells import line
-from crm.jobs.files import HEADER, part_name
-from crm.jobs.kinds import JobKind, Row, register
-from crm.jobs.models import Job, JobSlice
-from crm.jobs.services import start_job
-from crm.jobs.work import work_here
+from crm.jobs.figures import FiguresFile
+from crm.jobs.models import Job
 from crm.people.models import User
 from crm.reviews.rep_activity.asked import Asked, read_asked
 from crm.reviews.rep_activity.figures import DIMENSIONS, Figures, as_lines, kinds_of, rep_activity
 from crm.reviews.rep_activity.words import labels_of, words_of
 
-KIND = "rep_activity.export"
 BEFORE = ["By", "Value", "Touches"]
 AFTER = [
     "Outreach", "People reached out to", "Outreach for each", "Too often", "Promises kept (%)", "Kept", "Kept late",
@@ -41,26 +31,11 @@ def export_figures(asked: Asked, *, actor: User, at: datetime, via: str) -> Job:
     Raises:
         Refused: `forbidden`.
     """
-    refuse_others(actor)
-    job = start_job(
-        KIND,
-        title=f"Export: rep activity, {words_of(asked)}",
-        by=actor,
-        at=at,
-        input={
-            "model": Activity._meta.label_lower,
-            "plural": "rep activity",
-            "query": words_of(asked),
-            "asked": asked.page.parameters,
-            "at": at.isoformat(),
-        },
-        slices=[{"figures": True}],
-        woken=False,
-    )
-    return work_here(job, via=via)
+    asking, said = asked.page.parameters, words_of(asked)
+    return FILE.export(asking, title="rep activity", said=said, actor=actor, at=at, via=via)
 
 
-def refuse_others(user: User) -> None:
+def refuse_others(user: User, asked: Mapping[str, str]) -> None:
     """Figures of colleagues leave Plumb with managers and programs alone, as response times do.
 
     Raises:
@@ -70,23 +45,9 @@ def refuse_others(user: User) -> None:
         raise Refused("forbidden", "Rep activity is for managers to take away.")
 
 
-def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
-    """Write the file, as of the moment at which it was asked for."""
-    moment = datetime.fromisoformat(job.input["at"])
-    text = io.StringIO()
-    header, *rows = lines(read_asked(job.input["asked"], at=moment), moment)
-    csv.writer(text).writerows(line(row) for row in rows)
-    name = part_name(job, part)
-    default_storage.delete(name)
-    part.input["file"] = default_storage.save(name, ContentFile(text.getvalue().encode()))
-    job.input[HEADER] = header
-    Job.objects.filter(pk=job.pk).update(input=job.input, total=len(rows))
-    return [{"id": None, "label": "Rows", "outcome": "exported", "code": "", "message": "", "count": len(rows)}]
-
-
-def lines(asked: Asked, at: datetime) -> Iterator[list[Any]]:
+def lines(given: Mapping[str, str], at: datetime) -> Iterator[list[Any]]:
     """The headings; one line for all, then one for each owner and each account."""
-    found = rep_activity(asked, at=at)
+    found = rep_activity(read_asked(given, at=at), at=at)
     kinds = kinds_of(found, dict(handbook.current().choices("touch.kinds")))
     yield [*BEFORE, *kinds.values(), *AFTER]
     yield ["All", "", *cells(found.total, list(kinds))]
@@ -109,4 +70,4 @@ def _part(part: float | None) -> str:
     return "" if part is None else f"{part * 100:.1f}"
 
 
-register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))
+FILE = FiguresFile("rep_activity.export", Activity, lines, refuse_others)
