@@ -127,6 +127,9 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
     ({}, {"step_kept": "yes"}, ("same_next_step",)),
     ({}, {"step_kept": "yes", "next_step": "", "next_step_due": ""}, ("needs_next_step", "needs_next_step_due")),
     ({"next_step_due": TODAY - DAY}, {"step_kept": "no"}, ("next_step_overdue",)),
+    # Something else for the day that has passed is no promise either.
+    ({"next_step_due": TODAY - DAY}, {"step_kept": "no", "next_step": "Meet"}, ("next_step_overdue",)),
+    ({"next_step_due": TODAY - DAY}, {"next_step": "Meet"}, ("next_step_overdue",)),
     ({}, {"next_step_due": str(TODAY - DAY)}, ("next_step_due_past",)),
     ({}, {"next_step": "", "next_step_due": ""}, ("needs_next_step",)),
     ({"next_step": "", "next_step_due": None}, {"next_step": "Call"}, ("needs_next_step_due",)),

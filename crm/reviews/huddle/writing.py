@@ -64,20 +64,22 @@ def answer_opportunity(
 
 
 def _answer_promise(locked: Opportunity, differ: Mapping[str, Any], kept: str, at: datetime) -> list[str]:
-    """What is said by “no” alone: it is still to be done. Once its day has passed it takes another one.
+    """What is said by “no” alone: it is still to be done. Once its day has passed it takes another one, and so does
+    what is promised in its place.
 
     Raises:
         Refused: `missing_facts` with `next_step_overdue`, or `no_next_step`.
     """
-    if kept != NO or {"next_step", "next_step_due"} & set(differ):
+    again = bool(differ.get("next_step"))
+    if kept == YES or "next_step_due" in differ or not (kept == NO or again):
         return []
-    if not locked.next_step:
+    if not (locked.next_step or again):
         raise _wrong(Missing("no_next_step", "It has no next step that could be kept.", "step_kept"))
     due = locked.next_step_due
     if due is not None and due < handbook.current().today(at):
         said = f"The next step was due on {due}: say what is done next, by when."
         raise _wrong(Missing("next_step_overdue", said, "next_step_due"))
-    return ["step_open"]
+    return [] if "next_step" in differ else ["step_open"]
 
 
 def _store(locked: Opportunity, values: Mapping[str, Any], actor: User, at: datetime) -> None:
