@@ -8,18 +8,21 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
+from crm.core.api.scopes import declared_right
 from crm.sync.models import ApiKey
 from crm.sync.scopes import kind_of, scopes
 
 
 @register(Tags.urls)
 def check_resources(**kwargs: Any) -> list[CheckMessage]:
-    """sync.E001: whether a key's user may do what a scope says is asked about a kind of record, so there is one."""
-    unknown = sorted({name.partition(":")[0] for name in scopes()} - {""})
+    """sync.E001: whether a key's user may do what a scope says is asked about a kind of record, so there is one; or it
+    was declared."""
+    asking = [name for name in scopes() if declared_right(name) is None]
+    unknown = sorted({name.partition(":")[0] for name in asking} - {""})
     return [
         Error(
             f"The scopes of “{name}” are about no kind of record.",
-            hint="Call the resource by the plural of its model, as in declare_scopes('leads', ...).",
+            hint="Call it by the plural of its model, as in declare_scopes('leads', ...), or declare_right of each.",
             id="sync.E001",
         )
         for name in unknown
