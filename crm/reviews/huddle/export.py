@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
 from contracts.models import Opportunity
 from contracts.models.choices import FORECASTS
 from contracts.stages import find_stage
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.jobs.cells import line
-from crm.jobs.files import HEADER, part_name
-from crm.jobs.kinds import JobKind, Row, register
-from crm.jobs.models import Job, JobSlice
-from crm.jobs.services import start_job
-from crm.jobs.work import work_here
+from crm.jobs.figures import FiguresFile
+from crm.jobs.models import Job
 from crm.people.models import User
 from crm.reviews.huddle.agenda import Place
 from crm.reviews.huddle.list_filter import BARE, BROKEN, GROUPS
@@ -31,67 +22,44 @@ from crm.reviews.huddle.totals import category_of
 from crm.reviews.meetings.kinds import Scope
 from crm.reviews.models import Meeting
 
-KIND = "huddle.export"
 FIGURES = ["By", "Value", "Opportunities", "Currency", "Amount", "Weighted"]
 AGENDA = [
     "Place", "ID", "Owner", "Account", "Stage", "Close date", "Next step", "Due", "Forecast category", "Confidence",
     "Last touch", "Why",
 ]  # fmt: skip
 COLUMNS = [*FIGURES, *AGENDA]
+WHOLE = "agenda"  # among what is asked for: with the opportunities themselves
 
 
 def export_huddle(scope: Scope, *, actor: User, at: datetime, via: str) -> Job:
     """Write what a huddle would go through now into a file; the job is the record of it (L16).
 
+    Everybody takes the figures away; the agenda itself is with them for who may take opportunities away.
+
     Raises:
         Refused: `forbidden`.
     """
-    refuse_others(actor)
-    words = scope_words(scope)
-    job = start_job(
-        KIND,
-        title=f"Export: sales huddle, {words}",
-        by=actor,
-        at=at,
-        input={
-            "model": Opportunity._meta.label_lower,
-            "plural": "sales huddle",
-            "query": words,
-            "asked": {name: str(value) for name, value in scope.items()},
-            "at": at.isoformat(),
-        },
-        slices=[{"figures": True}],
-        woken=False,
-    )
-    return work_here(job, via=via)
+    whole = {WHOLE: "1"} if may(actor, "export", Opportunity) else {}
+    asked = {**{name: str(value) for name, value in scope.items()}, **whole}
+    return FILE.export(asked, title="sales huddle", said=scope_words(scope), actor=actor, at=at, via=via)
 
 
-def refuse_others(user: User) -> None:
-    """Everybody human who works here sees the huddle.
+def refuse_others(user: User, asked: Mapping[str, str]) -> None:
+    """Everybody human who works here sees the huddle; opportunities one by one leave Plumb with managers alone.
 
     Raises:
         Refused: `forbidden`.
     """
     if not may(user, "view", Meeting):
         raise Refused("forbidden", "The sales huddle is for people who work here.")
+    if WHOLE in asked and not may(user, "export", Opportunity):
+        raise Refused("forbidden", "Opportunities are for managers to take away.")
 
 
-def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
-    """Write the file, as of the moment at which it was asked for."""
-    text = io.StringIO()
-    rows = list(lines(read_scope(job.input["asked"]), datetime.fromisoformat(job.input["at"])))
-    csv.writer(text).writerows(line(row) for row in rows)
-    name = part_name(job, part)
-    default_storage.delete(name)
-    part.input["file"] = default_storage.save(name, ContentFile(text.getvalue().encode()))
-    job.input[HEADER] = COLUMNS
-    Job.objects.filter(pk=job.pk).update(input=job.input, total=len(rows))
-    return [{"id": None, "label": "Rows", "outcome": "exported", "code": "", "message": "", "count": len(rows)}]
-
-
-def lines(scope: Scope, at: datetime) -> Iterator[list[Any]]:
+def lines(asked: Mapping[str, str], at: datetime) -> Iterator[list[Any]]:
     """One line for all, for each category, currency without a rate, promises and reason; then the agenda in order."""
-    found = today(scope, at=at)
+    found = today(read_scope(asked), at=at)
+    yield COLUMNS
     totals, rest = found.totals, [""] * len(AGENDA)
     unit = totals["currency"]
     yield ["All", "", *_sums(totals, unit), *rest]
@@ -107,7 +75,7 @@ def lines(scope: Scope, at: datetime) -> Iterator[list[Any]]:
     yield ["Promises", GROUPS[BROKEN], promises["not_kept"], "", "", "", *rest]
     for code, count in found.reasons.items():
         yield ["Reason", WORDS[code], count, "", "", "", *rest]
-    for number, place in enumerate(found.places, 1):
+    for number, place in enumerate(found.places if WHOLE in asked else (), 1):
         yield ["Agenda", *_cells(place, number)]
 
 
@@ -127,4 +95,4 @@ def _cells(place: Place, number: int) -> list[Any]:
     ]  # fmt: skip
 
 
-register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))
+FILE = FiguresFile("huddle.export", Opportunity, lines, refuse_others)

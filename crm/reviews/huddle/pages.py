@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from contracts.models import Opportunity
 from contracts.models.choices import FORECASTS
 from contracts.stages import find_stage
 from crm.core.asking import moment, user_of
@@ -74,6 +75,7 @@ def huddle(request: HttpRequest) -> HttpResponse:
         "scope_words": HUDDLE.scope_words(scope),
         "problem": problem,
         "choices": _choices(scope),
+        "takes_agenda": may(user, "export", Opportunity),
         "meetings": meetings_of(HUDDLE.key, scope, user=user, at=at),
         **_agenda(scope, at),
     }

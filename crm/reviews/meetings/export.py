@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.jobs.cells import line
-from crm.jobs.files import HEADER, part_name
-from crm.jobs.kinds import JobKind, Row, register
-from crm.jobs.models import Job, JobSlice
-from crm.jobs.services import start_job
-from crm.jobs.work import work_here
+from crm.jobs.figures import FiguresFile
+from crm.jobs.models import Job
 from crm.people.models import User
 from crm.reviews.meetings.api import decisions_of
 from crm.reviews.meetings.counts import counts_of
@@ -27,69 +19,52 @@ from crm.reviews.meetings.holding import kind_of
 from crm.reviews.meetings.minutes import PAGE, Told, duration_words, figures, in_order, told
 from crm.reviews.models import Meeting
 
-KIND = "minutes.export"
 HEAD = ["Part", "Name", "Says", "At the start", "At the end"]
 ITEM = [
     "Place", "ID", "Owner", "Why", "State", "Answers", "Promised", "Changes", "Decided", "Skipped because", "Note",
     "Answered by", "Answered at",
 ]  # fmt: skip
 COLUMNS = [*HEAD, *ITEM]
+MEETING = "meeting"
 
 
 def export_minutes(meeting: Meeting, *, actor: User, at: datetime, via: str) -> Job:
     """Write the minutes into a file; of a meeting that runs, so far. The job is the record of it (L16).
 
     Raises:
-        Refused: `forbidden`; `not_found` for a kind of meeting that there is no more.
+        Refused: `forbidden`; `not_found` for a meeting of a kind that there is no more.
     """
-    refuse_others(actor)
-    words = f"{meeting.get_kind_display().lower()}, {kind_of(meeting).scope_words(meeting.scope)}"
-    day = timezone.localtime(meeting.started_at).date().isoformat()
-    job = start_job(
-        KIND,
-        title=f"Export: minutes, {words}, {day}",
-        by=actor,
-        at=at,
-        input={
-            "model": Meeting._meta.label_lower,
-            "plural": "minutes",
-            "query": f"{words}, {day}",
-            "meeting": meeting.pk,
-            "at": at.isoformat(),
-        },
-        slices=[{"figures": True}],
-        woken=False,
-    )
-    return work_here(job, via=via)
+    day = timezone.localtime(meeting.started_at).date()
+    words = f"{meeting.get_kind_display()}, {kind_of(meeting).scope_words(meeting.scope)}, {day.isoformat()}"
+    return FILE.export({MEETING: str(meeting.pk)}, title="minutes", said=words, actor=actor, at=at, via=via)
 
 
-def refuse_others(user: User) -> None:
-    """Everybody human who works here reads minutes.
+def may_export(user: User, meeting: Meeting) -> bool:
+    """Whether somebody may take minutes away: who may take away the records that they are about."""
+    return may(user, "view", Meeting) and may(user, "export", kind_of(meeting).model)
+
+
+def refuse_others(user: User, asked: Mapping[str, str]) -> None:
+    """Everybody who works here reads minutes; records one by one leave Plumb with managers alone.
 
     Raises:
-        Refused: `forbidden`.
+        Refused: `forbidden`; `not_found`.
     """
-    if not may(user, "view", Meeting):
-        raise Refused("forbidden", "Minutes are for people who work here.")
+    if not may_export(user, _meeting(asked)):
+        raise Refused("forbidden", "Minutes are for managers to take away.")
 
 
-def run(job: Job, part: JobSlice, at: datetime) -> list[Row]:
-    """Write the file, as of the moment at which it was asked for."""
-    meeting = Meeting.objects.select_related("started_by", "ended_by").get(pk=job.input["meeting"])
-    text = io.StringIO()
-    rows = list(lines(meeting, datetime.fromisoformat(job.input["at"])))
-    csv.writer(text).writerows(line(row) for row in rows)
-    name = part_name(job, part)
-    default_storage.delete(name)
-    part.input["file"] = default_storage.save(name, ContentFile(text.getvalue().encode()))
-    job.input[HEADER] = COLUMNS
-    Job.objects.filter(pk=job.pk).update(input=job.input, total=len(rows))
-    return [{"id": None, "label": "Rows", "outcome": "exported", "code": "", "message": "", "count": len(rows)}]
+def _meeting(asked: Mapping[str, str]) -> Meeting:
+    found = Meeting.objects.select_related("started_by", "ended_by").filter(pk=int(asked[MEETING])).first()
+    if found is None:
+        raise Refused("not_found", "There is no such meeting.")
+    return found
 
 
-def lines(meeting: Meeting, at: datetime) -> Iterator[list[Any]]:
+def lines(asked: Mapping[str, str], at: datetime) -> Iterator[list[Any]]:
     """The meeting, its figures, what was decided and noted of the whole; then each item in the order of the minutes."""
-    none = [""] * len(ITEM)
+    meeting, none = _meeting(asked), [""] * len(ITEM)
+    yield COLUMNS
     for name, said in _facts(meeting, at):
         yield ["Meeting", name, said, "", "", *none]
     for one in meeting.attendees.select_related("user"):
@@ -132,4 +107,4 @@ def _time(at: datetime) -> str:
     return timezone.localtime(at).isoformat(timespec="minutes")
 
 
-register(JobKind(KIND, run=run, allow=lambda job: refuse_others(job.by)))
+FILE = FiguresFile("minutes.export", Meeting, lines, refuse_others)

@@ -13,6 +13,7 @@ from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.people.models import User
 from crm.reviews.meetings.counts import counts_of
+from crm.reviews.meetings.export import may_export
 from crm.reviews.meetings.holding import kind_of
 from crm.reviews.meetings.kinds import KINDS
 from crm.reviews.meetings.minutes import END, PAGE, duration_words, figures, in_order, told
@@ -102,6 +103,7 @@ def minutes_page(request: HttpRequest, pk: int) -> HttpResponse:
         "before": page - 1,
         "after": page + 1 if page < pages else 0,
         "may_send": _may_send(user_of(request), meeting),
+        "may_export": may_export(user_of(request), meeting),
         "home": reverse(f"admin:{review.page}"),
         "at": at,
     }
