@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db import connection
 from django.db.models import Min
 
 from contracts.models import Opportunity
@@ -21,27 +20,13 @@ from crm import handbook
 from crm.enquiries.attainment_asked import midnight
 from crm.reviews import periods
 from crm.reviews.forecast.asked import Asked, quarter_now
-from crm.reviews.forecast.figures import Figures, figures_by_owner
+from crm.reviews.forecast.figures import Figures, figures_by_owner, figures_each
 from crm.reviews.forecast.snapshots import weeks_of
 
 QUARTERS, MOST_QUARTERS = 4, 8
 # How a forecast is read: by what its owners commit to, by all that may come, and by what the stages say.
 READINGS = {"commit": "Won and commit", "best_case": "With best case", "weighted": "Won and weighted"}
 KEPT, HISTORY = "kept", "history"
-# Whatever a close date was at any time is there now, in a change of it, in a last image, or kept by another system.
-EVER = """
-    SELECT id FROM contracts_opportunity WHERE close_on BETWEEN %(first)s::date AND %(last)s::date
-    UNION
-    SELECT record_id FROM history_change
-    WHERE object = 'opportunity' AND CASE op
-        WHEN 'U' THEN what -> 'close_on' ->> 0 BETWEEN %(first)s AND %(last)s
-                      OR what -> 'close_on' ->> 1 BETWEEN %(first)s AND %(last)s
-        WHEN 'D' THEN what ->> 'close_on' BETWEEN %(first)s AND %(last)s
-    END
-    UNION
-    SELECT record_id FROM history_priorchange
-    WHERE object = 'opportunity' AND (field = 'CloseDate' OR more ? 'CloseDate')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,45 +85,50 @@ def backtest(asked: Asked, *, at: datetime, quarters: int = QUARTERS) -> Backtes
     """The last quarters that are over before a moment, of the owner or team that is asked for."""
     oldest = Opportunity.objects.aggregate(oldest=Min("created_at"))["oldest"]
     book = handbook.current()
-    found = []
+    over: list[Asked] = []
     for back in range(1, quarters + 1):
         one = replace(asked, quarter=periods.next_quarter(quarter_now(at), -back), part="", lack="")
         if oldest is None or one.last < book.today(oldest):
             break
-        found.append(tried(one, at=at, oldest=oldest))
-    return Backtest(asked, book.company.currency, found)
+        over.append(one)
+    kept = {one: weeks_of(one) for one in over}
+    untold = sorted(
+        ((midnight(day), one) for one in over for day in mondays(one) if day not in kept[one]),
+        key=lambda pair: pair[0],
+    )
+    untold = [(moment, one) for moment, one in untold if oldest and moment >= oldest]
+    known = dict(zip(untold, figures_each(asked, untold), strict=True))
+    return Backtest(asked, book.company.currency, [tried(one, kept[one], known, at=at) for one in over])
 
 
-def tried(asked: Asked, *, at: datetime, oldest: datetime) -> Tried:
-    """One quarter that is over."""
-    won = figures_by_owner(replace(asked, part="won"), at=at)
-    kept = weeks_of(asked)
-    mondays = periods.mondays(asked.first, asked.last)
-    untold = any(day not in kept and midnight(day) >= oldest for day in mondays)
-    ids = ever_closing(asked) if untold else []
+def tried(
+    asked: Asked,
+    kept: Mapping[date, Mapping[str, Decimal]],
+    known: Mapping[tuple[datetime, Asked], Figures],
+    *,
+    at: datetime,
+) -> Tried:
+    """One quarter that is over: its weeks that were kept, and those that history knows."""
+    won = total(figures_by_owner(replace(asked, part="won"), at=at))["won"].worth
     weeks = []
-    for number, monday in enumerate(mondays, 1):
-        if monday in kept:
-            sums = kept[monday]
+    for number, monday in enumerate(mondays(asked), 1):
+        if sums := kept.get(monday):
             closing = sums["won"] + sums["commit"]
-            forecast = {
+            readings = {
                 "commit": closing,
                 "best_case": closing + sums["best_case"],
                 "weighted": sums["won"] + sums["weighted"],
             }
-            weeks.append(Week(number, monday, KEPT, forecast))
-        elif midnight(monday) >= oldest:
-            then = total(figures_by_owner(asked, at=midnight(monday), was=True, ids=ids))
+            weeks.append(Week(number, monday, KEPT, readings))
+        elif then := known.get((midnight(monday), asked)):
             readings = {"commit": then.closing, "best_case": then.best, "weighted": then.expected}
             weeks.append(Week(number, monday, HISTORY, readings))
-    return Tried(asked, total(won)["won"].worth, weeks)
+    return Tried(asked, won, weeks)
 
 
-def ever_closing(asked: Asked) -> list[int]:
-    """The opportunities that ever had a close date in the quarter: history is read of these alone."""
-    with connection.cursor() as cursor:
-        cursor.execute(EVER, {"first": asked.first.isoformat(), "last": asked.last.isoformat()})
-        return [pk for (pk,) in cursor]
+def mondays(asked: Asked) -> list[date]:
+    """The weeks of a quarter, by their first days."""
+    return periods.mondays(asked.first, asked.last)
 
 
 def total(owners: Mapping[int | None, Figures]) -> Figures:

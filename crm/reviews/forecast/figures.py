@@ -16,17 +16,18 @@ from crm import handbook
 from crm.enquiries.attainment import positional
 from crm.people.models import User
 from crm.reviews.forecast.asked import LATE, OPEN_PARTS, PARTS, Asked
-from crm.reviews.forecast.standing import standing
+from crm.reviews.forecast.standing import standing, standing_each
 from crm.reviews.models import Quota
+from crm.reviews.pipeline.valued import Statement
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 # Kept apart by currency where there is no rate. What is open is added to a key of its own, as it is in snapshots.
 SUMS = """
-    SELECT owner_id, part, late, CASE WHEN amount <> 0 AND worth IS NULL THEN currency END AS apart,
+    SELECT {number}, owner_id, part, late, CASE WHEN amount <> 0 AND worth IS NULL THEN currency END AS apart,
            count(*), count(*) FILTER (WHERE amount IS NULL), COALESCE(sum(worth), 0), COALESCE(sum(weighted), 0),
            COALESCE(sum(amount), 0), COALESCE(sum(round(amount * probability / 100, 2)), 0)
-    FROM ({standing}) one GROUP BY 1, 2, 3, 4
+    FROM ({standing}) one GROUP BY 1, 2, 3, 4, 5
 """
 
 
@@ -176,17 +177,32 @@ def forecast(asked: Asked, *, at: datetime, was: bool = False) -> Forecast:
     return found
 
 
-def figures_by_owner(
-    asked: Asked, *, at: datetime, was: bool = False, ids: Sequence[int] | None = None
-) -> dict[int | None, Figures]:
-    """The figures without quotas, as they are known at a moment; `was`: as they were then, by history, of these
-    opportunities alone if ids are given."""
-    statement, params = standing(asked, at, was=was, ids=ids)
-    found: dict[int | None, Figures] = defaultdict(Figures)
+def figures_by_owner(asked: Asked, *, at: datetime, was: bool = False) -> dict[int | None, Figures]:
+    """The figures without quotas, as they are known at a moment; `was`: as they were then, by history."""
+    return dict(_summed(standing(asked, at, was=was))[1])
+
+
+def figures_each(asked: Asked, forecasts: Sequence[tuple[datetime, Asked]]) -> list[Figures]:
+    """Of each of these forecasts, at moments that rise, the figures of all owners that are asked for, by history; what
+    is of no quarter is left out. One query."""
+    if not forecasts:
+        return []
+    found = _summed(standing_each(asked, forecasts), "n")
+    made = [Figures() for _ in forecasts]
+    for number, owners in found.items():
+        for one in owners.values():
+            made[number - 1].add(one)
+    return made
+
+
+def _summed(rows: Statement, number: str = "1") -> dict[int, dict[int | None, Figures]]:
+    """The sums of these rows of `standing`: by the number of the forecast and owner."""
+    statement, params = rows
+    found: dict[int, dict[int | None, Figures]] = defaultdict(lambda: defaultdict(Figures))
     with connection.cursor() as cursor:
-        cursor.execute(SUMS.format(standing=statement), params)
-        for owner, part, late, apart, count, without, worth, weighted, amount, amount_weighted in cursor:
-            figures, kept = found[owner], bool(apart)
+        cursor.execute(SUMS.format(standing=statement, number=number), params)
+        for n, owner, part, late, apart, count, without, worth, weighted, amount, amount_weighted in cursor:
+            figures, kept = found[n][owner], bool(apart)
             one = Sum(ZERO if kept else worth, count, without, {apart: amount} if kept else {})
             if part != LATE:
                 figures.parts[part].add(one)
@@ -195,7 +211,7 @@ def figures_by_owner(
             if part in OPEN_PARTS:
                 left = {apart: amount_weighted} if kept else {}
                 figures.weighted.add(Sum(ZERO if kept else weighted, count, without, left))
-    return dict(found)
+    return found
 
 
 def counted(asked: Asked, *, at: datetime) -> Q:

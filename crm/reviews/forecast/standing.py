@@ -19,23 +19,24 @@ from typing import Any
 from crm import handbook
 from crm.reviews.forecast.asked import LATE, OPEN_PARTS, Asked
 from crm.reviews.pipeline.as_of import as_of
+from crm.reviews.pipeline.as_of_each import as_of_each
 from crm.reviews.pipeline.valued import PRESENT, Statement, valued
 
-# The rows of `source`, which are valued, with what they count as on the day `today`.
+# The rows of `source`, which are valued, with what they count as on the day `today`, of the quarter `first` to `last`.
 STANDING = """
-    SELECT o.id, o.owner_id, o.amount, o.currency, o.worth, s.part,
-           s.part = ANY(%(late_parts)s) AND o.close_on < %(today)s AS late,
+    SELECT o.id, o.owner_id, o.amount, o.currency, o.worth, s.part,{number}
+           s.part = ANY(%(late_parts)s) AND o.close_on < {today} AS late,
            CASE WHEN s.part = ANY(%(open_parts)s) THEN o.probability ELSE 0 END AS probability,
            CASE WHEN s.part = ANY(%(open_parts)s) THEN o.weighted ELSE 0 END AS weighted
     FROM ({source}) o
     CROSS JOIN LATERAL (
         SELECT CASE
-            WHEN o.kind = 'won' THEN CASE WHEN o.close_on BETWEEN %(first)s AND %(last)s THEN 'won' END
+            WHEN o.kind = 'won' THEN CASE WHEN o.close_on BETWEEN {first} AND {last} THEN 'won' END
             WHEN o.kind <> 'open' THEN NULL
             WHEN o.close_on IS NULL THEN 'undated'
-            WHEN o.close_on > %(last)s THEN NULL
-            WHEN o.close_on < %(first)s THEN CASE WHEN o.close_on < %(today)s THEN 'earlier' END
-            WHEN %(last)s < %(today)s THEN 'past_due'
+            WHEN o.close_on > {last} THEN NULL
+            WHEN o.close_on < {first} THEN CASE WHEN o.close_on < {today} THEN 'earlier' END
+            WHEN {last} < {today} THEN 'past_due'
             WHEN o.category = ANY(%(open_parts)s) THEN o.category
             ELSE 'pipeline'
         END AS part
@@ -44,19 +45,31 @@ STANDING = """
 """
 
 
-def standing(asked: Asked, at: datetime, *, was: bool = False, ids: Sequence[int] | None = None) -> Statement:
-    """SQL of what each opportunity that is asked for counts as at a moment; `was`: as it was then, by its history, of
-    these alone if ids are given."""
-    statement, params = as_of(at, ids=ids) if was else valued(PRESENT, at)
+def standing(asked: Asked, at: datetime, *, was: bool = False) -> Statement:
+    """SQL of what each opportunity that is asked for counts as at a moment; `was`: as it was then, by its history."""
+    source, params = as_of(at) if was else valued(PRESENT, at)
+    params |= {"first": asked.first, "last": asked.last, "today": handbook.current().today(at)}
+    rows = STANDING.format(source=source, first="%(first)s", last="%(last)s", today="%(today)s", number="")
+    return of_those(asked, rows, params)
+
+
+def standing_each(asked: Asked, forecasts: Sequence[tuple[datetime, Asked]]) -> Statement:
+    """The same of many forecasts, by history: at each moment, which rise, of the quarter beside it. Their number from
+    1 is `n`. Only what had a close date in the quarter then is looked at: nothing is `earlier` or `undated`."""
+    source, params = as_of_each([at for at, _ in forecasts])
+    first, last = "(%(firsts)s::date[])[o.n]", "(%(lasts)s::date[])[o.n]"
+    source = f"SELECT * FROM ({source}) o WHERE o.close_on BETWEEN {first} AND {last}"
+    params |= {"firsts": [one.first for _, one in forecasts], "lasts": [one.last for _, one in forecasts]}
+    return of_those(
+        asked, STANDING.format(source=source, first=first, last=last, today="o.day", number=" o.n,"), params
+    )
+
+
+def of_those(asked: Asked, rows: str, params: dict[str, Any]) -> Statement:
+    """Of these rows of STANDING, the ones that are asked for."""
     where, more = narrowed(asked)
-    params |= {
-        "first": asked.first,
-        "last": asked.last,
-        "today": handbook.current().today(at),
-        "open_parts": list(OPEN_PARTS),
-        "late_parts": [*OPEN_PARTS, LATE],
-    }
-    return f"SELECT * FROM ({STANDING.format(source=statement)}) one WHERE {where}", params | more
+    params |= {"open_parts": list(OPEN_PARTS), "late_parts": [*OPEN_PARTS, LATE]}
+    return f"SELECT * FROM ({rows}) one WHERE {where}", params | more
 
 
 def narrowed(asked: Asked) -> Statement:

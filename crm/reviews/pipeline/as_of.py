@@ -42,6 +42,57 @@ TAKEN_BACK = {
 }
 # What another system calls a field, in rows of its history and in what else such a row says.
 PRIOR = {"Amount": "amount", "CloseDate": "close_on", "CurrencyIsoCode": "currency", "Owner": "owner_id"}
+# Parts that this and `as_of_each` have in common.
+TOLD = """
+        SELECT m.record_id, m.version, m.from_state, m.to_state,
+               CASE WHEN m.verb = 'revert' THEN (
+                        SELECT c.at FROM history_change c WHERE c.object = 'opportunity' AND c.record_id = m.record_id
+                           AND c.version = m.version AND c.op <> 'D' LIMIT 1)
+                    WHEN m.from_state = '' THEN GREATEST(m.at, max(m.at) FILTER (WHERE m.version <= 0)
+                        OVER (PARTITION BY m.record_id))
+                    ELSE m.at END AS at
+        FROM history_move m WHERE m.object = 'opportunity'{asked}
+"""
+WORDS = """
+        SELECT h.record_id, h.system, h.at, h.id, k.name, k.old, k.new
+        FROM history_priorchange h{seen}
+        CROSS JOIN LATERAL (
+            SELECT h.field, h.old, h.new WHERE h.field = ANY(%({p}_prior)s)
+            UNION ALL
+            SELECT m.key, NULL, m.value FROM jsonb_each_text(h.more) m WHERE m.key = ANY(%({p}_prior)s)
+        ) k (name, old, new)
+        WHERE h.object = 'opportunity'
+"""
+BEFORE = """
+        SELECT {moment_of}d.record_id, jsonb_object_agg(%({p}_names)s::jsonb ->> d.name, d.value) AS was
+        FROM (
+            SELECT {moment}s.record_id, s.name, CASE s.name
+                       WHEN 'CloseDate' THEN jsonb_path_query_first(
+                           to_jsonb(left(s.word, 10)), '$.datetime("YYYY-MM-DD")', '{{}}', true)
+                       WHEN 'Owner' THEN to_jsonb(x.record_id)
+                       WHEN 'Amount' THEN CASE WHEN s.word ~ '^-?[0-9]{{1,12}}([.][0-9]+)?$'
+                                               THEN to_jsonb(round(s.word::numeric, 2)) END
+                       ELSE CASE WHEN s.word ~ '^[A-Z]{{3}}$' THEN to_jsonb(s.word) END
+                   END AS value, s.word
+            FROM said s LEFT JOIN sync_externalid x
+                ON s.name = 'Owner' AND x.object = 'user' AND x.system = s.system AND x.value = s.word
+        ) d
+        -- A word that says nothing to us leaves what it came with; an empty one was empty.
+        WHERE d.value IS NOT NULL OR (d.word = '' AND d.name IN ('Amount', 'CloseDate', 'Owner'))
+        GROUP BY {moment_of}d.record_id
+"""
+MERGED = """
+        SELECT DISTINCT ON (id) id, survivor_id FROM (
+            WITH RECURSIVE way (id, survivor_id, step) AS (
+                SELECT merged_id, survivor_id, 0 FROM duplicates_tombstone
+                WHERE object = 'account' AND survivor_object = 'account'
+                UNION ALL
+                SELECT w.id, t.survivor_id, w.step + 1 FROM way w JOIN duplicates_tombstone t
+                    ON t.object = 'account' AND t.survivor_object = 'account' AND t.merged_id = w.survivor_id
+                WHERE w.step < 100)
+            SELECT * FROM way) w
+        ORDER BY id, step DESC
+"""
 WAS = """
     WITH seen AS (
         SELECT record_id, max(id) FILTER (WHERE at <= %({p}_at)s) AS last, min(at) AS first
@@ -60,30 +111,14 @@ WAS = """
           AND (e.id IS NULL OR c.id < e.id) AND f.key = ANY(%({p}_columns)s)
         GROUP BY c.record_id),
     -- An undone move is undone when it was; the move that a record came with goes on with those from before.
-    told AS (
-        SELECT m.record_id, m.version, m.from_state, m.to_state,
-               CASE WHEN m.verb = 'revert' THEN (
-                        SELECT c.at FROM history_change c WHERE c.object = 'opportunity' AND c.record_id = m.record_id
-                           AND c.version = m.version AND c.op <> 'D' LIMIT 1)
-                    WHEN m.from_state = '' THEN GREATEST(m.at, max(m.at) FILTER (WHERE m.version <= 0)
-                        OVER (PARTITION BY m.record_id))
-                    ELSE m.at END AS at
-        FROM history_move m WHERE m.object = 'opportunity'{asked}),
+    told AS ({told}),
     placed AS (
         SELECT record_id, min(at) AS first, (array_agg(from_state ORDER BY version))[1] AS came,
                (array_agg(to_state ORDER BY version DESC) FILTER (WHERE at <= %({p}_at)s))[1] AS stage,
                (array_agg(at ORDER BY version DESC) FILTER (WHERE at <= %({p}_at)s))[1] AS since
         FROM told GROUP BY record_id),
     -- What another system kept, of those that were not here yet: what it last became, or what it first changed from.
-    elsewhere AS (
-        SELECT h.record_id, h.system, h.at, h.id, k.name, k.old, k.new
-        FROM history_priorchange h JOIN seen s ON s.record_id = h.record_id AND s.last IS NULL
-        CROSS JOIN LATERAL (
-            SELECT h.field, h.old, h.new WHERE h.field = ANY(%({p}_prior)s)
-            UNION ALL
-            SELECT m.key, NULL, m.value FROM jsonb_each_text(h.more) m WHERE m.key = ANY(%({p}_prior)s)
-        ) k (name, old, new)
-        WHERE h.object = 'opportunity'),
+    elsewhere AS ({words}),
     said AS (
         SELECT DISTINCT ON (record_id, name) record_id, system, name,
                CASE WHEN at <= %({p}_at)s THEN new ELSE old END AS word
@@ -91,40 +126,14 @@ WAS = """
         -- Newest first of those until then, oldest first of those after it.
         ORDER BY record_id, name, at > %({p}_at)s, CASE WHEN at <= %({p}_at)s THEN at END DESC, at,
                  CASE WHEN at <= %({p}_at)s THEN -id ELSE id END),
-    before AS (
-        SELECT d.record_id, jsonb_object_agg(%({p}_names)s::jsonb ->> d.name, d.value) AS was
-        FROM (
-            SELECT s.record_id, s.name, CASE s.name
-                       WHEN 'CloseDate' THEN jsonb_path_query_first(
-                           to_jsonb(left(s.word, 10)), '$.datetime("YYYY-MM-DD")', '{{}}', true)
-                       WHEN 'Owner' THEN to_jsonb(x.record_id)
-                       WHEN 'Amount' THEN CASE WHEN s.word ~ '^-?[0-9]{{1,12}}([.][0-9]+)?$'
-                                               THEN to_jsonb(round(s.word::numeric, 2)) END
-                       ELSE CASE WHEN s.word ~ '^[A-Z]{{3}}$' THEN to_jsonb(s.word) END
-                   END AS value, s.word
-            FROM said s LEFT JOIN sync_externalid x
-                ON s.name = 'Owner' AND x.object = 'user' AND x.system = s.system AND x.value = s.word
-        ) d
-        -- A word that says nothing to us leaves what it came with; an empty one was empty.
-        WHERE d.value IS NOT NULL OR (d.word = '' AND d.name IN ('Amount', 'CloseDate', 'Owner'))
-        GROUP BY d.record_id),
+    before AS ({before}),
     base AS (
         SELECT o.id, {columns}, o.stage, o.created_at FROM contracts_opportunity o
         WHERE NOT EXISTS (SELECT FROM ended e WHERE e.record_id = o.id){asked_id}
         UNION ALL
         SELECT e.record_id, {columns}, o.stage, o.created_at
         FROM ended e CROSS JOIN LATERAL jsonb_to_record(e.what) AS o ({typed}, stage text, created_at timestamptz)),
-    merged AS (
-        SELECT DISTINCT ON (id) id, survivor_id FROM (
-            WITH RECURSIVE way (id, survivor_id, step) AS (
-                SELECT merged_id, survivor_id, 0 FROM duplicates_tombstone
-                WHERE object = 'account' AND survivor_object = 'account'
-                UNION ALL
-                SELECT w.id, t.survivor_id, w.step + 1 FROM way w JOIN duplicates_tombstone t
-                    ON t.object = 'account' AND t.survivor_object = 'account' AND t.merged_id = w.survivor_id
-                WHERE w.step < 100)
-            SELECT * FROM way) w
-        ORDER BY id, step DESC)
+    merged AS ({merged})
     SELECT w.id, w.name, COALESCE(a.survivor_id, w.account_id) AS account_id, w.owner_id, w.type, w.amount, w.currency,
            w.close_on, w.stated_forecast, w.confidence, w.next_step, w.next_step_due, w.stage, w.since, w.born
     FROM (
@@ -140,6 +149,7 @@ WAS = """
           AND (s.last IS NOT NULL OR LEAST(b.created_at, s.first, p.first) <= %({p}_at)s)
     ) w LEFT JOIN merged a ON a.id = w.account_id
 """
+UNSEEN = " JOIN seen s ON s.record_id = h.record_id AND s.last IS NULL"
 ASKED = " AND record_id = ANY(%({p}_ids)s)"
 ASKED_ID = " AND o.id = ANY(%({p}_ids)s)"
 
@@ -183,9 +193,14 @@ def as_of(at: datetime, *, named: str = "at", ids: Sequence[int] | None = None) 
         name: f"CASE WHEN t.was ? '{name}' THEN (t.was ->> '{name}')::{kind} ELSE b.{name} END AS {name}"
         for name, kind in TAKEN_BACK.items()
     }
+    asked = "" if ids is None else ASKED.format(p=named)
     rows = WAS.format(
         p=named,
-        asked="" if ids is None else ASKED.format(p=named),
+        told=TOLD.format(asked=asked),
+        words=WORDS.format(p=named, seen=UNSEEN),
+        before=BEFORE.format(p=named, moment="", moment_of=""),
+        merged=MERGED,
+        asked=asked,
         asked_id="" if ids is None else ASKED_ID.format(p=named),
         columns=", ".join(f"o.{name}" for name in TAKEN_BACK),
         typed=", ".join(f"{name} {kind}" for name, kind in TAKEN_BACK.items()),

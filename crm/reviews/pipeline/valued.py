@@ -39,19 +39,19 @@ VALUED = """
         LEFT JOIN (
             SELECT currency, since, rate, lead(since) OVER (PARTITION BY currency ORDER BY since) AS until
             FROM jsonb_to_recordset(%({p}_rates)s::jsonb) AS one (currency text, since date, rate numeric)
-        ) r ON r.currency = o.currency AND COALESCE(o.close_on, %({p}_day)s) >= r.since
-           AND (r.until IS NULL OR COALESCE(o.close_on, %({p}_day)s) < r.until)
+        ) r ON r.currency = o.currency AND COALESCE(o.close_on, {day}) >= r.since
+           AND (r.until IS NULL OR COALESCE(o.close_on, {day}) < r.until)
         {where}
     ) v
 """
 Statement = tuple[str, dict[str, Any]]
 
 
-def valued(rows: str, at: datetime, *, named: str = "at", where: str = "") -> Statement:
+def valued(rows: str, at: datetime, *, named: str = "at", where: str = "", day: str = "") -> Statement:
     """These rows (a SELECT with `COLUMNS`) with `kind`, `probability`, `category`, `worth` and `weighted`.
 
     `named` begins the names of its parameters, so that two can stand in one statement. `where` may ask of `o` (the
-    row) and `s` (its stage).
+    row) and `s` (its stage). `day` is the column with the day that a row is looked at; without one, it is that of `at`.
     """
     book = handbook.current()
     stages = [
@@ -65,7 +65,7 @@ def valued(rows: str, at: datetime, *, named: str = "at", where: str = "") -> St
         f"{named}_currency": book.company.currency,
         f"{named}_day": book.today(at),
     }
-    return VALUED.format(rows=rows, p=named, where=where), params
+    return VALUED.format(rows=rows, p=named, where=where, day=day or f"%({named}_day)s"), params
 
 
 def present(at: datetime, *, named: str = "at") -> Statement:
