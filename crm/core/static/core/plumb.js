@@ -46,14 +46,21 @@ const labelOf = (drawn) => {
   const label = field?.labels?.[0] ?? field?.closest(".field-line, div")?.querySelector("label, h3");
   return (label?.textContent ?? "").replace("*", "").trim();
 };
-window.addEventListener("load", () => {
-  for (const box of document.querySelectorAll(".select2-selection")) {
+const nameDrawn = () => {
+  for (const box of document.querySelectorAll(".select2-selection:not([aria-label])")) {
     for (const one of [box, ...box.querySelectorAll("[role=textbox]")]) {
       if (!labelOf(box)) continue;
       one.setAttribute("aria-label", labelOf(box));
       one.removeAttribute("aria-labelledby");
     }
   }
+};
+// They are drawn when the theme gets to it, which may be long after the page is there.
+document.addEventListener("DOMContentLoaded", () => {
+  nameDrawn();
+  new MutationObserver(nameDrawn).observe(document.body, { childList: true, subtree: true });
+});
+window.addEventListener("load", () => {
   for (const [n, part] of document.querySelectorAll(".simplebar-content-wrapper").entries()) {
     part.setAttribute("aria-label", part.closest("nav, #nav-sidebar") ? "Menu" : `Scrolling part ${n + 1}`);
   }
