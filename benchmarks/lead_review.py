@@ -129,7 +129,7 @@ def seed(rows: int, at: datetime) -> None:
         words[plural], words[f"{name}_values"] = ", ".join(columns), ", ".join(columns.values())
     first = at - timedelta(days=3 * 365)
     closed = ["closed_nurture"] * 3 + ["closed_do_not_contact"] * 3
-    facts = {
+    facts: dict[str, Any] = {
         "rows": rows,
         "at": at,
         "first": first,

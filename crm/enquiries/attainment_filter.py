@@ -2,76 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
-from django.contrib import messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
-from django.http import HttpRequest
 
 from crm import handbook
-from crm.core.admin_list import OneFilter
-from crm.core.asking import moment
-from crm.core.errors import Refused
+from crm.core.admin_numbers import NumberFilter
 from crm.enquiries.attainment import Standing, counted
 from crm.enquiries.attainment_asked import NAMES, Asked, read_asked
 from crm.enquiries.attainment_words import FIGURES, people, period_words, teams
 
 
-class FiguresFilter(OneFilter):
-    """What a number of the page of response times counts. It is no choice of the list: only such a number sets it."""
+class FiguresFilter(NumberFilter):
+    """What a number of the page of response times counts."""
 
     title = "response times"
     parameter_name = FIGURES
+    names = NAMES
 
-    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
-        return []
+    def read(self, given: Mapping[str, str], *, at: datetime) -> Any:
+        return read_asked(given, at=at)
 
-    def has_output(self) -> bool:
-        return bool(self.picked)
+    def words(self, asked: Any) -> str:
+        return words_of(asked)
 
-    def choices(self, changelist: Any) -> Any:
-        """What is in force, and the way to clear it."""
-        yield {"selected": False, "query_string": changelist.get_query_string(remove=[FIGURES]), "display": "All"}
-        yield {"selected": True, "query_string": changelist.get_query_string(), "display": self.spoken()}
-
-    def spoken(self) -> str:
-        """The figure in words."""
-        try:
-            return words_of(self.asked(self.request))
-        except Refused:
-            return "unknown"
-
-    def asked(self, request: HttpRequest) -> Asked:
-        """What the address says.
-
-        Raises:
-            Refused: for what no number says.
-        """
-        given = dict(parse_qsl(self.picked[0])) if self.picked else {}
-        if unknown := set(given) - set(NAMES):
-            raise Refused("unknown_parameter", f"There is no {', '.join(sorted(unknown))} in figures.")
-        return read_asked(given, at=moment(request))
-
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        """The enquiries that it counts.
-
-        Raises:
-            IncorrectLookupParameters: for what no number says; it must not mean "everything".
-        """
-        if not self.picked:
-            return queryset
-        try:
-            asked = self.asked(request)
-        except Refused as refused:
-            messages.warning(request, f"{refused.message} The list is shown unfiltered.")
-            raise IncorrectLookupParameters from refused
-        return queryset.filter(counted(asked, at=moment(request)))
-
-    def as_conditions(self) -> list[dict[str, Any]]:
-        """A view keeps no figures: they are of one moment."""
-        return []
+    def counted(self, asked: Any, *, at: datetime) -> models.Q:
+        return counted(asked, at=at)
 
 
 def words_of(asked: Asked) -> str:

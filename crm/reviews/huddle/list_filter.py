@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
-from django.contrib import messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
-from django.http import HttpRequest
 from django.urls import reverse
 
 from contracts.models import Opportunity
 from contracts.models.choices import FORECASTS
-from crm.core.admin_list import OneFilter
-from crm.core.asking import moment
+from crm.core.admin_numbers import NumberFilter
 from crm.core.errors import Missing, Refused
 from crm.reviews.huddle.agenda import NOT_KEPT, REASONS, Place, places
 from crm.reviews.huddle.scopes import OWNER, TEAM, read_scope, scope_words
@@ -56,71 +53,35 @@ def _is_of(place: Place, reason: str) -> bool:
     return not reason or reason in place.reasons
 
 
-def read(text: str) -> tuple[dict[str, str], Scope]:
-    """What a number's address says, and the scope it is of.
-
-    Raises:
-        Refused: `unknown_parameter`; `missing_facts` for a reason, a category or a scope that is none.
-    """
-    given = dict(parse_qsl(text))
-    if unknown := set(given) - {REASON, CATEGORY, OWNER, TEAM, "all"}:
-        raise Refused("unknown_parameter", f"There is no {', '.join(sorted(unknown))} in a huddle.")
-    for name, known in ((REASON, {**REASONS, **GROUPS}), (CATEGORY, FORECASTS)):
-        if name in given and given[name] not in known:
-            said = f"A huddle has no {name} “{given[name]}”."
-            raise Refused("missing_facts", said, [Missing(f"invalid_{name}", said, name)])
-    return given, read_scope(given)
-
-
-class HuddleFilter(OneFilter):
-    """What a number of the huddle's page counts. It is no choice of the list: only such a number sets it."""
+class HuddleFilter(NumberFilter):
+    """What a number of the huddle's page counts."""
 
     title = "sales huddle"
     parameter_name = PARAMETER
+    names = (REASON, CATEGORY, OWNER, TEAM, "all")
 
-    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
-        return []
+    def read(self, given: Mapping[str, str], *, at: datetime) -> Any:
+        """The number's reason and category, and the scope it is of.
 
-    def has_output(self) -> bool:
-        return bool(self.picked)
+        Raises:
+            Refused: `missing_facts` for a reason, a category or a scope that is none.
+        """
+        for name, known in ((REASON, {**REASONS, **GROUPS}), (CATEGORY, FORECASTS)):
+            if name in given and given[name] not in known:
+                said = f"A huddle has no {name} “{given[name]}”."
+                raise Refused("missing_facts", said, [Missing(f"invalid_{name}", said, name)])
+        return given, read_scope(given)
 
-    def choices(self, changelist: Any) -> Any:
-        """What is in force, and the way to clear it."""
-        yield {"selected": False, "query_string": changelist.get_query_string(remove=[PARAMETER]), "display": "All"}
-        yield {"selected": True, "query_string": changelist.get_query_string(), "display": self.spoken()}
-
-    def spoken(self) -> str:
-        """The number in words: “No next step, Alice”."""
-        try:
-            given, scope = read(self.picked[0])
-        except Refused:
-            return "unknown"
+    def words(self, asked: Any) -> str:
+        """As in: “No next step, Alice”."""
+        given, scope = asked
         reason = {**REASONS, **GROUPS}.get(given.get(REASON, ""), "")
         parts = [reason, FORECASTS.get(given.get(CATEGORY, ""), ""), scope_words(scope) if scope else ""]
         return ", ".join(part for part in parts if part) or scope_words(scope)
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        """The opportunities that it counts, at this moment.
-
-        Raises:
-            IncorrectLookupParameters: for what no number says; it must not mean "everything".
-        """
-        if not self.picked:
-            return queryset
-        try:
-            given, scope = read(self.picked[0])
-        except Refused as refused:
-            messages.warning(request, f"{refused.message} The list is shown unfiltered.")
-            raise IncorrectLookupParameters from refused
-        ids = self.__dict__.get("ids")
-        if ids is None:
-            found = counted(places(scope, at=moment(request)), given)
-            ids = self.__dict__["ids"] = [one.row.id for one in found]
-        return queryset.filter(pk__in=ids)
-
-    def as_conditions(self) -> list[dict[str, Any]]:
-        """A view keeps none of it: it is of one moment."""
-        return []
+    def counted(self, asked: Any, *, at: datetime) -> models.Q:
+        given, scope = asked
+        return models.Q(pk__in=[one.row.id for one in counted(places(scope, at=at), given)])
 
 
 add_filter(Opportunity, HuddleFilter)
