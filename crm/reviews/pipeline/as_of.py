@@ -44,14 +44,17 @@ TAKEN_BACK = {
 PRIOR = {"Amount": "amount", "CloseDate": "close_on", "CurrencyIsoCode": "currency", "Owner": "owner_id"}
 # Parts that this and `as_of_each` have in common.
 TOLD = """
-        SELECT m.record_id, m.version, m.from_state, m.to_state,
+        SELECT record_id, m.version, m.from_state, m.to_state,
                CASE WHEN m.verb = 'revert' THEN (
                         SELECT c.at FROM history_change c WHERE c.object = 'opportunity' AND c.record_id = m.record_id
                            AND c.version = m.version AND c.op <> 'D' LIMIT 1)
-                    WHEN m.from_state = '' THEN GREATEST(m.at, max(m.at) FILTER (WHERE m.version <= 0)
-                        OVER (PARTITION BY m.record_id))
+                    WHEN m.from_state = '' THEN GREATEST(m.at, b.at)
                     ELSE m.at END AS at
-        FROM history_move m WHERE m.object = 'opportunity'{asked}
+        FROM history_move m LEFT JOIN (
+            SELECT record_id, max(at) AS at FROM history_move
+            WHERE object = 'opportunity' AND version <= 0{asked} GROUP BY record_id
+        ) b USING (record_id)
+        WHERE m.object = 'opportunity'{asked}
 """
 WORDS = """
         SELECT h.record_id, h.system, h.at, h.id, k.name, k.old, k.new
@@ -95,28 +98,32 @@ MERGED = """
 """
 WAS = """
     WITH seen AS (
-        SELECT record_id, max(id) FILTER (WHERE at <= %({p}_at)s) AS last, min(at) AS first
+        SELECT record_id, max(id) FILTER (WHERE at <= %({p}_at)s) AS last, min(at) AS first,
+               max(id) FILTER (WHERE at <= %({p}_at)s AND op = 'D') AS gone
         FROM history_change WHERE object = 'opportunity'{asked} GROUP BY record_id),
+    -- Whatever was written after `last` was true later: that is said for the planner, which then reads few of them.
     -- How a record that was deleted after that ended: the values are taken back from there.
     ended AS (
         SELECT DISTINCT ON (c.record_id) c.record_id, c.id, c.what
         FROM history_change c JOIN seen s USING (record_id)
-        WHERE c.object = 'opportunity' AND c.op = 'D' AND c.id > COALESCE(s.last, 0){asked}
+        WHERE c.object = 'opportunity' AND c.op = 'D' AND c.at > %({p}_at)s AND c.id > COALESCE(s.last, 0){asked}
         ORDER BY c.record_id, c.id),
     later AS (
         SELECT c.record_id, jsonb_object_agg(f.key, f.value -> 0 ORDER BY c.id DESC) AS was
         FROM history_change c JOIN seen s USING (record_id) LEFT JOIN ended e USING (record_id)
         CROSS JOIN LATERAL jsonb_each(c.what) f
-        WHERE c.object = 'opportunity' AND c.op = 'U' AND c.id > COALESCE(s.last, 0){asked}
+        WHERE c.object = 'opportunity' AND c.op = 'U' AND c.at > %({p}_at)s AND c.id > COALESCE(s.last, 0){asked}
           AND (e.id IS NULL OR c.id < e.id) AND f.key = ANY(%({p}_columns)s)
         GROUP BY c.record_id),
     -- An undone move is undone when it was; the move that a record came with goes on with those from before.
     told AS ({told}),
-    placed AS (
-        SELECT record_id, min(at) AS first, (array_agg(from_state ORDER BY version))[1] AS came,
-               (array_agg(to_state ORDER BY version DESC) FILTER (WHERE at <= %({p}_at)s))[1] AS stage,
-               (array_agg(at ORDER BY version DESC) FILTER (WHERE at <= %({p}_at)s))[1] AS since
+    ends AS (
+        SELECT record_id, min(at) AS first, min(version) AS came, max(version) FILTER (WHERE at <= %({p}_at)s) AS last
         FROM told GROUP BY record_id),
+    placed AS (
+        SELECT e.record_id, e.first, c.from_state AS came, m.to_state AS stage, m.at AS since
+        FROM ends e JOIN told c ON c.record_id = e.record_id AND c.version = e.came
+        LEFT JOIN told m ON m.record_id = e.record_id AND m.version = e.last),
     -- What another system kept, of those that were not here yet: what it last became, or what it first changed from.
     elsewhere AS ({words}),
     said AS (
@@ -139,13 +146,12 @@ WAS = """
     FROM (
         SELECT b.id, {taken_back}, CASE WHEN p.record_id IS NULL THEN b.stage ELSE COALESCE(p.stage, p.came) END
                AS stage, p.since, LEAST(b.created_at, s.first, p.first) AS born
-        FROM base b LEFT JOIN seen s ON s.record_id = b.id LEFT JOIN history_change l ON l.id = s.last
-        LEFT JOIN placed p ON p.record_id = b.id
+        FROM base b LEFT JOIN seen s ON s.record_id = b.id LEFT JOIN placed p ON p.record_id = b.id
         LEFT JOIN (
             SELECT record_id, COALESCE(l.was, '{{}}') || COALESCE(e.was, '{{}}') AS was
             FROM later l FULL JOIN before e USING (record_id)
         ) t ON t.record_id = b.id
-        WHERE l.op IS DISTINCT FROM 'D'
+        WHERE (s.gone IS NULL OR s.gone < s.last)
           AND (s.last IS NOT NULL OR LEAST(b.created_at, s.first, p.first) <= %({p}_at)s)
     ) w LEFT JOIN merged a ON a.id = w.account_id
 """
