@@ -134,7 +134,7 @@ def read_day(params: Mapping[str, str], name: str, wrong: list[Missing]) -> date
     except ValueError:
         found = None
     if found is None or not EARLIEST <= found <= LATEST:
-        wrong.append(Missing(f"invalid_{name}", f"{name.capitalize()}: a day, as 2026-03-04.", name))
+        wrong.append(Missing(f"invalid_{name}", f"{name.capitalize().replace('_', ' ')}: a day, as 2026-03-04.", name))
         return None
     return found
 

@@ -132,8 +132,12 @@ def test_the_quota_says_what_is_missing_and_how_well_it_is_covered(alice: User, 
     assert set(OPEN_PARTS) < set(PARTS)
 
 
-def test_a_quarter_is_the_fiscal_year_s(now: datetime) -> None:
+def test_a_quarter_is_the_fiscal_year_s(alice: User, now: datetime) -> None:
+    set_quota(alice, 100)
     with company(fiscal_year_start=2):
+        # A quota from before the fiscal year was changed is in no quarter, and not forgotten.
+        found = forecast(read_asked({}, at=now), at=now)
+        assert (found.total.quota, found.misplaced) == (None, {date(2026, 1, 1): 1})
         asked = read_asked({}, at=now)
         assert (asked.first, asked.last, asked.label) == (date(2026, 2, 1), date(2026, 4, 30), "Q1 2027")
         assert read_asked({"quarter": "2026-01-31"}, at=now).first == date(2025, 11, 1)

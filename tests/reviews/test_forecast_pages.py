@@ -190,7 +190,7 @@ def test_a_manager_sets_the_quotas_of_a_team_in_one_go(alice: User, bob: User, c
     assert "Write an amount, as 250000." in text(wrong)
     stale = sent(**{f"quota_{alice.pk}": "9"})
     assert stale.status_code == 422
-    assert "was changed by somebody else: it is 250,000.00 USD now" in text(stale)
+    assert "Somebody else changed it: it is 250000 now." in text(stale)
     assert Quota.objects.get(pk=stored[bob.pk].pk).amount == Decimal("1000.50")
     # Pasted, by name or address; an empty one removes it.
     pasted = sent(**versions, pasted="alice@example.com\t300,000\nBob\t")
@@ -213,10 +213,42 @@ def test_a_manager_sets_the_quotas_of_a_team_in_one_go(alice: User, bob: User, c
     assert client.post(add, {**entered, "quarter": "2026-04-01"}).status_code == 302
 
 
-@pytest.mark.parametrize("text_", ["-1", "nan", "1e99", "k", "12.3.4", "infinity"])
+@pytest.mark.parametrize("text_", ["-1", "nan", "1e99", "k", "12.3.4", "infinity", "250000,50", "1.234,56", "2kk"])
 def test_it_refuses_an_amount_that_is_none(text_: str) -> None:
     with pytest.raises(ValueError, match="amount"):
         read_amount(text_)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("at_that_moment")
+def test_who_saves_quotas_twice_or_after_somebody_else_is_told_so_and_loses_nothing_typed(
+    alice: User, bob: User, mona: User
+) -> None:
+    place, client = reverse("admin:forecast_quotas") + "?quarter=2026-01-01", client_of(mona)
+    typed = {f"quota_{alice.pk}": "100", f"quota_{bob.pk}": "200"}
+    assert "2 quotas set" in text(client.post(place, typed, follow=True))
+    # The second of two clicks sends the same versions again.
+    assert "Nothing changed." in text(client.post(place, typed, follow=True))
+    assert Quota.objects.get(owner=alice).version == 1
+    # Somebody else was there first: what was typed stays, and saving what the page now shows replaces theirs.
+    late = client.post(place, {f"quota_{alice.pk}": "300", f"quota_{bob.pk}": "200"})
+    assert (late.status_code, "it is 100 now" in text(late), "it is 200 now" in text(late)) == (422, True, True)
+    shown = dict(re.findall(r'name="((?:quota|version)_\d+)"[^>]* value="([^"]*)"', text(late)))
+    assert (shown[f"quota_{alice.pk}"], shown[f"version_{alice.pk}"]) == ("300", "1")
+    assert "1 quota set" in text(client.post(place, shown, follow=True))
+    assert Quota.objects.get(owner=alice).amount == 300
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("at_that_moment")
+def test_the_page_tells_what_it_could_not_add_and_quotas_of_another_fiscal_year(alice: User, mona: User) -> None:
+    set_quota(alice, 100)
+    make_opportunity(owner=alice, amount=700, currency="CHF", close_on=None)
+    with company(fiscal_year_start=2):
+        page = text(client_of(mona).get(reverse("admin:forecast")))
+    assert "1 quota of Jan 1, 2026" in page
+    outside = re.sub(r"<[^>]+>", "", page.partition('data-section="outside">')[2].partition("</p>")[0])
+    assert outside.startswith("In no forecast: 1 open without a close date (0 USD, and 700.00 CHF).")
 
 
 @pytest.mark.django_db(transaction=True)

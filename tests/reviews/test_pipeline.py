@@ -210,6 +210,7 @@ def test_days_and_parts_that_cannot_be_are_refused_at_every_door(mona: User, rob
             answer = program.get(f"{API}waterfall/", wrong, headers=key)
             assert (answer.status_code, code in answer.content.decode()) == (400, True)
     assert there.get(RECORDS, {"part": "stolen"}).status_code == 400
+    assert "Close since: a day, as 2026-03-04." in there.get(PAGE, {"close_since": "soon"}).content.decode()
     assert there.post(f"{PAGE}export/", {"what": "secrets"}).status_code == 400
     assert program.get(f"{API}waterfall/", {"part": "stolen"}, headers=key).status_code == 400
     assert program.get(API, {"by": "moon"}, headers=key).status_code == 400

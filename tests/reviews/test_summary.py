@@ -235,6 +235,14 @@ def test_won_and_lost_leave_the_pipeline(north: Team, alice: User, mona: User, n
 
 
 @pytest.mark.django_db
+def test_it_tells_of_the_forecast_what_has_no_rate(north: Team, alice: User, mona: User, now: datetime) -> None:
+    make_opportunity(owner=alice, amount=700, currency="CHF", close_on=date(2026, 3, 20), stated_forecast="commit")
+    said = lines_of(summary_of(date(2026, 3, 2), north, at=now))
+    assert said["Forecast"][1] == "Commit: 0 USD, and 700.00 CHF without a rate, 0 with what is won"
+    assert said["Promises"][1] == "Next steps due in the week: none"
+
+
+@pytest.mark.django_db
 def test_it_arrives_as_text_html_and_in_the_room_with_a_link_for_each_line(
     week: datetime, mona: User, settings: Any
 ) -> None:

@@ -27,11 +27,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines over a scale: `marks` are its heights and what they stand for, `places` the labels below."""
+    """Lines over a scale: `marks` are its heights and what they stand for, `places` the labels below with the side of
+    them that is at their place."""
 
     lines: Sequence[Line]
     marks: Sequence[tuple[float, str]]
-    places: Sequence[tuple[float, str]]
+    places: Sequence[tuple[float, str, str]]
     says: str
     width: int = WIDTH
     height: int = HEIGHT
@@ -72,7 +73,11 @@ def lines(
             points.append((x, y, f"{label}, {labels[place]}: {said(Decimal(value))}"))
         drawn.append(Line(kind, label, paths, points))
     marks = [(round(HEIGHT - BOTTOM - part * room, 1), words(top * Decimal(part))) for part in (0, 0.5, 1)]
-    places = [(round(LEFT + n * step, 1), label) for n, label in enumerate(labels) if n % every == 0]
+    places = [
+        (round(LEFT + n * step, 1), label, "end" if 0 < n == len(labels) - 1 else "middle" if n else "start")
+        for n, label in enumerate(labels)
+        if n % every == 0
+    ]
     return Lines(drawn, marks, places, says)
 
 

@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from crm import handbook
 from crm.enquiries.attainment import positional
 from crm.people.models import User
+from crm.reviews import periods
 from crm.reviews.forecast.asked import LATE, OPEN_PARTS, PARTS, Asked
 from crm.reviews.forecast.standing import standing, standing_each
 from crm.reviews.models import Quota
@@ -124,7 +125,11 @@ class Figures:
 @dataclass(slots=True)
 class Forecast:
     """The forecast of a quarter: by owner (None is nobody), by the owner's team now, and in total; `over`: it has
-    ended."""
+    ended.
+
+    `misplaced`: how many quotas begin on which days of these months though no quarter begins there, as when the fiscal
+    year was another one. They are in no forecast.
+    """
 
     asked: Asked
     currency: str
@@ -135,6 +140,7 @@ class Forecast:
     names: dict[int | None, str] = field(default_factory=dict)
     team_of: dict[int | None, int | None] = field(default_factory=dict)
     team_names: dict[int | None, str] = field(default_factory=dict)
+    misplaced: dict[date, int] = field(default_factory=dict)
 
 
 def added(sums: Iterable[Sum]) -> Sum:
@@ -156,8 +162,12 @@ def forecast(asked: Asked, *, at: datetime, was: bool = False) -> Forecast:
     book = handbook.current()
     found = Forecast(asked, book.company.currency, asked.last < book.today(at))
     found.owners = figures_by_owner(asked, at=at, was=was)
-    quotas = Quota.objects.filter(quarter=asked.quarter)
-    for quota in quotas.filter(whose(asked)).order_by():
+    # Those that begin within this quarter or the one before, on a day on which none begins, reach into this one too.
+    quotas = Quota.objects.filter(quarter__gt=periods.next_quarter(asked.quarter, -1), quarter__lte=asked.last)
+    for quota in quotas.filter(whose(asked)).order_by("quarter"):
+        if quota.quarter != asked.quarter:
+            found.misplaced[quota.quarter] = found.misplaced.get(quota.quarter, 0) + 1
+            continue
         figures = found.owners.setdefault(quota.owner_id, Figures())
         worth = worth_on(quota.amount, quota.currency, quota.quarter)
         if worth is None:

@@ -24,7 +24,7 @@ from crm.reviews.forecast.asked import PARAMETERS, Asked, quarter_now, read_aske
 from crm.reviews.forecast.backtest import backtest
 from crm.reviews.forecast.export import export_forecast
 from crm.reviews.forecast.figures import forecast as figures
-from crm.reviews.forecast.words import span
+from crm.reviews.forecast.words import day_words, span
 from crm.reviews.models import ForecastSnapshot, Quota
 from crm.site import site
 
@@ -46,6 +46,8 @@ def forecast(request: HttpRequest) -> HttpResponse:
         "teams": tables.by_team(found) if asked.team is None else [],
         "outside": tables.outside(found),
         "apart": tables.apart(found.total),
+        "misplaced": [(day_words(day), count) for day, count in found.misplaced.items()],
+        "all_quotas": reverse("admin:reviews_quota_changelist"),
         "currency": found.currency,
         "moved": moving.moved(asked),
         "empty": not found.total.in_quarter,

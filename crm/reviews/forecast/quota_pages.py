@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from crm import handbook
 from crm.core.asking import moment, user_of
-from crm.core.errors import Refused
+from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
 from crm.core.text import tidy, whole_number
 from crm.people.models import User
@@ -140,6 +140,8 @@ def save(request: HttpRequest, asked: Asked, entries: list[Entry]) -> str | None
         return "Some amounts will not do. Nothing was saved."
     try:
         count = set_quotas(asked.quarter, wanted, actor=user_of(request), at=moment(request), via="admin")
+    except Stale:
+        return tell_changed(asked, entries)
     except Refused as refused:
         if refused.code == "forbidden":
             raise PermissionDenied(refused.message) from refused
@@ -148,6 +150,17 @@ def save(request: HttpRequest, asked: Asked, entries: list[Entry]) -> str | None
         request, f"{asked.label}: {count:,} quota{'s' if count != 1 else ''} set." if count else "Nothing changed."
     )
     return None
+
+
+def tell_changed(asked: Asked, entries: list[Entry]) -> str:
+    """Say in each line what somebody else set there meanwhile; what was typed stays, and saving again replaces that."""
+    stored = {one.user.pk: one for one in entries_of(asked)}
+    for one in entries:
+        now = stored.get(one.user.pk)
+        if now is not None and now.version != one.version:
+            one.version, one.elsewhere = now.version, now.elsewhere
+            one.problem = f"Somebody else changed it: it is {now.text or 'no quota'} now."
+    return "Somebody else changed quotas meanwhile. Nothing was saved: look at them, and save again to replace theirs."
 
 
 def read_pasted(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +18,8 @@ from crm.reviews import periods
 from crm.reviews.models import Quota
 
 LARGEST = Decimal("999999999999.99")
+# A comma between thousands; any other one may be a decimal point, and the amount a hundred times what is meant.
+BY_THOUSANDS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,15 @@ def read_amount(text: str) -> Decimal | None:
     Raises:
         ValueError: for anything else, with a sentence.
     """
-    plain = text.strip().replace(",", "").replace(" ", "").replace("\u00a0", "").replace("\u202f", "").lower()
+    plain = text.strip().replace(" ", "").replace("\u00a0", "").replace("\u202f", "").lower()
     if not plain:
         return None
     factor = {"k": 1000, "m": 1_000_000}.get(plain[-1], 1)
+    number = plain[:-1] if factor > 1 else plain
+    if "," in number and not BY_THOUSANDS.fullmatch(number):
+        raise ValueError("Write an amount with a point before its cents, as 250,000.50.")
     try:
-        found = (Decimal(plain.rstrip("km") if factor > 1 else plain) * factor).quantize(Decimal("0.01"))
+        found = (Decimal(number.replace(",", "")) * factor).quantize(Decimal("0.01"))
     except InvalidOperation:
         raise ValueError("Write an amount, as 250000.") from None
     if not found.is_finite() or found < 0 or found > LARGEST:
@@ -70,11 +76,12 @@ def set_quotas(
         count = 0
         for owner, one in sorted(wanted.items(), key=lambda item: item[0].pk):
             quota = stored.get(owner.pk)
+            # Who sends the same twice has set it the first time.
+            if _same(quota, one, company.currency):
+                continue
             if (quota.version if quota else 0) != one.version:
                 now = f"{quota.amount:,} {quota.currency}" if quota else "none"
                 raise Stale(f"The quota of {owner} was changed by somebody else: it is {now} now. Look again.")
-            if _same(quota, one):
-                continue
             count += 1
             if one.amount is None:
                 if quota is not None:
@@ -87,7 +94,7 @@ def set_quotas(
         return count
 
 
-def _same(quota: Quota | None, one: Wanted) -> bool:
+def _same(quota: Quota | None, one: Wanted, currency: str) -> bool:
     if quota is None or one.amount is None:
         return quota is None and one.amount is None
-    return quota.amount == one.amount
+    return quota.amount == one.amount and quota.currency == currency

@@ -21,7 +21,8 @@ from crm.enquiries.attainment_words import day_words, percent
 from crm.people.models import Team
 from crm.reviews.forecast.asked import Asked as ForecastAsked
 from crm.reviews.forecast.asked import quarter_now
-from crm.reviews.forecast.figures import forecast
+from crm.reviews.forecast.figures import Sum, forecast
+from crm.reviews.forecast.words import apart_words
 from crm.reviews.forecast.words import list_address as forecast_list
 from crm.reviews.huddle.agenda import places
 from crm.reviews.huddle.list_filter import BROKEN
@@ -168,18 +169,19 @@ def _forecast(team: int | None, at: datetime) -> Section:
     asked, page = ForecastAsked(quarter_now(at), team=team), f"{reverse('admin:forecast')}{_query(team=team)}"
     total, currency = forecast(asked, at=at).total, handbook.current().company.currency
 
-    def line(words: str, amount: Decimal, part: str, more: str = "", *, is_bad: bool = False) -> Line:
-        return Line(f"{words}: {money(amount)} {currency}{more}", forecast_list(asked, part), is_bad)
+    def line(words: str, one: Sum, part: str, more: str = "") -> Line:
+        apart = "".join(f", and {told} without a rate" for told in apart_words(one.apart))
+        return Line(f"{words}: {money(one.worth)} {currency}{apart}{more}", forecast_list(asked, part))
 
     quota = ", nobody has a quota"
     if total.quota is not None:
         attained = f" ({total.attained}%)" if total.attained is not None else ""
         quota = f" of a quota of {money(total.quota)} {currency}{attained}"
     lines = [
-        line("Won", total["won"].worth, "won", quota),
-        line("Commit", total["commit"].worth, "commit", f", {money(total.closing)} with what is won"),
-        line("Best case", total["best_case"].worth, "best_case", f", {money(total.best)} with won and commit"),
-        line("Weighted", total.weighted.worth, "open", f", {money(total.expected)} with what is won"),
+        line("Won", total["won"], "won", quota),
+        line("Commit", total["commit"], "commit", f", {money(total.closing)} with what is won"),
+        line("Best case", total["best_case"], "best_case", f", {money(total.best)} with won and commit"),
+        line("Weighted", total.weighted, "open", f", {money(total.expected)} with what is won"),
     ]
     for name, amount in sorted(total.quota_apart.items()):
         lines.append(Line(f"Quota without a rate: {money(amount)} {name}", page))
@@ -194,8 +196,12 @@ def _promises(team: int | None, broken: int, first: date, last: date, at: dateti
     asked = RepAsked(first, last, team=team)
     found = rep_activity(asked, at=at, answers=False).total
     missed = found.decided - found.kept
-    said = f"{found.kept:,} of {found.decided:,} kept ({percent(found.keeping)})" if found.decided else "none was due"
-    yield Line(f"Next steps due in the week: {said}, {missed:,} not kept", address_of(asked, "broken"), bool(missed))
+    said = (
+        f"{found.kept:,} of {found.decided:,} kept ({percent(found.keeping)}), {missed:,} not kept"
+        if found.decided
+        else "none"
+    )
+    yield Line(f"Next steps due in the week: {said}", address_of(asked, "broken"), bool(missed))
 
 
 def _leads(asked: LeadsAsked, total: object) -> Iterator[Line]:
