@@ -21,7 +21,7 @@ from crm.notifications.models import Delivery, Notification
 from crm.notifications.storing import Message, add_deliveries
 from crm.people.leaving import deactivate_user, owned_by
 from crm.people.models import Absence, Team, User
-from crm.reviews.models import Meeting
+from crm.reviews.models import Meeting, Quota
 from crm.sync.models import ApiKey
 from leads.assignment import create_lead
 from leads.models import Lead
@@ -167,8 +167,11 @@ def test_nothing_that_is_to_be_worked_stays_with_who_left(
     alice: User, bob: User, root: User, ann: User, now: datetime
 ) -> None:
     busy(alice, bob, now)
+    for owner in (alice, ann):
+        Quota.objects.create(owner=owner, quarter=date(2026, 1, 1), amount=50_000, currency="USD")
     deactivate_user(alice, heir=ann, actor=root, at=now, via="admin")
     assert left_with(alice) == {}
+    assert set(Quota.objects.values_list("owner", "amount")) == {(alice.pk, 50_000), (ann.pk, 50_000)}
     assert owned_by(alice) == []
     assert dict(Task.objects.values_list("text", "owner")) == {"Send the deck": alice.pk, "Ask for the order": ann.pk}
     assert Absence.objects.get(user=bob).stand_in == ann

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -19,6 +20,14 @@ from crm.reviews import periods
 CURRENCY = re.compile("[A-Z]{3}")
 
 
+class QuotaQuerySet(models.QuerySet["Quota"]):
+    """Reads of quotas."""
+
+    def to_hand_over(self) -> Self:
+        """None: what somebody was to win stays theirs when they leave; their heir has quotas of their own."""
+        return self.none()
+
+
 class Quota(Record):
     """What somebody is to win in a fiscal quarter, `quarter` being its first day by the handbook's fiscal year."""
 
@@ -26,6 +35,8 @@ class Quota(Record):
     quarter = models.DateField(help_text="The first day of a fiscal quarter.")
     amount = models.DecimalField(max_digits=14, decimal_places=2, validators=[MinValueValidator(0)])
     currency = Line(max_length=3, blank=False, default=company_currency)  # type: ignore[arg-type]
+
+    objects = QuotaQuerySet.as_manager()
 
     class Meta:
         ordering = ["-quarter", "owner"]
