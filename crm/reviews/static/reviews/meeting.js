@@ -44,6 +44,9 @@
   const find = (selector) => root.querySelector(selector);
   const told = find("#meeting-told");
   let holds = Boolean(root.dataset.holds);
+  // What was refused is answered where it was sent to, which shows nothing to who asks: what is loaded anew, or opened
+  // again after a crash, is the meeting.
+  if (root.dataset.refused) history.replaceState(null, "", root.dataset.here);
   const tagOf = (revision) => `"${root.dataset.meeting}.${revision}"`;
   let tag = tagOf(root.dataset.revision);
 
@@ -82,8 +85,9 @@
   }
   function keepDraft(form) {
     const key = keyOf();
-    const values = {};
-    for (const [name, field] of named(form)) if (isChanged(field)) values[name] = valueOf(field);
+    // What was refused stands in the page as it was typed: it is not stored, and stays in the draft.
+    const values = root.dataset.refused ? { ...drafts.read(key)?.values } : {};
+    for (const [name, field] of named(form)) if (name in values || isChanged(field)) values[name] = valueOf(field);
     if (Object.keys(values).length) drafts.write(key, { at: Date.now(), values });
     else drafts.drop(key);
   }
