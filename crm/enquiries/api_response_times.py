@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm import handbook
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import BY, FiguresView, choice, parameter, reading, shape
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_scopes
-from crm.core.api.views import ApiView
-from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.enquiries.attainment import DIMENSIONS, By, Figures, attainment
+from crm.enquiries.attainment import DIMENSIONS, Figures, attainment
 from crm.enquiries.attainment_asked import NOBODY, PARAMETERS, read_asked
 from crm.enquiries.attainment_words import ordered, people
 from crm.enquiries.models import Enquiry
 
-BY = "by"
 SCOPE = "enquiries:response_times"
 declare_scopes("enquiries", response_times="See how promises to answer were kept, by channel, owner, team and week")
 COUNT = {"type": "integer", "minimum": 0}
@@ -39,59 +36,47 @@ KEY = {
 VOIDER = {"user_id": {"type": ["integer", "null"]}, "name": {"type": "string"}, "voided": COUNT}
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
-
-
-ANSWER = _object(
+ANSWER = shape(
     {
         "by": {"type": "string", "enum": list(DIMENSIONS)},
         "since": {"type": "string", "format": "date"},
         "until": {"type": "string", "format": "date"},
         "zone": {"type": "string", "description": "Whose days and weeks these are."},
-        "total": _object(FIGURES),
-        "results": {"type": "array", "items": _object({"key": KEY, "label": {"type": "string"}, **FIGURES})},
-        "voided_by": {"type": "array", "items": _object(VOIDER)},
+        "total": shape(FIGURES),
+        "results": {"type": "array", "items": shape({"key": KEY, "label": {"type": "string"}, **FIGURES})},
+        "voided_by": {"type": "array", "items": shape(VOIDER)},
     }
 )
 
 
-def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text, **more)
-
-
-class ResponseTimes(ApiView):
+class ResponseTimes(FiguresView):
     """Figures of response times; for keys of managers and of programs."""
 
     resource = "response-times"
     scopes: ClassVar[dict[str, str]] = {"response_times": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "response_times"}
-    http_method_names = ["get", "head", "options"]
 
     @extend_schema(
         responses={200: ANSWER},
         operation_id="response_times",
         parameters=[
-            _parameter(BY, "What there is a line for each of; channel unless said.", enum=list(DIMENSIONS)),
-            _parameter("since", "The first day, in the company's zone; 13 weeks unless said.", OpenApiTypes.DATE),
-            _parameter("until", "The last day, which is counted too; today unless said.", OpenApiTypes.DATE),
-            _parameter("channel", "Only enquiries by this channel."),
-            _parameter("policy", "Only enquiries under this policy."),
-            _parameter("owner", f"Only those of this user, at the verdict; “{NOBODY}” for nobody's."),
-            _parameter("team", f"Only those of this team, at the verdict; “{NOBODY}” for no team's."),
+            parameter(BY, "What there is a line for each of; channel unless said.", enum=list(DIMENSIONS)),
+            parameter("since", "The first day, in the company's zone; 13 weeks unless said.", OpenApiTypes.DATE),
+            parameter("until", "The last day, which is counted too; today unless said.", OpenApiTypes.DATE),
+            parameter("channel", "Only enquiries by this channel."),
+            parameter("policy", "Only enquiries under this policy."),
+            parameter("owner", f"Only those of this user, at the verdict; “{NOBODY}” for nobody's."),
+            parameter("team", f"Only those of this team, at the verdict; “{NOBODY}” for no team's."),
         ],
     )
     def get(self, request: Request) -> Response:
         """In total, for each value of `by`, and who voided how many. Three years at most."""
         if not may(self.actor, "response_times", Enquiry):
             raise Problem(403, "forbidden", "Response times are for managers.")
-        params = request.query_params
-        Reading({}, RecordFilters).refuse_unknown(params, {BY, *PARAMETERS})
-        by = dimension(params.get(BY) or "channel")
-        try:
-            asked = read_asked({name: params[name] for name in PARAMETERS if name in params}, at=self.at)
-        except Refused as refused:
-            raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
+        params = self.params(request, BY, *PARAMETERS)
+        by = choice(params, BY, DIMENSIONS, "channel")
+        with reading():
+            asked = read_asked(params, at=self.at)
         found = attainment(asked, at=self.at, by=(by,))
         names = people(list(found.voiders))
         return Response(
@@ -108,19 +93,6 @@ class ResponseTimes(ApiView):
                 ],
             }
         )
-
-
-def dimension(text: str) -> By:
-    """What there is a line for each of.
-
-    Raises:
-        Problem: 400 for anything else.
-    """
-    for by in DIMENSIONS:
-        if by == text:
-            return by
-    message = f"“{text}” is none of: {', '.join(DIMENSIONS)}."
-    raise bad_request("invalid_by", message, [Flaw(BY, "invalid_by", message)])
 
 
 def told(one: Figures) -> dict[str, Any]:

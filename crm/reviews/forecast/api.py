@@ -7,15 +7,13 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.core.api.problems import Flaw, Problem, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import FiguresView, parameter, reading
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView
-from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
 from crm.reviews.forecast.api_shapes import ANSWER, BACKTEST, SNAPSHOTS
@@ -30,22 +28,17 @@ declare_scopes("opportunities", forecast="See forecasts, quotas, weekly snapshot
 declare_right(SCOPE, lambda user: may(user, "view", ForecastSnapshot))
 
 
-def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text)
+OWNER = parameter("owner", f"Only this user's; “{NOBODY}” for nobody's.")
+TEAM = parameter("team", f"Only those of the people of this team now; “{NOBODY}” for no team's.")
+QUARTER = parameter("quarter", "A day of the fiscal quarter; today unless said.", OpenApiTypes.DATE)
 
 
-OWNER = _parameter("owner", f"Only this user's; “{NOBODY}” for nobody's.")
-TEAM = _parameter("team", f"Only those of the people of this team now; “{NOBODY}” for no team's.")
-QUARTER = _parameter("quarter", "A day of the fiscal quarter; today unless said.", OpenApiTypes.DATE)
-
-
-class ForecastView(ApiView):
+class ForecastView(FiguresView):
     """What the three addresses share: who may, and what is asked for."""
 
     resource = "forecast"
     scopes: ClassVar[dict[str, str]] = {"forecast": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "forecast"}
-    http_method_names = ["get", "head", "options"]
 
     def asked(self, request: Request, names: tuple[str, ...] = PARAMETERS) -> Asked:
         """What the address asks for.
@@ -55,12 +48,9 @@ class ForecastView(ApiView):
         """
         if not may(self.actor, "view", ForecastSnapshot):
             raise Problem(403, "forbidden", "Forecasts are for who works here.")
-        params = request.query_params
-        Reading({}, RecordFilters).refuse_unknown(params, set(names))
-        try:
-            return read_asked({name: params[name] for name in names if name in params}, at=self.at)
-        except Refused as refused:
-            raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
+        params = self.params(request, *names)
+        with reading():
+            return read_asked(params, at=self.at)
 
 
 class ForecastFigures(ForecastView):

@@ -12,19 +12,15 @@ from rest_framework.response import Response
 from contracts.models import Opportunity
 from contracts.models.choices import FORECASTS
 from contracts.stages import find_stage
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import PAGE, FiguresView, page_of, reading, shape, shapes
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView
-from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.core.text import whole_number
 from crm.reviews.huddle.agenda import REASONS, Place
 from crm.reviews.huddle.scopes import OWNER, TEAM, read_scope, scope_words
 from crm.reviews.huddle.today import WORDS, Today, today
 from crm.reviews.huddle.totals import category_of
 
-PAGE = "page"
 SIZE = 500
 SCOPE = "opportunities:huddle"
 declare_scopes("opportunities", huddle="See the agenda of the sales huddle and its figures")
@@ -35,20 +31,6 @@ MAYBE_COUNT = {"type": ["integer", "null"], "minimum": 0}
 MONEY = {"type": "string", "format": "decimal", "description": "In the company's currency."}
 MAYBE_DAY = {"type": ["string", "null"], "format": "date"}
 MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
-
-
-def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
-        "additionalProperties": False,
-        **more,
-    }
-
-
-def _many(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"type": "array", "items": _object(properties), **more}
 
 
 CATEGORY: dict[str, Any] = {"type": "string", "enum": [*FORECASTS]}
@@ -72,19 +54,19 @@ PLACE: dict[str, Any] = {
     "last_touch_at": MAYBE_TIME,
     "reasons": {"type": "array", "items": {"type": "string", "enum": [*REASONS]}, "description": "Heaviest first."},
 }
-LAST = _object(
+LAST = shape(
     {"meeting_id": COUNT, "ended_at": {"type": "string", "format": "date-time"}},
     type=["object", "null"],
     description="The last huddle of this scope that was held; null: none was.",
 )
-PROMISES = _object(
+PROMISES = shape(
     {
         "kept": {**MAYBE_COUNT, "description": "Since the last huddle; null where there was none."},
         "late": {**MAYBE_COUNT, "description": "Kept late since the last huddle; null where there was none."},
         "not_kept": {**COUNT, "description": "Opportunities with a promise that was not kept."},
     }
 )
-ANSWER = _object(
+ANSWER = shape(
     {
         "scope": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Nothing: everything."},
         "scope_words": TEXT,
@@ -99,28 +81,27 @@ ANSWER = _object(
             "additionalProperties": TEXT,
             "description": "Amounts in currencies without a rate, in neither sum.",
         },
-        "categories": _many(
+        "categories": shapes(
             {"category": CATEGORY, "label": TEXT, "count": COUNT, "amount": MONEY, "weighted": MONEY},
             description="Those that any opportunity is in.",
         ),
         "promises": PROMISES,
-        "reasons": _many(
+        "reasons": shapes(
             {"reason": {"type": "string", "enum": [*WORDS]}, "label": TEXT, "count": COUNT},
             description="The heaviest first; an opportunity may have several, “none” has none.",
         ),
-        "agenda": _many(PLACE, description=f"In the order of the huddle, {SIZE} a page."),
+        "agenda": shapes(PLACE, description=f"In the order of the huddle, {SIZE} a page."),
         "next_page": MAYBE_COUNT,
     }
 )
 
 
-class HuddleView(ApiView):
+class HuddleView(FiguresView):
     """What the next sales huddle goes through."""
 
     resource = "huddle"
     scopes: ClassVar[dict[str, str]] = {"huddle": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "huddle"}
-    http_method_names = ["get", "head", "options"]
 
     @extend_schema(
         responses={200: ANSWER},
@@ -140,16 +121,10 @@ class HuddleView(ApiView):
         """Every open opportunity in scope as it is now: in figures, by reason, and one after the other."""
         if not may(self.actor, "view", Opportunity):
             raise Problem(403, "forbidden", "You may not see opportunities.")
-        params = request.query_params
-        Reading({}, RecordFilters).refuse_unknown(params, {OWNER, TEAM, PAGE})
-        page = whole_number(params.get(PAGE) or "1")
-        if not page or page > 10_000:
-            message = "Page: a number from 1 to 10,000."
-            raise bad_request("invalid_page", message, [Flaw(PAGE, "invalid_page", message)])
-        try:
-            scope = read_scope(params.dict())
-        except Refused as refused:
-            raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
+        params = self.params(request, OWNER, TEAM, PAGE)
+        page = page_of(params)
+        with reading():
+            scope = read_scope(params)
         return Response(told(today(scope, at=self.at), page))
 
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm import handbook
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import BY, FiguresView, choice, parameter, reading, shape
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView
-from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
 from crm.reviews.lead_review.asked import NOW, PARAMETERS, read_asked
-from crm.reviews.lead_review.figures import DIMENSIONS, By, Flow, Standing, flow, standing
+from crm.reviews.lead_review.figures import DIMENSIONS, Flow, Standing, flow, standing
 from crm.reviews.lead_review.words import ordered
 from leads.models import Lead
 
-BY = "by"
 SCOPE = "leads:review"
 declare_scopes("leads", review="See the figures of the lead pipeline review: counts, ages, and what leads need")
 declare_right(SCOPE, lambda user: may(user, "view", Lead))
@@ -52,29 +49,25 @@ FLOW: dict[str, Any] = {
 }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
-
-
 KEY = {"type": ["string", "integer", "null"], "description": "A status, an id or a lead source; null: nobody."}
-ANSWER = _object(
+ANSWER = shape(
     {
         "by": {"type": "string", "enum": list(DIMENSIONS)},
         "since": {"type": "string", "format": "date-time"},
         "before": {"type": "string", "format": "date-time"},
         "review": {"type": ["integer", "null"], "description": "The held review since whose end it is."},
         "zone": {"type": "string", "description": "Whose days these are."},
-        "total": _object(STANDING),
+        "total": shape(STANDING),
         "results": {
             "type": "array",
-            "items": _object(
+            "items": shape(
                 {
                     "key": KEY,
                     "label": {"type": "string"},
                     **STANDING,
                     "median_seconds": AGE,
                     "p90_seconds": AGE,
-                    "flow": {"oneOf": [_object(FLOW), {"type": "null"}], "description": "Of a status only."},
+                    "flow": {"oneOf": [shape(FLOW), {"type": "null"}], "description": "Of a status only."},
                 }
             ),
         },
@@ -82,47 +75,39 @@ ANSWER = _object(
 )
 
 
-def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text, **more)
-
-
-class LeadReview(ApiView):
+class LeadReview(FiguresView):
     """Figures of leads by status."""
 
     resource = "lead-review"
     scopes: ClassVar[dict[str, str]] = {"review": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "review"}
-    http_method_names = ["get", "head", "options"]
 
     @extend_schema(
         responses={200: ANSWER},
         operation_id="lead_review",
         parameters=[
-            _parameter(BY, "What there is a line for each of; status unless said.", enum=list(DIMENSIONS)),
-            _parameter("owner", f"Only leads of this user; “{NOBODY}” for nobody's."),
-            _parameter("team", f"Only leads of this team or in its queue; “{NOBODY}” for no team's."),
-            _parameter("source", f"Only leads of this lead source; “{NOBODY}” for those without one."),
-            _parameter(
+            parameter(BY, "What there is a line for each of; status unless said.", enum=list(DIMENSIONS)),
+            parameter("owner", f"Only leads of this user; “{NOBODY}” for nobody's."),
+            parameter("team", f"Only leads of this team or in its queue; “{NOBODY}” for no team's."),
+            parameter("source", f"Only leads of this lead source; “{NOBODY}” for those without one."),
+            parameter(
                 "since",
                 "The first day of arrivals and departures, in the company's zone. Without days they are since the last "
                 "held review, or of the last seven days.",
                 OpenApiTypes.DATE,
             ),
-            _parameter("until", "The last day, which is counted too; today unless said.", OpenApiTypes.DATE),
-            _parameter("review", "Since this held review.", OpenApiTypes.INT),
+            parameter("until", "The last day, which is counted too; today unless said.", OpenApiTypes.DATE),
+            parameter("review", "Since this held review.", OpenApiTypes.INT),
         ],
     )
     def get(self, request: Request) -> Response:
         """How leads stand now, and, by status, how they went through it in the time."""
         if not may(self.actor, "view", Lead):
             raise Problem(403, "forbidden", "You may not see leads.")
-        params = request.query_params
-        Reading({}, RecordFilters).refuse_unknown(params, {BY, *PARAMETERS})
-        by = dimension(params.get(BY) or "status")
-        try:
-            asked = read_asked({name: params[name] for name in PARAMETERS if name in params}, at=self.at)
-        except Refused as refused:
-            raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
+        params = self.params(request, BY, *PARAMETERS)
+        by = choice(params, BY, DIMENSIONS, "status")
+        with reading():
+            asked = read_asked(params, at=self.at)
         found = standing(asked, at=self.at)
         if by == "status":
             found.flow = flow(asked, at=self.at)
@@ -147,19 +132,6 @@ class LeadReview(ApiView):
                 ],
             }
         )
-
-
-def dimension(text: str) -> By:
-    """What there is a line for each of.
-
-    Raises:
-        Problem: 400 for anything else.
-    """
-    for by in DIMENSIONS:
-        if by == text:
-            return by
-    message = f"“{text}” is none of: {', '.join(DIMENSIONS)}."
-    raise bad_request("invalid_by", message, [Flaw(BY, "invalid_by", message)])
 
 
 def told(one: Standing) -> dict[str, Any]:

@@ -11,17 +11,16 @@ from django.db.models import Count
 from django.http import Http404
 from django.urls import URLPattern, re_path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import PAGE as NUMBER
+from crm.core.api.figures import FiguresView, page_of, parameter, reading
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView, record_id
-from crm.core.errors import Refused
+from crm.core.api.views import record_id
 from crm.core.permissions import may
-from crm.core.text import whole_number
 from crm.people.models import User
 from crm.reviews.meetings.api_shapes import LIST, ONE
 from crm.reviews.meetings.asked import PARAMETERS, read_asked
@@ -31,7 +30,6 @@ from crm.reviews.meetings.kinds import KINDS, ReviewKind
 from crm.reviews.meetings.minutes import END, PAGE, Told, figures, in_order, told
 from crm.reviews.models import Item, Meeting
 
-NUMBER = "page"
 SIZE = 100
 SCOPE = "meetings:read"
 
@@ -45,17 +43,12 @@ declare_scopes("meetings", read="Read meetings and their minutes")
 declare_right(SCOPE, lambda user: bool(readable(user)))
 
 
-def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text, **more)
-
-
-class MeetingView(ApiView):
-    """What both addresses share: who may, and which page."""
+class MeetingView(FiguresView):
+    """What both addresses share: who may."""
 
     resource = "meetings"
     scopes: ClassVar[dict[str, str]] = {"meetings": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "meetings"}
-    http_method_names = ["get", "head", "options"]
 
     def kinds(self) -> list[str]:
         """The kinds of meetings that the key's user may read about.
@@ -67,20 +60,6 @@ class MeetingView(ApiView):
             raise Problem(403, "forbidden", "This key's user may see no meetings.")
         return found
 
-    def page(self, request: Request, known: set[str]) -> int:
-        """The page that is asked for, from 1.
-
-        Raises:
-            Problem: 400 for what is no page, and for parameters that are not known.
-        """
-        params = request.query_params
-        Reading({}, RecordFilters).refuse_unknown(params, {NUMBER, *known})
-        page = whole_number(params.get(NUMBER) or "1")
-        if not page or page > 10_000:
-            message = "Page: a number from 1 to 10,000."
-            raise bad_request("invalid_page", message, [Flaw(NUMBER, "invalid_page", message)])
-        return page
-
 
 class Meetings(MeetingView):
     """The meetings there are."""
@@ -89,21 +68,19 @@ class Meetings(MeetingView):
         responses={200: LIST},
         operation_id="meetings_list",
         parameters=[
-            _parameter("kind", "Only of this kind.", enum=[*Meeting.Kind.values]),
-            _parameter("state", "Only those that are so far.", enum=[*Meeting.State.values]),
-            _parameter("since", "Begun on this day or later, in the company's zone.", OpenApiTypes.DATE),
-            _parameter("until", "Begun on this day or earlier.", OpenApiTypes.DATE),
-            _parameter(NUMBER, f"Which {SIZE}, from 1.", OpenApiTypes.INT),
+            parameter("kind", "Only of this kind.", enum=[*Meeting.Kind.values]),
+            parameter("state", "Only those that are so far.", enum=[*Meeting.State.values]),
+            parameter("since", "Begun on this day or later, in the company's zone.", OpenApiTypes.DATE),
+            parameter("until", "Begun on this day or earlier.", OpenApiTypes.DATE),
+            parameter(NUMBER, f"Which {SIZE}, from 1.", OpenApiTypes.INT),
         ],
     )
     def get(self, request: Request) -> Response:
         """Those that were held, that run, and that were called off, the newest first."""
-        kinds, page = self.kinds(), self.page(request, {*PARAMETERS})
-        params = request.query_params
-        try:
-            asked = read_asked({name: params[name] for name in PARAMETERS if name in params})
-        except Refused as refused:
-            raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
+        kinds, params = self.kinds(), self.params(request, NUMBER, *PARAMETERS)
+        page = page_of(params)
+        with reading():
+            asked = read_asked(params)
         before = (page - 1) * SIZE
         found = list(asked.rows().filter(kind__in=kinds)[before : before + SIZE + 1])
         counts = _counts(found[:SIZE])
@@ -121,11 +98,11 @@ class MeetingMinutes(MeetingView):
     @extend_schema(
         responses={200: ONE},
         operation_id="meetings_retrieve",
-        parameters=[_parameter(NUMBER, f"Which {PAGE} of its items, from 1.", OpenApiTypes.INT)],
+        parameters=[parameter(NUMBER, f"Which {PAGE} of its items, from 1.", OpenApiTypes.INT)],
     )
     def get(self, request: Request, pk: str) -> Response:
         """What the minutes say; while it runs, so far."""
-        kinds, page = self.kinds(), self.page(request, set())
+        kinds, page = self.kinds(), page_of(self.params(request, NUMBER))
         meeting = Meeting.objects.select_related("occasion").filter(pk=record_id(pk)).first()
         if meeting is None or meeting.kind not in KINDS:
             raise Http404

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts.models import Opportunity
 from crm import handbook
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import BY, PAGE, FiguresView, choice, page_of, parameter, reading, shape
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView
-from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.core.text import whole_number
 from crm.enquiries.attainment_asked import NOBODY
 from crm.reviews.pipeline.asked import NARROWING, read_asked, read_between
 from crm.reviews.pipeline.export import read_part
-from crm.reviews.pipeline.figures import DIMENSIONS, By, Figures, pipeline
+from crm.reviews.pipeline.figures import DIMENSIONS, Figures, pipeline
 from crm.reviews.pipeline.waterfall import CLOSING, OPENING, Line, Part, Seen, Step, lines, waterfall
 from crm.reviews.pipeline.words import ordered
 
 T = TypeVar("T")
-BY, PART, PAGE = "by", "part", "page"
+PART = "part"
 SIZE = 500
 SCOPE = "opportunities:pipeline"
 declare_scopes("opportunities", pipeline="See what the pipeline is worth, and what changed it")
@@ -35,14 +31,6 @@ declare_right(SCOPE, lambda user: may(user, "view", Opportunity))
 COUNT = {"type": "integer", "minimum": 0}
 MONEY = {"type": "string", "format": "decimal"}
 BY_CURRENCY = {"type": "object", "additionalProperties": MONEY, "description": "By currency."}
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
-
-
-def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text, **more)
 
 
 FIGURES: dict[str, Any] = {
@@ -53,13 +41,13 @@ FIGURES: dict[str, Any] = {
     "without_rate": {**BY_CURRENCY, "description": "Amounts in currencies without a rate, in neither sum."},
 }
 KEY = {"type": ["string", "integer", "null"], "description": "A stage, an id, a month's first day; null: none."}
-PIPELINE = _object(
+PIPELINE = shape(
     {
         "by": {"type": "string", "enum": list(DIMENSIONS)},
         "currency": {"type": "string"},
-        "total": _object(FIGURES),
+        "total": shape(FIGURES),
         "unknown_stage": {**COUNT, "description": "In a stage that the handbook does not have: in no figure."},
-        "results": {"type": "array", "items": _object({"key": KEY, "label": {"type": "string"}, **FIGURES})},
+        "results": {"type": "array", "items": shape({"key": KEY, "label": {"type": "string"}, **FIGURES})},
     }
 )
 SIDE = {
@@ -74,7 +62,7 @@ SIDE = {
         "account_id": {"type": "integer"},
     },
 }
-RECORD = _object(
+RECORD = shape(
     {
         "id": {"type": "integer"},
         "name": {"type": "string"},
@@ -84,7 +72,7 @@ RECORD = _object(
         "adds": BY_CURRENCY,
     }
 )
-STEP = _object(
+STEP = shape(
     {
         "part": {"type": "string", "enum": [OPENING, *Part.values, CLOSING]},
         "count": COUNT,
@@ -93,7 +81,7 @@ STEP = _object(
         "without_rate": BY_CURRENCY,
     }
 )
-WATERFALL = _object(
+WATERFALL = shape(
     {
         "from": {"type": "string", "format": "date"},
         "to": {"type": "string", "format": "date"},
@@ -105,36 +93,36 @@ WATERFALL = _object(
     }
 )
 NARROWED = [
-    _parameter("owner", f"Only those of this user; “{NOBODY}” for nobody's."),
-    _parameter("team", f"Only those whose owner is in this team now; “{NOBODY}” for no team's."),
-    _parameter("type", f"Only opportunities of this type; “{NOBODY}” for those without."),
-    _parameter("account", "Only those of this account: its id, or its whole name."),
-    _parameter("close_since", "Only those that close on this day or later.", OpenApiTypes.DATE),
-    _parameter("close_until", "Only those that close on this day or earlier.", OpenApiTypes.DATE),
+    parameter("owner", f"Only those of this user; “{NOBODY}” for nobody's."),
+    parameter("team", f"Only those whose owner is in this team now; “{NOBODY}” for no team's."),
+    parameter("type", f"Only opportunities of this type; “{NOBODY}” for those without."),
+    parameter("account", "Only those of this account: its id, or its whole name."),
+    parameter("close_since", "Only those that close on this day or later.", OpenApiTypes.DATE),
+    parameter("close_until", "Only those that close on this day or earlier.", OpenApiTypes.DATE),
 ]
 
 
-class PipelineView(ApiView):
+class PipelineView(FiguresView):
     """What is open, and what it is worth."""
 
     resource = "opportunities"
     scopes: ClassVar[dict[str, str]] = {"pipeline": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "pipeline"}
-    http_method_names = ["get", "head", "options"]
 
     @extend_schema(
         responses={200: PIPELINE},
         operation_id="pipeline",
         parameters=[
-            _parameter(BY, "What there is a line for each of; stage unless said.", enum=[*DIMENSIONS]),
+            parameter(BY, "What there is a line for each of; stage unless said.", enum=[*DIMENSIONS]),
             *NARROWED,
         ],
     )
     def get(self, request: Request) -> Response:
         """In total, and for each value of `by`. Every open opportunity is counted."""
-        params = self.params(request, {BY, *NARROWING})
-        by = dimension(params.get(BY) or "stage")
-        asked = read(lambda: read_asked(params))
+        params = self.params(request, BY, *NARROWING)
+        by = choice(params, BY, DIMENSIONS, "stage")
+        with reading():
+            asked = read_asked(params)
         found = pipeline(asked, at=self.at)
         return Response(
             {
@@ -146,16 +134,15 @@ class PipelineView(ApiView):
             }
         )
 
-    def params(self, request: Request, known: set[str]) -> Mapping[str, str]:
-        """The parameters, none of them unknown.
+    def params(self, request: Request, *known: str) -> dict[str, str]:
+        """The parameters, for who may see opportunities.
 
         Raises:
-            Problem: 403 for who may not see opportunities, 400 for what is no parameter.
+            Problem: 403 for who may not.
         """
         if not may(self.actor, "view", Opportunity):
             raise Problem(403, "forbidden", "You may not see opportunities.")
-        Reading({}, RecordFilters).refuse_unknown(request.query_params, known)
-        return request.query_params.dict()
+        return super().params(request, *known)
 
 
 class WaterfallView(PipelineView):
@@ -165,23 +152,22 @@ class WaterfallView(PipelineView):
         responses={200: WATERFALL},
         operation_id="pipeline_waterfall",
         parameters=[
-            _parameter("from", "The day at whose end it opens; a week before the last unless said.", OpenApiTypes.DATE),
-            _parameter("to", "The day at whose end it closes; today unless said.", OpenApiTypes.DATE),
-            _parameter(
+            parameter("from", "The day at whose end it opens; a week before the last unless said.", OpenApiTypes.DATE),
+            parameter("to", "The day at whose end it closes; today unless said.", OpenApiTypes.DATE),
+            parameter(
                 PART, "Also the opportunities of this part, before and after.", enum=STEP["properties"]["part"]["enum"]
             ),
-            _parameter(PAGE, "Of these opportunities.", OpenApiTypes.INT),
+            parameter(PAGE, "Of these opportunities.", OpenApiTypes.INT),
             *NARROWED,
         ],
     )
     def get(self, request: Request) -> Response:
         """From the opening to the closing, which the parts add up to in each currency; “came…” are in neither."""
-        params = self.params(request, {"from", "to", PART, PAGE, *NARROWING})
-        between = read(lambda: read_between(params, at=self.at))
-        part = read(lambda: read_part(params.get(PART, "")))
-        page = whole_number(params.get(PAGE) or "1")
-        if not page or page > 10_000:
-            raise invalid([Flaw(PAGE, "invalid_page", "Page: a number from 1 to 10,000.")])
+        params = self.params(request, "from", "to", PART, PAGE, *NARROWING)
+        page = page_of(params)
+        with reading(PART):
+            part = read_part(params.pop(PART, ""))
+            between = read_between(params, at=self.at)
         found = waterfall(between)
         steps = [(OPENING, found.opening), *((p.value, found.parts[p]) for p in Part), (CLOSING, found.closing)]
         rows = lines(between, part, limit=SIZE + 1, offset=(page - 1) * SIZE) if part else []
@@ -196,32 +182,6 @@ class WaterfallView(PipelineView):
                 "next_page": page + 1 if len(rows) > SIZE else None,
             }
         )
-
-
-def read(ask: Callable[[], T]) -> T:
-    """What is asked for.
-
-    Raises:
-        Problem: 400 that names each parameter that will not do.
-    """
-    try:
-        return ask()
-    except Refused as refused:
-        flaws = [Flaw(one.field, one.code, one.message) for one in refused.missing]
-        raise invalid(flaws or [Flaw(PART, refused.code, refused.message)]) from refused
-
-
-def dimension(text: str) -> By:
-    """What there is a line for each of.
-
-    Raises:
-        Problem: 400 for anything else.
-    """
-    for by in DIMENSIONS:
-        if by == text:
-            return by
-    message = f"“{text}” is none of: {', '.join(DIMENSIONS)}."
-    raise bad_request("invalid_by", message, [Flaw(BY, "invalid_by", message)])
 
 
 def told(one: Figures) -> dict[str, Any]:

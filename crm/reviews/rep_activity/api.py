@@ -5,26 +5,22 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm import handbook
-from crm.core.api.problems import Flaw, Problem, bad_request, invalid
-from crm.core.api.queries import Reading, RecordFilters
+from crm.core.api.figures import BY, PAGE, FiguresView, choice, page_of, parameter, reading, shape
+from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView
-from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.core.text import whole_number
 from crm.enquiries.attainment_asked import NOBODY
 from crm.enquiries.models import Enquiry
 from crm.reviews.rep_activity.asked import PARAMETERS, read_asked
-from crm.reviews.rep_activity.figures import DIMENSIONS, By, Figures, as_lines, rep_activity
+from crm.reviews.rep_activity.figures import DIMENSIONS, Figures, as_lines, rep_activity
 from crm.reviews.rep_activity.people import Touched, people_touched
 from crm.reviews.rep_activity.words import labels_of
 
-BY, PAGE = "by", "page"
 SIZE = 500
 SCOPE = "activities:rep_activity"
 declare_scopes("activities", rep_activity="See what each owner did: touches, promises, answers and conversions")
@@ -51,15 +47,7 @@ PERSON = {
 }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
-
-
-def _parameter(name: str, text: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=text, **more)
-
-
-ANSWER = _object(
+ANSWER = shape(
     {
         "by": {"type": "string", "enum": list(DIMENSIONS)},
         "since": {"type": "string", "format": "date"},
@@ -67,12 +55,12 @@ ANSWER = _object(
         "zone": {"type": "string", "description": "Whose days these are."},
         "most_touches": {**COUNT, "description": "More than so many within `in_days` days are too often."},
         "in_days": COUNT,
-        "total": _object(FIGURES),
+        "total": shape(FIGURES),
         "page": COUNT,
         "pages": COUNT,
         "results": {
             "type": "array",
-            "items": _object(
+            "items": shape(
                 {
                     "key": {"type": ["integer", "null"], "description": "An id; null: nobody, no account."},
                     "label": {"type": "string"},
@@ -80,48 +68,41 @@ ANSWER = _object(
                 }
             ),
         },
-        "touched_too_often": {"type": "array", "items": _object(PERSON), "description": f"At most {SIZE}."},
+        "touched_too_often": {"type": "array", "items": shape(PERSON), "description": f"At most {SIZE}."},
         "touched_too_often_count": COUNT,
     }
 )
 
 
-class RepActivity(ApiView):
+class RepActivity(FiguresView):
     """Figures of rep activity; for keys of managers and of programs."""
 
     resource = "rep-activity"
     scopes: ClassVar[dict[str, str]] = {"rep_activity": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "rep_activity"}
-    http_method_names = ["get", "head", "options"]
 
     @extend_schema(
         responses={200: ANSWER},
         operation_id="rep_activity",
         parameters=[
-            _parameter(BY, "What there is a line for each of; owner unless said.", enum=list(DIMENSIONS)),
-            _parameter("since", "The first day, in the company's zone; 30 days unless said.", OpenApiTypes.DATE),
-            _parameter("until", "The last day, which is counted too; today unless said.", OpenApiTypes.DATE),
-            _parameter("owner", f"Only what is this user's; “{NOBODY}” for nobody's."),
-            _parameter("team", f"Only what is this team's; “{NOBODY}” for no team's."),
-            _parameter("account", f"Only what is with this account; “{NOBODY}” for what is with none."),
-            _parameter(PAGE, f"Which {SIZE} lines, from 1."),
+            parameter(BY, "What there is a line for each of; owner unless said.", enum=list(DIMENSIONS)),
+            parameter("since", "The first day, in the company's zone; 30 days unless said.", OpenApiTypes.DATE),
+            parameter("until", "The last day, which is counted too; today unless said.", OpenApiTypes.DATE),
+            parameter("owner", f"Only what is this user's; “{NOBODY}” for nobody's."),
+            parameter("team", f"Only what is this team's; “{NOBODY}” for no team's."),
+            parameter("account", f"Only what is with this account; “{NOBODY}” for what is with none."),
+            parameter(PAGE, f"Which {SIZE} lines, from 1."),
         ],
     )
     def get(self, request: Request) -> Response:
         """In total and for each owner or account, the most touches first; who was touched too often."""
         if not may(self.actor, "response_times", Enquiry):
             raise Problem(403, "forbidden", "Rep activity is for managers to take away.")
-        params = request.query_params
-        Reading({}, RecordFilters).refuse_unknown(params, {BY, PAGE, *PARAMETERS})
-        by = _dimension(params.get(BY) or "owner")
-        page = whole_number(params.get(PAGE) or "1")
-        if not page:
-            message = "Page: a number from 1."
-            raise bad_request("invalid_page", message, [Flaw(PAGE, "invalid_page", message)])
-        try:
-            asked = read_asked({name: params[name] for name in PARAMETERS if name in params}, at=self.at)
-        except Refused as refused:
-            raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
+        params = self.params(request, BY, PAGE, *PARAMETERS)
+        by = choice(params, BY, DIMENSIONS, "owner")
+        page = page_of(params)
+        with reading():
+            asked = read_asked(params, at=self.at)
         found = rep_activity(asked, at=self.at)
         lines = as_lines(found, by, labels_of(by, list(found.by(by))))
         often, count = people_touched(asked, at=self.at, too_often=True, limit=SIZE)
@@ -173,11 +154,3 @@ def _person(one: Touched) -> dict[str, Any]:
         "outreach": one.outreach,
         "most": one.most,
     }
-
-
-def _dimension(text: str) -> By:
-    for by in DIMENSIONS:
-        if by == text:
-            return by
-    message = f"“{text}” is none of: {', '.join(DIMENSIONS)}."
-    raise bad_request("invalid_by", message, [Flaw(BY, "invalid_by", message)])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm import handbook
+from crm.core.api.figures import FiguresView, shape
 from crm.core.api.problems import Problem
 from crm.core.api.scopes import declare_right, declare_scopes
-from crm.core.api.views import ApiView
 from crm.people.models import User
 from crm.reviews.rituals.telling import all_told
 
@@ -33,12 +33,7 @@ declare_scopes("rituals", read="See how rituals stand: due, done and missed, who
 declare_right(SCOPE, is_here)
 
 
-def _object(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
-    found = {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
-    return {**found, **more}
-
-
-TIME = _object(
+TIME = shape(
     {
         "first_day": {**DAY, "description": "Of its period, in the company's calendar."},
         "last_day": DAY,
@@ -51,7 +46,7 @@ TIME = _object(
         "checkup_run_id": {"type": ["integer", "null"], "description": "The run of the checkups that it was."},
     }
 )
-RITUAL = _object(
+RITUAL = shape(
     {
         "key": TEXT,
         "label": TEXT,
@@ -62,14 +57,14 @@ RITUAL = _object(
         "next_due": MAYBE_DAY,
         "missed": {"type": "array", "items": DAY, "description": "The first days of periods of a year, newest first."},
         "streak": {**COUNT, "description": "How many periods in a row it was kept, up to now."},
-        "last_done": _object(
+        "last_done": shape(
             {"at": {"type": "string", "format": "date-time"}, "by": TEXT, "came_of": TEXT},
             type=["object", "null"],
         ),
         "history": {"type": "array", "items": TIME, "description": "What is decided of a year, the newest first."},
     }
 )
-ANSWER = _object(
+ANSWER = shape(
     {
         "rituals": {"type": "array", "items": RITUAL, "description": "Those that are on, in the handbook's order."},
         "off": {"type": "array", "items": TEXT, "description": "The keys of those that are switched off."},
@@ -77,13 +72,12 @@ ANSWER = _object(
 )
 
 
-class Rituals(ApiView):
+class Rituals(FiguresView):
     """How every ritual stands."""
 
     resource = "rituals"
     scopes: ClassVar[dict[str, str]] = {"rituals": SCOPE}
     action_of_method: ClassVar[dict[str, str]] = {"GET": "rituals"}
-    http_method_names = ["get", "head", "options"]
 
     @extend_schema(responses={200: ANSWER}, operation_id="rituals")
     def get(self, request: Request) -> Response:
