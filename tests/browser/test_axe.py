@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Error
 
+from crm.checkups.models import Run
 from crm.people.models import User
+from crm.reviews.meetings.services import start_meeting
 from crm.site import site
 from tests import access
 from tests.browser.conftest import OpenPage, stay_logged_in
+from tests.factories import make_lead
 from tests.samples import SAMPLES
 
 pytestmark = [pytest.mark.browser, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
@@ -25,7 +30,17 @@ RUN = """async () => {
 }"""
 LIGHT, DARK = ("light", 1400), ("dark", 390)
 # Parts of pages, fetched into one; files.
-PARTS = {"admin:palette", "admin:notifications_bell"}
+PARTS = {
+    "admin:palette",
+    "admin:notifications_bell",
+    "admin:clocks_banner",
+    "admin:duplicates_check",
+    "admin:imports_importrun_progress",
+    "admin:leads_lead_board",
+    "admin:contracts_opportunity_board",
+}
+# Drawn by Swagger, with landmarks and headings of its own.
+SWAGGER = "api_docs"
 
 
 def addresses(records: dict[str, Any]) -> dict[str, str]:
@@ -37,8 +52,25 @@ def addresses(records: dict[str, Any]) -> dict[str, str]:
             found[f"{name}_{page}"] = access.page_address(records[kind._meta.label], page)
     for name, pattern in access.special_urls().items():
         address = access.address_of(name, pattern, records)
-        if address is not None and name != "admin:logout" and name not in PARTS:
+        if address is not None and name not in ("admin:logout", SWAGGER, *PARTS):
             found[name] = address
+    return found
+
+
+def of_reviews(holder: User) -> dict[str, str]:
+    """What only there is while a review is held: a meeting of each kind, its minutes; and the pages of a ritual and a
+    rule, which are called by words."""
+    make_lead()
+    found = {
+        "ritual": reverse("admin:ritual", args=["sales_huddle"]),
+        "checkup_rule": reverse("admin:checkup_rule", args=["data.lead_without_owner"]),
+        "checkup_report": reverse("admin:checkup_report", args=[Run.objects.latest("pk").pk]),
+    }
+    for kind in ("leads", "huddle"):
+        meeting = start_meeting(kind, {}, actor=holder, at=timezone.now(), via="test")
+        assert meeting.items.exists()
+        for page in ("meeting", "meeting_minutes"):
+            found[f"{page}, {kind}"] = reverse(f"admin:{page}", args=[meeting.pk])
     return found
 
 
@@ -53,7 +85,8 @@ def test_axe_finds_nothing(live_server: Any, open_page: OpenPage, root: User, al
         window.add_init_script(path=AXE)
         windows[scheme] = window
     wrong, looked = {}, 0
-    for turn, (name, address) in enumerate(addresses(records).items()):
+    pages = addresses(records) | of_reviews(root)
+    for turn, (name, address) in enumerate(pages.items()):
         both = [scheme for scheme, _ in (LIGHT, DARK)]
         for scheme in both if os.environ.get("CRM_SOAK") else [both[turn % 2]]:
             page = windows[scheme]
