@@ -243,6 +243,19 @@ def test_it_tells_of_the_forecast_what_has_no_rate(north: Team, alice: User, mon
 
 
 @pytest.mark.django_db
+def test_it_tells_what_is_in_a_stage_that_left_the_handbook(
+    north: Team, alice: User, mona: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_opportunity(owner=alice, amount=700, stage="scope")
+    book = handbook.current()
+    stages = tuple(one for one in book.opportunity.stages if one.key != "scope")
+    opportunity = book.opportunity.model_copy(update={"stages": stages})
+    monkeypatch.setattr(handbook, "_in_use", [book.model_copy(update={"opportunity": opportunity})])
+    said = lines_of(summary_of(date(2026, 3, 2), north, at=now))["Pipeline"]
+    assert "Counted nowhere: 1 in a stage that the handbook does not have" in said
+
+
+@pytest.mark.django_db
 def test_it_arrives_as_text_html_and_in_the_room_with_a_link_for_each_line(
     week: datetime, mona: User, settings: Any
 ) -> None:

@@ -32,8 +32,8 @@ from crm.reviews.lead_review.asked import Asked as LeadsAsked
 from crm.reviews.lead_review.asked import of_days
 from crm.reviews.lead_review.figures import standing
 from crm.reviews.lead_review.words import list_address as leads_list
+from crm.reviews.pipeline.asked import UNKNOWN, end_of
 from crm.reviews.pipeline.asked import Asked as PipelineAsked
-from crm.reviews.pipeline.asked import end_of
 from crm.reviews.pipeline.figures import Figures as PipelineFigures
 from crm.reviews.pipeline.figures import pipeline
 from crm.reviews.pipeline.words import list_address as pipeline_list
@@ -122,7 +122,7 @@ def summary_of(week: date, team: Team | None, *, at: datetime) -> Summary:
         Section(
             f"Pipeline, change since {day_words(first - timedelta(days=1))}",
             f"{reverse('admin:pipeline')}{_query(team=pk)}",
-            list(_pipeline(now, pipe.total, before.total, pipe.stage, before.stage, first, today)),
+            list(_pipeline(now, pipe.total, before.total, pipe.stage, before.stage, first, today, pipe.unknown)),
         ),
         _forecast(pk, at),
         Section(
@@ -144,8 +144,9 @@ def _pipeline(
     was: dict[str, PipelineFigures],
     first: date,
     today: date,
+    unknown: int,
 ) -> Iterator[Line]:
-    """The whole, what changed, and each stage that has or had an opportunity."""
+    """The whole, what changed, and each stage that has or had an opportunity; `unknown`: how many are in none."""
     yield Line(f"Open: {total.count:,}, {_worth(total)}, {_change(total, before)}", pipeline_list(asked))
     days = {"from": (first - timedelta(days=1)).isoformat(), "to": today.isoformat()}
     changes = f"{reverse('admin:pipeline_waterfall')}?{urlencode({**days, **asked.parameters})}"
@@ -156,12 +157,15 @@ def _pipeline(
     for currency, (amount, count) in sorted(total.apart.items()):
         apart = replace(asked, lack="rate", currency=currency)
         yield Line(f"Without a rate: {money(amount)} {currency}, {count:,}", pipeline_list(apart))
+    if unknown:
+        words = f"Counted nowhere: {unknown:,} in a stage that the handbook does not have"
+        yield Line(words, pipeline_list(replace(asked, stage=UNKNOWN)), is_bad=True)
     labels = dict(stage_choices())
     for key in {**stages, **was}:
         now, then = stages.get(key, PipelineFigures()), was.get(key, PipelineFigures())
         if now.count or then.count:
             words = f"{labels.get(key, key) or 'In a stage of another system'}: {now.count:,}, {_worth(now)}"
-            yield Line(f"{words}, {_change(now, then)}", pipeline_list(replace(asked, stage=key or "none")))
+            yield Line(f"{words}, {_change(now, then)}", pipeline_list(replace(asked, stage=key or UNKNOWN)))
 
 
 def _forecast(team: int | None, at: datetime) -> Section:
