@@ -223,6 +223,7 @@ def test_the_totals_tell_how_much_how_likely_and_how_promises_were_kept(
     assert totals["categories"]["best_case"] == {"count": 1, "amount": "1000.00", "weighted": "500.00"}
     assert totals["promises"] == {"kept": 1, "late": 1, "not_kept": 1}
     said = HUDDLE.figures(totals)
+    assert HUDDLE.figures({"count": 3000, "without_amount": 1200})["Open opportunities"] == "3,000"
     assert said["Amount"] == "1,020 USD"
     assert said["SEK, no rate"] == "7 SEK"
     assert said["Promises"] == "1 kept, 1 kept late since March 2, 2026, 1 not kept"

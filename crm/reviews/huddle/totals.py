@@ -90,8 +90,8 @@ def _kept_since(scope: Scope, since: datetime, at: datetime) -> dict[str, int]:
 def figures_of(totals: Mapping[str, Any]) -> dict[str, str]:
     """The totals as minutes tell them: label to value, in order."""
     unit = str(totals.get("currency", ""))
-    said = {"Open opportunities": str(totals.get("count", 0)), "Amount": money(totals.get("amount"), unit)}
-    said["Without an amount"] = str(totals.get("without_amount", 0))
+    said = {"Open opportunities": f"{totals.get('count', 0):,}", "Amount": money(totals.get("amount"), unit)}
+    said["Without an amount"] = f"{totals.get('without_amount', 0):,}"
     for name, amount in (totals.get("apart") or {}).items():
         said[f"{name}, no rate"] = money(amount, name)
     said["Weighted"] = money(totals.get("weighted"), unit)
@@ -99,7 +99,7 @@ def figures_of(totals: Mapping[str, Any]) -> dict[str, str]:
     # As stored, keys have an order of their own.
     for key in (key for key in FORECASTS if key in categories):
         one = categories[key]
-        words = f"{money(one['amount'], unit)} ({one['count']}), weighted {money(one['weighted'], unit)}"
+        words = f"{money(one['amount'], unit)} ({one['count']:,}), weighted {money(one['weighted'], unit)}"
         said[FORECASTS[key]] = words
     promises = totals.get("promises") or {}
     since = datetime.fromisoformat(totals["since"]) if totals.get("since") else None
