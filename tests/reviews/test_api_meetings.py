@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from crm.reviews.huddle.export import export_huddle
 from crm.reviews.huddle.kind import HUDDLE as KIND
 from crm.reviews.huddle.list_filter import BROKEN, counted
 from crm.reviews.meetings.export import export_minutes
+from crm.reviews.meetings.kinds import KINDS
 from crm.reviews.meetings.services import (
     Said,
     answer_item,
@@ -49,7 +51,8 @@ HUDDLE = "sales_huddle"
 
 
 @pytest.fixture(autouse=True)
-def _at_that_moment(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+def _at_that_moment(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, now: datetime) -> None:
+    settings.MEDIA_ROOT = tmp_path  # jobs of tests that run beside these have the same numbers
     monkeypatch.setattr(timezone, "now", lambda: now)
 
 
@@ -239,6 +242,7 @@ def test_meetings_are_listed_by_kind_state_and_day(
     assert listed("state=called_off") == [off.pk]
     assert listed("since=2026-03-04") == [runs.pk]
     assert listed("until=2026-02-20") == [old.pk]
+    assert listed("until=2026-02-02") == [old.pk], "the last day is counted too"
     assert listed("since=2026-02-20&until=2026-03-01") == [leads.pk]
     now_told = api("GET", f"meetings/{runs.pk}").json()
     assert (now_told["totals_at_end"], now_told["holder_id"], now_told["ended_at"]) == (None, mona.pk, None)
@@ -249,6 +253,10 @@ def test_meetings_are_listed_by_kind_state_and_day(
         assert (api("GET", path).status_code, api("GET", path).json()["code"]) == (404, "not_found")
     assert api("GET", f"meetings/{runs.pk}/?kind=huddle").json()["code"] == "unknown_parameter"
     assert api("POST", "meetings/", {}).status_code == 405
+    # Of what there is no more, or what the key's user may not see, nothing is told.
+    monkeypatch.delitem(KINDS, "leads")
+    assert leads.pk not in [*listed(), *listed("page=2")]
+    assert api("GET", f"meetings/{leads.pk}/").status_code == 404
 
 
 def test_rituals_are_those_of_the_command_with_their_histories(maya: User, robot: User, now: datetime) -> None:
