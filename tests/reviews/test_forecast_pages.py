@@ -28,7 +28,7 @@ from crm.reviews.forecast.figures import forecast
 from crm.reviews.forecast.quotas import Wanted, read_amount, set_quotas
 from crm.reviews.forecast.snapshots import take_snapshots
 from crm.reviews.models import Quota
-from tests.factories import make_account, make_opportunity
+from tests.factories import make_account, make_opportunity, make_user
 from tests.keys import program
 from tests.races import race
 from tests.reviews.forecasting import QUARTER, company, set_quota, world
@@ -237,6 +237,13 @@ def test_who_saves_quotas_twice_or_after_somebody_else_is_told_so_and_loses_noth
     assert (shown[f"quota_{alice.pk}"], shown[f"version_{alice.pk}"]) == ("300", "1")
     assert "1 quota set" in text(client.post(place, shown, follow=True))
     assert Quota.objects.get(owner=alice).amount == 300
+    # What is pasted is for one person, and says one amount.
+    User.objects.filter(pk=make_user("alan", role="ae").pk).update(first_name="Alice")
+    versions = {f"version_{one.owner_id}": one.version for one in Quota.objects.all()}
+    for pasted, why in (("Alice\t5", "Several people are called “alice”"), ("Bob\t5\nbob\t6", "“bob” is there twice")):
+        answer = client.post(place, {**typed, **versions, "pasted": pasted})
+        assert (answer.status_code, why in text(answer), pasted in text(answer)) == (422, True, True), pasted
+    assert set(Quota.objects.values_list("amount", flat=True)) == {200, 300}
 
 
 @pytest.mark.django_db

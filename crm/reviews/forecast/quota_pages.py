@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -118,7 +119,11 @@ def plain(quota: Quota) -> str:
 def save(request: HttpRequest, asked: Asked, entries: list[Entry]) -> str | None:
     """Set what was entered; None when it was, else what is wrong, which each line also says."""
     sent = request.POST
-    pasted = read_pasted(sent.get("pasted", ""))
+    pasted, unsure = read_pasted(sent.get("pasted", ""))
+    names = Counter(name_key(str(one.user)) for one in entries)
+    unsure += [f"Several people are called “{name}”: give an email address." for name in pasted if names[name] > 1]
+    if unsure:
+        pasted = {}
     wanted: dict[User, Wanted] = {}
     wrong = 0
     for one in entries:
@@ -133,6 +138,8 @@ def save(request: HttpRequest, asked: Asked, entries: list[Entry]) -> str | None
             wanted[one.user] = Wanted(read_amount(one.text), one.version)
         except ValueError as error:
             one.problem, wrong = str(error), wrong + 1
+    if unsure:
+        return f"{unsure[0]} Nothing was saved."
     if pasted:
         unknown = ", ".join(f"“{name}”" for name in list(pasted)[:3])
         return f"Nobody on this page is called {unknown}. Nothing was saved."
@@ -163,16 +170,17 @@ def tell_changed(asked: Asked, entries: list[Entry]) -> str:
     return "Somebody else changed quotas meanwhile. Nothing was saved: look at them, and save again to replace theirs."
 
 
-def read_pasted(text: str) -> dict[str, str]:
-    """Lines of a spreadsheet, a name or an email address and an amount each: by the name in small letters."""
-    found = {}
+def read_pasted(text: str) -> tuple[dict[str, str], list[str]]:
+    """Lines of a spreadsheet, a name or an email address and an amount each: by the name in small letters; and what
+    cannot be told, in sentences."""
+    found: dict[str, str] = {}
+    unsure = []
     for line in text.splitlines():
         name, _, amount = line.rpartition("\t") if "\t" in line else line.rpartition(";")
-        if tidy(name):
-            found[name_key(name)] = tidy(amount)
-        elif tidy(line):
-            found[name_key(line)] = ""
-    return found
+        name, amount = (tidy(name), tidy(amount)) if tidy(name) else (tidy(line), "")
+        if name and found.setdefault(name_key(name), amount) != amount:
+            unsure.append(f"“{name}” is there twice, with different amounts.")
+    return found, unsure
 
 
 def name_key(name: str) -> str:
