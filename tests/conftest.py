@@ -31,8 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Passwords are hashed quickly here: as slowly as in production would take a second of every test. Each worker has a
-    folder of files of its own: jobs of two have the same numbers."""
+    """Passwords are hashed quickly here: as slowly as in production would take a second of every test.
+
+    Each worker has a folder of files of its own: jobs of two have the same numbers.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     folder = tempfile.TemporaryDirectory(prefix="plumb-files-")
     config.add_cleanup(folder.cleanup)
