@@ -246,6 +246,10 @@ def test_its_dialogs_answer_it_as_well(mona: User, alice: User, now: datetime) -
     lost.refresh_from_db()
     assert HUDDLE.is_gone(lost)
     assert HUDDLE.gone_words(lost) == "It is Closed lost now."
+    # The handbook may lose its stage while the meeting runs: that closes nothing, and it is still asked for.
+    astray = deal(owner=alice, stage="stage_of_last_year")
+    assert not HUDDLE.is_gone(astray)
+    assert write(astray, alice, now + MINUTE, sent(astray, amount="7")) == ["amount"]
 
 
 # --- in a meeting -----------------------------------------------------------------------------------------------------

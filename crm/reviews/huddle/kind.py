@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from contracts.models import Opportunity
+from contracts.stages import find_stage
 from crm import handbook
 from crm.people.models import User
 from crm.reviews.huddle.agenda import REASONS, entry_of, places
@@ -67,8 +68,11 @@ class Huddle(ReviewKind):
         return card_of(item, record, user=user, at=at)
 
     def is_gone(self, record: Any | None) -> bool:
-        """Closed, deleted or merged: there is nothing left to promise."""
-        return record is None or not record.is_open
+        """Closed, deleted or merged: there is nothing left to promise.
+
+        In a stage that the handbook has no more it is not closed: somebody has to say where it goes.
+        """
+        return record is None or (not record.is_open and find_stage(record.stage) is not None)
 
     def gone_words(self, record: Any | None) -> str:
         """How it was closed."""
