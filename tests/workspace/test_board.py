@@ -97,6 +97,8 @@ def test_columns_are_the_statuses_in_their_order_with_exact_counts(alice: User) 
     assert column(shown, "new").cards[0].name == newest.name, "the newest first"
     page = shown.content.decode()
     assert f"All {MOST_CARDS + 2} in the list" in page
+    assert ">In the list<" in page
+    assert "All 1 in" not in page
     assert "No leads here" in page
     assert page.count("No leads here with these filters") == 0
     assert BoardColumn("new", "New", COUNT_LIMIT + 1, "").count_words == "10,000+"

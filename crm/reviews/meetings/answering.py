@@ -127,7 +127,8 @@ def _refuse_seen(item: Item, said: Said) -> None:
         for name, mine, theirs in (("note", said.note, item.note), ("decision", said.decision, item.decision))
         if tidy(mine) != theirs
     }
-    raise Stale(f"{item.name} was {item.get_state_display().lower()} since you opened it.", changes)
+    became = "is" if item.state == Item.State.GONE else "was"
+    raise Stale(f"{item.name} {became} {item.get_state_display().lower()} since you opened it.", changes)
 
 
 def _done(
