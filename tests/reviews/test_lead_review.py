@@ -171,6 +171,9 @@ def test_the_page_the_api_the_file_and_the_lists_say_the_same(
                 str(one[name]) for name in ("open", *NOW)
             ]
             opens += [number for number in numbers if number.count]
+            if by == "status" and label in ("SAO Converted", "Closed nurture", "Closed do not contact"):
+                # Nobody goes further from where the path ends, and no part of none is told anywhere.
+                assert (one["flow"]["share"], written["Status", label][-1]) == (None, "")
     opens += [number for number in page.context["tiles"] if number.count]
     opens += [one for step in page.context["steps"] for one in (step.arrived, *step.numbers) if one.count]
     for number in opens[:: max(1, len(opens) // 20)]:

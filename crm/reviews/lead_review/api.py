@@ -16,7 +16,7 @@ from crm.core.api.scopes import declare_right, declare_scopes
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
 from crm.reviews.lead_review.asked import NOW, PARAMETERS, read_asked
-from crm.reviews.lead_review.figures import DIMENSIONS, Flow, Standing, flow, standing
+from crm.reviews.lead_review.figures import DIMENSIONS, Flow, Standing, flow, is_of_path, standing
 from crm.reviews.lead_review.words import ordered
 from leads.models import Lead
 
@@ -126,7 +126,7 @@ class LeadReview(FiguresView):
                         **told(one),
                         "median_seconds": one.median,
                         "p90_seconds": one.ninetieth,
-                        "flow": told_flow(found.flow[key]) if by == "status" else None,
+                        "flow": told_flow(found.flow[key], key) if by == "status" else None,
                     }
                     for key, label, one in ordered(found, by)
                 ],
@@ -139,7 +139,7 @@ def told(one: Standing) -> dict[str, Any]:
     return {"leads": one.count, "open": one.open, **{name: getattr(one, name) for name in NOW}}
 
 
-def told_flow(one: Flow) -> dict[str, Any]:
-    """The flow through a status by its names in the API."""
-    names = ("arrived", "left", "on", "here", "aside", "back", "share")
-    return {name: getattr(one, name) for name in names}
+def told_flow(one: Flow, status: str) -> dict[str, Any]:
+    """The flow through a status by its names in the API; nobody goes further from the end of the path."""
+    names = ("arrived", "left", "on", "here", "aside", "back")
+    return {name: getattr(one, name) for name in names} | {"share": one.share if is_of_path(status) else None}

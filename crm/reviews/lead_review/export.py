@@ -12,7 +12,7 @@ from crm.jobs.figures import FiguresFile
 from crm.jobs.models import Job
 from crm.people.models import User
 from crm.reviews.lead_review.asked import NOW, Asked, read_asked
-from crm.reviews.lead_review.figures import DIMENSIONS, Flow, Standing, pipeline
+from crm.reviews.lead_review.figures import DIMENSIONS, Flow, Standing, is_of_path, pipeline
 from crm.reviews.lead_review.words import TITLES, ordered, since_words
 from crm.reviews.models import Meeting
 from leads.models import Lead
@@ -51,15 +51,19 @@ def lines(given: Mapping[str, str], at: datetime) -> Iterator[list[Any]]:
     yield ["All", "", *cells(found.total)]
     for by in DIMENSIONS:
         for key, label, one in ordered(found, by):
-            yield [TITLES[by], label, *cells(one, found.flow[key] if by == "status" else None)]
+            yield [
+                TITLES[by],
+                label,
+                *cells(one, found.flow[key] if by == "status" else None, ends=not is_of_path(key)),
+            ]
 
 
-def cells(one: Standing, flow: Flow | None = None) -> list[Any]:
-    """The figures of one line; empty where there is none."""
+def cells(one: Standing, flow: Flow | None = None, *, ends: bool = False) -> list[Any]:
+    """The figures of one line; empty where there is none, as of who went further from where the path ends."""
     ages = ["" if value is None else round(value) for value in (one.median, one.ninetieth)]
     went: list[Any] = [""] * 7
     if flow is not None:
-        share = "" if flow.share is None else f"{flow.share * 100:.1f}"
+        share = "" if ends or flow.share is None else f"{flow.share * 100:.1f}"
         went = [flow.arrived, flow.left, flow.on, flow.here, flow.aside, flow.back, share]
     return ["" if one.count is None else one.count, one.open, *(getattr(one, name) for name in NOW), *ages, *went]
 
