@@ -40,6 +40,8 @@ class Mapped:
 
 
 Reader = Callable[[str], Any]
+# Columns in percent: files may show them with the sign, as lists do.
+PERCENTS = ("confidence",)
 
 
 class RowReader:
@@ -132,7 +134,8 @@ class RowReader:
             case "datetime":
                 return lambda cell: _moment(cell, style, self.zone)
             case "number":
-                return lambda cell: self._checked(target, _whole(cell, style))
+                sign = "%" if target.column in PERCENTS else ""
+                return lambda cell: self._checked(target, _whole(cell.strip().removesuffix(sign), style))
             case "money":
                 return lambda cell: _money(cell, style, self._checked, target)
             case "yes_no":

@@ -274,3 +274,15 @@ def test_an_end_before_its_start_is_said_with_both_dates(root: User) -> None:
     assert said in str(results(run))
     again = bring("Name,Account,End date\nB 2026,Initech,2026-04-30\n", "contract", root, key="name")
     assert "(2026-04-30) does not lie after the effective date (2026-05-01)" in str(results(again))
+
+
+def test_it_reads_what_deals_are_forecast_as_and_how_sure_their_owners_are(root: User) -> None:
+    make_account(name="Initech")
+    content = (
+        "Opportunity name,Account,Forecast category,Confidence (%)\n"
+        "One 2026,Initech,Best case,50%\nTwo 2026,Initech,commit,60\nThree 2026,Initech,,160%\n"
+    )
+    run = bring(content, "opportunity", root, mode="create")
+    told = dict.fromkeys(Opportunity.objects.values_list("name", "stated_forecast", "confidence"))
+    assert list(told) == [("One 2026", "best_case", 50), ("Two 2026", "commit", 60), ("Three 2026", "", None)]
+    assert problems(run) == [(4, "bad_value")]
