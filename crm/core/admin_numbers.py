@@ -16,6 +16,9 @@ from crm.core.admin_list import OneFilter
 from crm.core.asking import moment
 from crm.core.errors import Refused
 
+# The value of a number that is asked for without any parameter.
+EVERYTHING = "all"
+
 
 class NumberFilter(OneFilter):
     """What a number counts. It is no choice of the list: only such a number sets it.
@@ -67,7 +70,10 @@ class NumberFilter(OneFilter):
             Refused: for what no number says.
         """
         if "read_once" not in self.__dict__:
-            given = dict(parse_qsl(self.picked[0])) if self.picked else {}
+            text = self.picked[0] if self.picked else EVERYTHING
+            given = dict(parse_qsl(text))
+            if text != EVERYTHING and not given:
+                raise Refused("unknown_parameter", f"That is no figure of {self.title}.")
             if unknown := set(given) - set(self.names):
                 said = f"There is no {', '.join(sorted(unknown))} in the figures of {self.title}."
                 raise Refused("unknown_parameter", said)
