@@ -13,12 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from crm.core.api.scopes import declared_right
 from crm.core.errors import Refused
 from crm.history.models import Change
 from crm.people.leaving import deactivate_user
 from crm.people.models import User
 from crm.sync.models import ApiKey
-from crm.sync.scopes import kind_of, scopes
+from crm.sync.scopes import kind_of, scopes, within_rights
 from crm.sync.services import make_api_key, revoke_api_key
 from tests.factories import make_lead
 from tests.keys import Program, make_key, program
@@ -217,7 +218,15 @@ def test_a_key_does_no_more_than_its_user(charlie: User, alice: User) -> None:
 
 def test_every_scope_is_about_a_kind_of_record() -> None:
     assert scopes()
-    assert [name for name in scopes() if kind_of(name.partition(":")[0]) is None] == []
+    others = [name for name in scopes() if kind_of(name.partition(":")[0]) is None]
+    assert others == ["rituals:read"], "rituals are the handbook's"
+    assert [name for name in others if declared_right(name) is None] == []
+
+
+def test_a_right_that_no_policy_answers_for_is_nobodys_without_a_role() -> None:
+    declared = [name for name in scopes() if declared_right(name)]
+    assert {"rituals:read", "meetings:read"} <= set(declared)
+    assert [name for name in declared if within_rights(User(role="left_the_handbook"), name)] == []
 
 
 # --- giving keys ------------------------------------------------------------------------------------------------------
