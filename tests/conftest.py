@@ -84,7 +84,10 @@ def _context_of_whole_pages(django_test_environment: None) -> None:
 
 def _schema_hash() -> str:
     digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("*/migrations/*.py"), *ROOT.glob("crm/*/migrations/*.py"), SHIPPED]):
+    tables = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("crm/*/migrations/*.py"), SHIPPED]
+    # What roles may do is kept when the shipped handbook is applied.
+    rights = [*ROOT.glob("*/policies.py"), *ROOT.glob("crm/*/policies.py"), ROOT / "crm/checkups/rights.py"]
+    for path in sorted([*tables, *rights]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -32,7 +32,8 @@ from crm.handbook.schema import Role
 from crm.handbook.services import register_seed
 from crm.people.models import User
 
-# Every verb that some page, program or command asks about, but for those of moves, which records name themselves.
+# Every verb that some page, program or command asks about, but for those of moves, which records name themselves; also
+# one that is a move's elsewhere (`send` of contracts) where a record without moves is asked for it (`send` of minutes).
 VERBS = (
     "view",
     "add",
@@ -45,13 +46,18 @@ VERBS = (
     "add_notes",
     "answer",
     "assign",
+    "call_off",
     "claim",
     "comment",
     "dismiss",
     "fix",
+    "hold",
+    "join",
     "lift",
     "response_times",
+    "send",
     "start",
+    "take_back",
     "undo",
     "void",
 )

@@ -124,6 +124,13 @@ def test_every_verb_that_the_program_asks_about_is_in_the_matrix() -> None:
     assert asked - {*VERBS, *moves, "acknowledge"} == set()
 
 
+def test_the_matrix_has_what_each_role_may_do_with_meetings_and_occasions() -> None:
+    manager, sdr = (rights_of(handbook.current().role(key)) for key in ("manager", "sdr"))
+    assert manager["reviews.meeting"] == ["call_off", "hold", "join", "send", "start", "view"]
+    assert sdr["reviews.meeting"] == ["join", "view"]
+    assert manager["reviews.occasion"] == ["answer", "take_back", "view"]
+
+
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
