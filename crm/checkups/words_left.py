@@ -57,18 +57,21 @@ LISTS = {
 }
 # Whose role left the handbook is a finding about them (configuration.users_without_role).
 ELSEWHERE = {"user.role"}
+# Columns whose words are the program's own. They are looked at as well: a word that is none of them is in no figure. No
+# list of the handbook has them, so `checkups.replaced` names nothing for one, and somebody chooses.
+OF_THE_PROGRAM = {"opportunity.stated_forecast"}
 SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Picklist:
-    """One column, or one of the company's own fields, whose values are words of the handbook."""
+    """One column, or one of the company's own fields, whose values are words of a list."""
 
     model: type[models.Model]
     field: str
     label: str
     choices: Mapping[str, str]
-    # The list of the handbook it offers; empty for an own field, whose choices are its own.
+    # The list of the handbook it offers; empty for an own field and for words of the program, which are in none.
     place: str = ""
     # Of an own field: the key under which its value is kept.
     kept_as: str = ""
@@ -91,7 +94,7 @@ class Picklist:
 
 
 def picklists(book: Handbook) -> Iterator[Picklist]:
-    """Every column of ours that offers a list of the handbook, and every own field to choose from."""
+    """Every column of ours that offers a list of the handbook or the program's, and every own field to choose from."""
     for kind in apps.get_models():
         for column in kind._meta.concrete_fields:
             name = f"{kind._meta.model_name}.{column.name}"

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.choices import CallableChoiceIterator
 
+from contracts.models import Opportunity
 from crm import handbook
 from crm.checkups.fixing import fix_finding, preview_fix
 from crm.checkups.looking import look_at
@@ -23,7 +24,7 @@ from crm.checkups.rights import VERBS, RoleRights, acknowledge_rights, gained, m
 from crm.checkups.rules import Look, Outcome, rule_of
 from crm.checkups.running import start_run
 from crm.checkups.storing import settle
-from crm.checkups.words_left import ELSEWHERE, LISTS, picklists
+from crm.checkups.words_left import ELSEWHERE, LISTS, OF_THE_PROGRAM, picklists
 from crm.core.acting import acting
 from crm.core.errors import Refused
 from crm.handbook.document import Handbook
@@ -34,7 +35,7 @@ from crm.handbook.services import apply_handbook
 from crm.people.models import User
 from crm.workspace.models import ListView, PageLayout
 from leads.models import Lead
-from tests.factories import make_account, make_lead
+from tests.factories import make_account, make_lead, make_opportunity
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +142,8 @@ def test_every_column_with_a_list_of_the_handbook_names_its_list() -> None:
         for column in kind._meta.concrete_fields
         if isinstance(column.choices, CallableChoiceIterator)
     }
-    assert columns.keys() - ELSEWHERE == LISTS.keys()
+    assert not OF_THE_PROGRAM & LISTS.keys()
+    assert columns.keys() - ELSEWHERE == LISTS.keys() | OF_THE_PROGRAM
     for name, place in LISTS.items():
         assert columns[name] == {entry.key for entry in handbook.current().entries(place)}, name
 
@@ -169,6 +171,18 @@ def test_a_stored_word_that_left_its_list_is_one_finding_with_its_count_and_what
     }
     grouped = [one["sql"] for one in queries.captured_queries if "GROUP BY" in one["sql"]]
     assert len(grouped) == len(list(picklists(book)))
+
+
+def test_a_stored_word_that_is_none_of_the_programs_is_found_and_nothing_stands_for_it() -> None:
+    put(Opportunity.objects.filter(pk=make_opportunity().pk), stated_forecast="upside")
+    put(Opportunity.objects.filter(pk=make_opportunity().pk), stated_forecast="commit")
+    (sight,) = look("data.words_left").sights
+    assert (sight.subject, sight.detail, sight.found) == (
+        "word:opportunity.stated_forecast",
+        "upside",
+        "“upside” in 1 opportunity",
+    )
+    assert sight.expected == "One of: Commit, Best case, Pipeline, Omitted"
 
 
 def test_words_of_own_fields_leave_too() -> None:
