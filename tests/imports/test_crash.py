@@ -24,7 +24,10 @@ from tests.imports.export import bring_in, counts, lead, user, write
 from tests.races import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROWS = 20_000 if os.environ.get("CRM_SOAK") else 4_000
+LONG = bool(os.environ.get("CRM_SOAK"))
+ROWS = 20_000 if LONG else 3_000
+# The latest moment has the most to take back; while it copies, nothing but the copy is there.
+MOMENTS = ["COPY import_staged", "INSERT INTO leads_lead"] if LONG else ["INSERT INTO leads_lead"]
 WRITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE %s AND state <> 'idle'
@@ -67,7 +70,7 @@ def wait_for(query: str, count: int) -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("moment", ["COPY import_staged", "INSERT INTO leads_lead"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_in_the_middle_it_leaves_nothing_and_runs_again(moment: str, tmp_path: Path) -> None:
     write(tmp_path, "User", user(1))
     write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ from tests.imports.uploading import files_of, problems_of, run_through, upload
 from tests.imports.uploading import work as worked
 
 pytestmark = pytest.mark.django_db
+# Rows of a slice (0: all in one) for what is imported again with each; in the long form also the least there are.
+LONG = bool(os.environ.get("CRM_SOAK"))
+ROWS, ROWS_OF_A_REAL_ONE = ((1, 7, 10, 0), (7, 0)) if LONG else ((7,), (50,))
 TABLES = ("accounts_account", "accounts_contact", "contracts_opportunity", "leads_lead", "imports_heldrow")
 # Ids, versions and times differ from import to import; what a row says does not.
 APART = "{id,version,created_at,updated_at,owner_id,parent_id,account_id,reports_to_id,contact_id,run_id,record_id,"
@@ -108,10 +112,11 @@ def export(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.crash
 def test_slices_bring_in_what_one_transaction_does(export: Path, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
     report = bring_in(export)
     in_one = stored()
-    for rows in (1, 7, 10, 0):
+    for rows in ROWS:
         forget()
         run = run_through(export, root, rows=rows, patch=monkeypatch)
         assert run.stage == ImportRun.Stage.DONE
@@ -134,11 +139,12 @@ def test_slices_of_the_same_file_leave_what_is_held(export: Path, root: User, mo
     assert list(HeldRow.objects.order_by("pk").values_list("pk", "external_id", "version")) == held
 
 
+@pytest.mark.crash
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample export is not beside this checkout")
 def test_a_real_export_does_too(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
     report = bring_in(SAMPLE)
     in_one = stored()
-    for rows in (7, 0):
+    for rows in ROWS_OF_A_REAL_ONE:
         forget()
         run = run_through(SAMPLE, root, rows=rows, patch=monkeypatch)
         assert stored() == in_one
