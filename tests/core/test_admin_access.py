@@ -61,7 +61,8 @@ def test_nobody_gets_further_than_the_login_without_one(alice: User) -> None:
     answers = access.baseline()["urls"]["anonymous"]
     assert {name for name, got in answers.items() if not set(got) <= {"login", "401"}} <= access.PUBLIC
     for pages in access.baseline()["models"].values():
-        assert {row[role] for row in pages.values() for role in ("anonymous", "service", "inactive")} == {"login"}
+        closed = {row[role] for row in pages.values() for role in ("anonymous", "service", "inactive") if role in row}
+        assert closed == {"login"}
 
 
 def test_every_address_of_the_project_has_a_name() -> None:

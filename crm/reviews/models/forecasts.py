@@ -102,8 +102,14 @@ class ForecastSnapshot(models.Model):
         ordering = ["-week", "-quarter", "owner"]
         constraints = [
             models.UniqueConstraint(
-                fields=["week", "quarter", "owner"], nulls_distinct=False, name="reviews_snapshot_once"
-            )
+                fields=["week", "quarter", "owner"],
+                condition=models.Q(owner__isnull=False),
+                name="reviews_snapshot_once_each",
+            ),
+            # Not `nulls_distinct`: Django asks the server for its version to check that, and there may be none yet.
+            models.UniqueConstraint(
+                fields=["week", "quarter"], condition=models.Q(owner=None), name="reviews_snapshot_once_nobodys"
+            ),
         ]
         indexes = [models.Index(fields=["quarter", "week"], name="reviews_snapshot_by_quarter")]
 
