@@ -15,6 +15,7 @@ from crm.local.owner import Owner, server_owner
 from crm.local.postgres import Cluster, ensure, remove
 
 Start = Callable[..., Cluster]
+Made = Callable[..., place.Place]
 
 
 @pytest.fixture
@@ -41,6 +42,38 @@ def start(project: Path) -> Start:
         return ensure(project, **{"durable": False, **options})  # type: ignore[arg-type]
 
     return start
+
+
+@pytest.fixture(scope="session")
+def blanks() -> Iterator[Path]:
+    """A folder for a new cluster of each source, to copy: making one takes a second, copying it a moment."""
+    folder = Path(tempfile.mkdtemp(prefix="plumb-blank-"))
+    folder.chmod(0o755)
+    yield folder
+    for blank in folder.iterdir():
+        remove(blank)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def made(project: Path, blanks: Path, owner: Owner) -> Made:
+    """Put a cluster into this test's project that was made earlier, and stopped."""
+
+    def made(source: str | None = None, name: str = "postgres") -> place.Place:
+        blank = blanks / (source or "any")
+        if not blank.exists():
+            blank.mkdir(mode=0o755)
+            ensure(blank, source=source, durable=False).stop()
+        with place.locked(project, name):
+            mine = place.find_place(project, name, owner)
+            place.claim(mine)
+            # With the copy of the wheel's programs, where the account needs one; without the log.
+            words = ["sh", str(place.find_place(blank, "postgres", owner).home), str(mine.home)]
+            copied = owner.run(["/bin/sh", "-c", 'cp -a "$1"/. "$2" && rm "$2"/log', *words])
+        assert copied.returncode == 0, copied.stderr
+        return mine
+
+    return made
 
 
 @pytest.fixture(params=binaries.SOURCES)

@@ -18,7 +18,7 @@ from crm.local import binaries, postgres, server
 from crm.local.alive import is_alive
 from crm.local.owner import Owner
 from crm.local.postgres import Cluster, PostgresError
-from tests.local.conftest import Start
+from tests.local.conftest import Made, Start
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What takes several starts is tried with the programs of each source in the long form, and of one otherwise.
@@ -65,7 +65,10 @@ def test_it_knows_capitals_beyond_ascii_where_the_system_lacks_the_locale(
     assert query(cluster, "SELECT lower('ÜBER')") == ("über",)
 
 
-def test_it_keeps_what_was_written_when_it_is_stopped(start: Start, source: str) -> None:
+@pytest.mark.crash
+@pytest.mark.parametrize("source", OF_EACH, indirect=True)
+def test_it_keeps_what_was_written_when_it_is_stopped_and_through_kill_9(start: Start, made: Made, source: str) -> None:
+    made(source)
     cluster = start(source=source, durable=True)
     cluster.create_database("plumb")
     query(cluster, "CREATE TABLE kept AS SELECT 7 AS n")
@@ -74,23 +77,19 @@ def test_it_keeps_what_was_written_when_it_is_stopped(start: Start, source: str)
     again = start(durable=True)
     assert again.started
     assert query(again, "SELECT n, current_setting('fsync') FROM kept") == (7, "on")
-
-
-def test_it_comes_back_after_kill_9(start: Start, source: str) -> None:
-    cluster = start(source=source, durable=True)
-    cluster.create_database("plumb")
-    query(cluster, "CREATE TABLE kept AS SELECT 7 AS n")
-    kill(cluster)
+    query(again, "INSERT INTO kept VALUES (8)")
+    kill(again)
     again = start(durable=True)
     assert again.started
-    assert query(again, "SELECT n FROM kept") == (7,)
+    assert query(again, "SELECT sum(n) FROM kept") == (15,)
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_it_comes_back_when_the_dead_servers_number_belongs_to_another_process(
-    start: Start, source: str, owner: Owner
+    start: Start, made: Made, source: str, owner: Owner
 ) -> None:
+    made(source)
     cluster = start(source=source)
     pid = kill(cluster)
     # In the server's own account, where PostgreSQL cannot tell such a process from a server.
@@ -153,50 +152,41 @@ def test_two_that_start_it_at_once_get_the_same_server(project: Path, source: st
     assert len({host for _, host in answers}) == 1
 
 
-def test_it_opens_an_older_cluster_with_the_version_that_made_it(start: Start) -> None:
+def test_it_opens_an_older_cluster_with_the_version_that_made_it(start: Start, made: Made) -> None:
     """Found through the other source, even when the newer one is forced."""
-    cluster = start(source="system")
-    version = server.version_of(cluster.place)
-    cluster.stop()
+    version = server.version_of(made("system"))
     again = start(source="wheel")
     assert again.started
     assert again.source == ("system" if version != 18 else "wheel")
 
 
-def test_it_says_what_to_do_about_a_version_that_is_not_here(start: Start) -> None:
-    cluster = start()
-    cluster.stop()
+def test_it_says_what_to_do_about_a_version_that_is_not_here(start: Start, made: Made) -> None:
+    cluster = made()
     (cluster.data / "PG_VERSION").write_text("14\n")
     with pytest.raises(PostgresError, match="made by PostgreSQL 14, which is not on this machine: install"):
         start()
 
 
-def test_it_leaves_an_incomplete_database_alone_and_says_so(start: Start) -> None:
-    cluster = start()
-    cluster.stop()
+def test_it_leaves_an_incomplete_database_alone_and_says_so(start: Start, made: Made) -> None:
+    cluster = made()
     (cluster.data / "global" / "pg_control").rename(cluster.data / "global" / "elsewhere")
     with pytest.raises(PostgresError, match="not a complete database"):
         start()
     assert (cluster.data / "base").is_dir()
 
 
-def test_it_gives_the_logs_reason_when_it_does_not_start(start: Start) -> None:
-    cluster = start()
-    cluster.stop()
+def test_it_gives_the_logs_reason_when_it_does_not_start(start: Start, made: Made) -> None:
+    cluster = made()
     with (cluster.data / "postgresql.conf").open("a") as settings:
         settings.write("no_such_setting = on\n")
     with pytest.raises(PostgresError, match=r"did not start: .*no_such_setting|configuration file .* contains errors"):
         start()
 
 
-def test_it_takes_no_notice_of_variables_for_other_servers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGPORT", "1")
-    monkeypatch.setenv("PGDATA", "/nowhere")
-    monkeypatch.setenv("PGOPTIONS", "-c nonsense=1")
-    assert start().started
-
-
-def test_it_is_replaced_when_its_socket_was_cleaned_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_replaced_when_its_socket_was_cleaned_up(
+    start: Start, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made()
     cluster = start()
     cluster.place.socket.unlink()
     with monkeypatch.context() as quick:
@@ -210,7 +200,8 @@ def test_it_refuses_a_source_it_does_not_know(start: Start, monkeypatch: pytest.
         start()
 
 
-def test_it_gives_django_its_settings_and_creates_the_database(project: Path) -> None:
+def test_it_gives_django_its_settings_and_creates_the_database(project: Path, made: Made) -> None:
+    made(name="test")
     settings = postgres.database(project, {}, name="test")
     assert (settings["NAME"], settings["USER"], settings["PORT"]) == ("plumb", "plumb", "5432")
     with psycopg.connect(host=settings["HOST"], user=settings["USER"], dbname=settings["NAME"]) as connection:
@@ -223,7 +214,8 @@ def test_it_ends_the_start_of_settings_with_one_sentence(project: Path) -> None:
         postgres.database(project, {"CRM_POSTGRES_SOURCE": "moon"})
 
 
-def test_it_leaves_nothing_when_it_is_removed(project: Path, start: Start) -> None:
+def test_it_leaves_nothing_when_it_is_removed(project: Path, start: Start, made: Made) -> None:
+    made()
     cluster = start()
     pid = server.running_pid(cluster.place)
     cluster.remove()
@@ -233,8 +225,10 @@ def test_it_leaves_nothing_when_it_is_removed(project: Path, start: Start) -> No
 
 
 def test_its_commands_work_on_every_cluster(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    made()
+    made(name="test")
     monkeypatch.setattr(postgres, "PROJECT", project)
 
     def run(*words: str) -> tuple[int, str]:
@@ -261,8 +255,14 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(before)
 
 
-def test_it_works_whatever_the_umask(start: Start) -> None:
+def test_it_works_whatever_the_umask_and_the_variables_for_other_servers(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGDATA", "/nowhere")
+    monkeypatch.setenv("PGOPTIONS", "-c nonsense=1")
     with umask(0o000):
         cluster = start()
+    assert cluster.started
     assert cluster.place.home.stat().st_mode & 0o777 == 0o700
     assert cluster.place.log.stat().st_mode & 0o077 == 0
