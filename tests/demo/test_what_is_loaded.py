@@ -1,4 +1,4 @@
-"""What the demo company has in it: loaded once, and before that once more to compare; every test looks at the same."""
+"""What the demo company has in it: loaded once, and before that in part, to compare; every test looks at the same."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from contracts.terms import impossible
 from crm.activities.models import Activity, NextTouch
 from crm.clocks.models import Clock
 from crm.demo.load import load_demo
+from crm.demo.work import work_with
 from crm.duplicates.finding import likely
 from crm.enquiries.models import Enquiry
 from crm.enquiries.responding import note_responses
@@ -27,32 +28,46 @@ from crm.history.models import Change, Move
 from leads.models import Conversion, Lead
 from leads.statuses import Status
 from tests.conftest import NOW
+from tests.demo.test_load_demo import counted
 
 pytestmark = pytest.mark.django_db
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """When it was loaded, the last change from before, and what the two loads told of the leads."""
+    """When it was loaded, the last change from before, what two loads told of the leads, and what a failure left."""
 
     at: datetime
     after: int
     told: list[list[Any]]
+    counted: list[list[int]]
 
 
 @pytest.fixture(scope="module")
 def once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Loaded]:
-    """Loaded once for all tests here, as it takes seconds, in a transaction around them, and once to compare."""
+    """Loaded once for all tests here, as it takes seconds, in a transaction around them.
+
+    Before that a load fails once the leads are there; they are compared at the same moment of both.
+    """
     with django_db_blocker.unblock(), transaction.atomic():
         migrated = Change.objects.latest("pk").pk  # the system's user and the workspace, made by migrating
-        told = []
-        with transaction.atomic():
-            assert load_demo(at=NOW)
+        told: list[list[Any]] = []
+        counts = [counted()]
+
+        def look(*given: Any) -> None:
             told.append(told_of_leads())
-            transaction.set_rollback(True)
-        assert load_demo(at=NOW)
-        told.append(told_of_leads())
-        yield Loaded(at=NOW, after=migrated, told=told)
+            if len(told) == 1:
+                counts.append(counted())
+                raise RuntimeError
+            work_with(*given)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("crm.demo.load.work_with", look)
+            with pytest.raises(RuntimeError):
+                load_demo(at=NOW)
+            counts.append(counted())
+            assert load_demo(at=NOW)
+        yield Loaded(at=NOW, after=migrated, told=told, counted=counts)
         transaction.set_rollback(True)
 
 
@@ -69,6 +84,11 @@ def loaded(once: Loaded, db: None) -> datetime:
 
 def test_it_is_the_same_every_time(once: Loaded) -> None:
     assert once.told[0] == once.told[1] != []
+
+
+def test_it_leaves_nothing_when_it_fails_halfway(once: Loaded) -> None:
+    before, halfway, after = once.counted
+    assert after == before != halfway
 
 
 def test_every_list_and_box_has_something(loaded: datetime) -> None:
