@@ -48,6 +48,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def touch_of(name: str, number: int) -> Activity:
+    """What this row of the export became."""
+    return Activity.objects.get(
+        pk__in=ExternalId.objects.filter(object="activity", value=id_of(name, number)).values("record_id")
+    )
+
+
 def test_a_call_is_a_touch_with_all_that_was_said_of_it(folder: Path) -> None:
     said = {"CallType": "Inbound", "CallDisposition": "Left Voicemail", "Description": AT_THE_FAIR, "Priority": "High"}
     write(folder, "Task", task(1, **said))
@@ -64,25 +71,23 @@ def test_a_call_is_a_touch_with_all_that_was_said_of_it(folder: Path) -> None:
     assert "WhatId" not in touch.kept
 
 
-@pytest.mark.parametrize(
-    ("columns", "kind", "outcome", "direction"),
-    [
-        ({"Type": "Email"}, "email", "sent", "out"),
-        ({"Type": "", "TaskSubtype": "Email", "CallDisposition": "Replied"}, "email", "replied", "in"),
-        ({"Type": "Other", "TaskSubtype": "Call"}, "call", "", "out"),
-        ({"Type": "", "TaskSubtype": "", "Subject": "Email: hello"}, "email", "sent", "out"),
-        ({"Type": "", "TaskSubtype": "Task", "CallDurationInSeconds": "61"}, "call", "", "out"),
-        ({"Type": "", "TaskSubtype": "Task"}, "note", "noted", "out"),
-        ({"Type": "SMS", "CallDisposition": "BOUNCED"}, "text_message", "bounced", "out"),
-    ],
-)
-def test_its_kind_is_what_its_columns_tell(
-    folder: Path, columns: dict[str, str], kind: str, outcome: str, direction: str
-) -> None:
-    write(folder, "Task", task(1, **columns))
-    assert counts(bring_in(folder), "Task") == {"read": 1, "created": 1}
-    touch = Activity.objects.get()
-    assert (touch.kind, touch.outcome, touch.direction) == (kind, outcome, direction)
+KINDS: list[tuple[dict[str, str], tuple[str, str, str]]] = [
+    ({"Type": "Email"}, ("email", "sent", "out")),
+    ({"Type": "", "TaskSubtype": "Email", "CallDisposition": "Replied"}, ("email", "replied", "in")),
+    ({"Type": "Other", "TaskSubtype": "Call"}, ("call", "", "out")),
+    ({"Type": "", "TaskSubtype": "", "Subject": "Email: hello"}, ("email", "sent", "out")),
+    ({"Type": "", "TaskSubtype": "Task", "CallDurationInSeconds": "61"}, ("call", "", "out")),
+    ({"Type": "", "TaskSubtype": "Task"}, ("note", "noted", "out")),
+    ({"Type": "SMS", "CallDisposition": "BOUNCED"}, ("text_message", "bounced", "out")),
+]
+
+
+def test_its_kind_is_what_its_columns_tell(folder: Path) -> None:
+    write(folder, "Task", *(task(n, **columns) for n, (columns, _) in enumerate(KINDS, 1)))
+    assert counts(bring_in(folder), "Task") == {"read": len(KINDS), "created": len(KINDS)}
+    for n, (columns, expected) in enumerate(KINDS, 1):
+        touch = touch_of("Task", n)
+        assert (touch.kind, touch.outcome, touch.direction) == expected, columns
 
 
 def test_words_that_nobody_mapped_are_kept_and_told(folder: Path) -> None:
@@ -106,22 +111,20 @@ def test_an_outcome_that_cannot_come_of_it_is_kept(folder: Path) -> None:
     assert (touch.outcome, touch.kept["CallDisposition"]) == ("sent", "No Answer")
 
 
-@pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        ({"CompletedDateTime": "", "ActivityDate": "2025-05-01"}, CREATED_AT),
-        ({"CompletedDateTime": "", "ActivityDate": "2025-05-20"}, datetime(2025, 5, 20, 7, tzinfo=UTC)),
-        ({"CompletedDateTime": "", "ActivityDate": ""}, CREATED_AT),
-        ({"CompletedDateTime": "soon", "ActivityDate": "2025-05-01"}, CREATED_AT),
-        ({"CompletedDateTime": "", "ActivityDate": "2026-09-01"}, datetime(2025, 6, 1, 10, tzinfo=UTC)),
-    ],
-)
-def test_it_happened_when_it_was_done_and_never_in_the_future(
-    folder: Path, columns: dict[str, str], expected: datetime
-) -> None:
-    write(folder, "Task", task(1, **columns))
+TIMES: list[tuple[dict[str, str], datetime]] = [
+    ({"CompletedDateTime": "", "ActivityDate": "2025-05-01"}, CREATED_AT),
+    ({"CompletedDateTime": "", "ActivityDate": "2025-05-20"}, datetime(2025, 5, 20, 7, tzinfo=UTC)),
+    ({"CompletedDateTime": "", "ActivityDate": ""}, CREATED_AT),
+    ({"CompletedDateTime": "soon", "ActivityDate": "2025-05-01"}, CREATED_AT),
+    ({"CompletedDateTime": "", "ActivityDate": "2026-09-01"}, datetime(2025, 6, 1, 10, tzinfo=UTC)),
+]
+
+
+def test_it_happened_when_it_was_done_and_never_in_the_future(folder: Path) -> None:
+    write(folder, "Task", *(task(n, **columns) for n, (columns, _) in enumerate(TIMES, 1)))
     bring_in(folder)
-    assert Activity.objects.get().happened_at == expected
+    for n, (columns, expected) in enumerate(TIMES, 1):
+        assert touch_of("Task", n).happened_at == expected, columns
 
 
 def test_a_bad_time_is_told_by_line_and_column(folder: Path) -> None:
@@ -261,27 +264,37 @@ def test_what_was_said_with_somebody_who_was_erased_stays_out(folder: Path) -> N
 SAID = {"CallType": "Inbound", "CallDisposition": "Left Voicemail", "Description": AT_THE_FAIR}
 
 
-@pytest.mark.parametrize(
-    ("name", "row", "left"),
-    [
-        ("Task", task(1, **SAID), ("Subject",)),
-        ("Task", task(1, **SAID), ("Subject", "Status")),
-        ("Event", event(1, Type="Call", Description=AT_THE_FAIR), ("Subject",)),
-        ("Note", note(1), ("ParentId",)),
-        ("CampaignMember", member(1, HasResponded="1", FirstRespondedDate="2025-05-09"), ("CampaignId", "Status")),
-    ],
-)
-def test_what_a_later_file_has_no_column_for_stays(
-    folder: Path, name: str, row: dict[str, str], left: tuple[str, ...]
-) -> None:
+LATER: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
+    ("Task", task(1, **SAID), ("Subject",)),
+    ("Event", event(1, Type="Call", Description=AT_THE_FAIR), ("Subject",)),
+    ("Note", note(1), ("ParentId",)),
+    ("CampaignMember", member(1, HasResponded="1", FirstRespondedDate="2025-05-09"), ("CampaignId", "Status")),
+]
+
+
+@pytest.mark.parametrize("also", [(), ("Status",)], ids=["", "with a task's status"])
+def test_what_a_later_file_has_no_column_for_stays(folder: Path, also: tuple[str, ...]) -> None:
+    later = [(name, row, (*left, *also)) for name, row, left in LATER if name == "Task" or not also]
     write(folder, "Campaign", campaign(1))
-    write(folder, name, row)
+    for name, row, _ in later:
+        write(folder, name, row)
     bring_in(folder)
-    before = Activity.objects.values("kind", "direction", "outcome", "happened_at", "text", "version", "kept").get()
-    with_whom = {column: row[column] for column in ("WhoId", "LeadId") if column in row}
-    write(folder, name, {column: row[column] for column in ("Id", *left)} | with_whom)
-    assert counts(bring_in(folder), name)["unchanged"] == 1
-    after = Activity.objects.values("kind", "direction", "outcome", "happened_at", "text", "version", "kept").get()
-    assert after == before
-    write(folder, name, row)
-    assert counts(bring_in(folder), name) == {"read": 1, "unchanged": 1}
+    before = said_of_all()
+    assert len(before) == len(later)
+    for name, row, left in later:
+        with_whom = {column: row[column] for column in ("WhoId", "LeadId") if column in row}
+        write(folder, name, {column: row[column] for column in ("Id", *left)} | with_whom)
+    report = bring_in(folder)
+    assert {name: counts(report, name)["unchanged"] for name, _, _ in later} == {name: 1 for name, _, _ in later}
+    assert said_of_all() == before
+    for name, row, _ in later:
+        write(folder, name, row)
+    report = bring_in(folder)
+    for name, _, _ in later:
+        assert counts(report, name) == {"read": 1, "unchanged": 1}
+
+
+def said_of_all() -> list[dict[str, object]]:
+    """What every touch says."""
+    said = ("kind", "direction", "outcome", "happened_at", "text", "version", "kept")
+    return list(Activity.objects.order_by("pk").values(*said))
