@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_finds_what_the_rules_find_and_names_records_as_salesforce_does(folder: Path) -> None:
+def test_it_finds_what_the_rules_find_in_the_words_of_salesforce_and_stores_nothing(folder: Path) -> None:
     export = looked(folder)
     names = told(export, "data.opportunity_name")
     assert (names.looked_at, names.total) == (2, 1)
@@ -60,26 +60,24 @@ def test_it_finds_what_the_rules_find_and_names_records_as_salesforce_does(folde
     assert export.read == {"Account": 1, "Lead": 2, "Opportunity": 2}
     assert any("email" in sentence for sentence, _ in export.problems)
     assert not export.unreadable
-
-
-def test_nothing_of_it_is_stored(folder: Path) -> None:
-    looked(folder)
+    text, rules = as_text(export), as_json(export)["rules"]
+    assert f"{export.total:,} findings. Nothing was stored." in text
+    assert sum(one["open"] for one in rules) == export.total
+    assert set(rules[0]) == {"id", "row", "area", "severity", "looked_at", "open", "new", "gone"}
     for kind in (Account, Opportunity, Lead, ExternalId, ImportRun, HeldRow, Finding, Run):
         assert not kind._default_manager.exists(), kind
 
 
-def test_what_is_here_already_is_none_of_its_business(folder: Path, tmp_path_factory: Any) -> None:
+def test_what_is_here_already_is_none_of_its_business_but_what_was_brought_in_is_as_it_is_here(
+    folder: Path, tmp_path_factory: Any
+) -> None:
     other = tmp_path_factory.mktemp("before")
     write(other, "Account", account(7))
     write(other, "Opportunity", opportunity(7, Name="No year at all", AccountId=id_of("Account", 7)))
     bring_in(other)
-    names = told(looked(folder), "data.opportunity_name")
-    assert (names.looked_at, names.total) == (2, 1)
-    assert Opportunity.objects.count() == 1
-
-
-def test_an_export_that_was_brought_in_is_looked_at_as_it_is_here(folder: Path) -> None:
     before = {one.rule.id: (one.looked_at, one.total) for one in looked(folder).told}
+    assert before["data.opportunity_name"] == (2, 1)
+    assert Opportunity.objects.count() == 1
     bring_in(folder)
     after = {one.rule.id: (one.looked_at, one.total) for one in looked(folder).told}
     assert after == before
@@ -146,14 +144,6 @@ def test_the_page_stands_alone_and_harms_nobody(folder: Path) -> None:
     assert "&lt;b&gt;No year&lt;/b&gt;" in page
     assert "http" not in page
     assert id_of("Opportunity", 1) in page
-
-
-def test_text_and_json_tell_the_same(folder: Path) -> None:
-    export = looked(folder)
-    text, rules = as_text(export), as_json(export)["rules"]
-    assert f"{export.total:,} findings. Nothing was stored." in text
-    assert sum(one["open"] for one in rules) == export.total
-    assert set(rules[0]) == {"id", "row", "area", "severity", "looked_at", "open", "new", "gone"}
 
 
 def test_a_rule_that_crashes_is_no_pass_and_stops_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,10 +132,10 @@ def test_slices_bring_in_what_one_transaction_does(export: Path, root: User, mon
 
 
 def test_slices_of_the_same_file_leave_what_is_held(export: Path, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_through(export, root, rows=7, patch=monkeypatch)
+    run_through(export, root, rows=15, patch=monkeypatch)
     held = list(HeldRow.objects.order_by("pk").values_list("pk", "external_id", "version"))
     assert {"duplicate_id", "ragged_row"} < set(HeldRow.objects.values_list("code", flat=True))
-    run_through(export, root, rows=7, patch=monkeypatch)
+    run_through(export, root, rows=15, patch=monkeypatch)
     assert list(HeldRow.objects.order_by("pk").values_list("pk", "external_id", "version")) == held
 
 
@@ -237,7 +237,7 @@ def test_one_import_at_a_time(export: Path, root: User) -> None:
 def test_undo_restores_what_was(export: Path, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = Account.objects.create(name="Ours")
     before = stored()
-    run = run_through(export, root, rows=7, patch=monkeypatch)
+    run = run_through(export, root, rows=15, patch=monkeypatch)
     first = stored()
     run = worked(runs.undo(run, actor=root, at=NOW))
     assert run.stage == ImportRun.Stage.UNDONE
