@@ -27,6 +27,7 @@ from django.db import connection
 from django.utils.formats import number_format
 
 from contracts.flow import stage_keys
+from contracts.rates import rates_json, rates_sql
 from contracts.signing import AGREED
 from crm import handbook
 from crm.core.errors import Refused
@@ -34,11 +35,9 @@ from crm.core.errors import Refused
 # More accounts than these are not asked at once: a list that is sorted by a figure is narrowed by a filter first.
 MOST = 10_000
 
-SQL = """
+SQL = f"""
 WITH asked AS (SELECT unnest(%(ids)s::bigint[]) AS id),
-rate AS (
-    SELECT currency, since, rate, lead(since) OVER (PARTITION BY currency ORDER BY since) AS until
-    FROM jsonb_to_recordset(%(rates)s::jsonb) AS r (currency text, since date, rate numeric)),
+rate AS ({rates_sql()}),
 contract AS (
     SELECT c.id, c.account_id, c.status, c.close_date, c.effective_date, c.end_date, c.terminated_on, c.hosts,
            c.currency, c.status = ANY(%(agreed)s) AS agreed,
@@ -76,7 +75,7 @@ sold AS (
            min(o.close_on) FILTER (WHERE o.stage = ANY(%(won)s)) AS first_close
     FROM contracts_opportunity o WHERE o.account_id = ANY(%(ids)s) GROUP BY o.account_id)
 SELECT a.id, b.sent, b.paid, s.subscription_end, COALESCE(o.total, 0), COALESCE(o.won, 0),
-       LEAST(s.first_close, o.first_close), COALESCE(s.worth, 0), COALESCE(p.apart, '{}')::text, COALESCE(s.hosts, 0)
+       LEAST(s.first_close, o.first_close), COALESCE(s.worth, 0), COALESCE(p.apart, '{{}}')::text, COALESCE(s.hosts, 0)
 FROM asked a LEFT JOIN signed s ON s.account_id = a.id LEFT JOIN apart p ON p.account_id = a.id
 LEFT JOIN billed b ON b.account_id = a.id LEFT JOIN sold o ON o.account_id = a.id
 """
@@ -117,12 +116,11 @@ def figures_of(ids: Sequence[int], at: datetime) -> dict[int, Figures]:
     if len(wanted) > MOST:
         raise Refused("too_many", f"Figures are worked out for {MOST:,} accounts at most: filter the list first.")
     book = handbook.current()
-    rates = [{"currency": r.currency, "since": r.since.isoformat(), "rate": r.rate} for r in book.company.rates]
     values: dict[str, Any] = {
         "ids": wanted,
         "today": book.today(at),
         "currency": book.company.currency,
-        "rates": json.dumps(rates),
+        "rates": rates_json(),
         "agreed": [str(status) for status in AGREED],
         "won": stage_keys("won"),
     }

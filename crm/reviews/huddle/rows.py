@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,14 +20,12 @@ from typing import Any
 
 from django.db import connection
 
+from contracts.rates import rates_json, rates_sql
 from contracts.stages import stage_keys
 from crm import handbook
 from crm.reviews.huddle.scopes import OWNER, TEAM
 from crm.reviews.meetings.kinds import Scope
 
-RATES = """
-    SELECT currency, since, rate, lead(since) OVER (PARTITION BY currency ORDER BY since) AS until
-    FROM jsonb_to_recordset(%(rates)s::jsonb) AS r (currency text, since date, rate numeric)"""
 # Of the given opportunities `o`, by id: when each was last touched.
 TOUCHED = """
     SELECT o.id, GREATEST(
@@ -66,7 +63,7 @@ BROKEN = """
     WHERE p.ended_at > %(since)s AND p.outcome IN ('rewritten', 'dropped')
     GROUP BY p.opportunity_id"""
 SQL = f"""
-WITH rate AS ({RATES}),
+WITH rate AS ({rates_sql()}),
 open AS (
     SELECT o.* FROM contracts_opportunity o LEFT JOIN people_user u ON u.id = o.owner_id
     WHERE o.stage = ANY(%(open)s) AND {{narrowed}}),
@@ -135,8 +132,7 @@ class Row:
 def money_facts(at: datetime) -> dict[str, Any]:
     """What a statement asks to convert amounts by the handbook's dated rates."""
     book = handbook.current()
-    rates = [{"currency": r.currency, "since": r.since.isoformat(), "rate": r.rate} for r in book.company.rates]
-    return {"rates": json.dumps(rates), "currency": book.company.currency, "today": book.today(at)}
+    return {"rates": rates_json(), "currency": book.company.currency, "today": book.today(at)}
 
 
 def narrowed(scope: Scope) -> str:

@@ -12,6 +12,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from contracts.rates import rates_json, rates_sql
 from contracts.stages import stage_keys
 from crm import handbook
 
@@ -36,10 +37,7 @@ VALUED = """
         FROM ({rows}) o
         LEFT JOIN jsonb_to_recordset(%({p}_stages)s::jsonb)
             AS s (key text, kind text, probability integer, forecast text) ON s.key = o.stage
-        LEFT JOIN (
-            SELECT currency, since, rate, lead(since) OVER (PARTITION BY currency ORDER BY since) AS until
-            FROM jsonb_to_recordset(%({p}_rates)s::jsonb) AS one (currency text, since date, rate numeric)
-        ) r ON r.currency = o.currency AND COALESCE(o.close_on, {day}) >= r.since
+        LEFT JOIN ({rates}) r ON r.currency = o.currency AND COALESCE(o.close_on, {day}) >= r.since
            AND (r.until IS NULL OR COALESCE(o.close_on, {day}) < r.until)
         {where}
     ) v
@@ -58,14 +56,15 @@ def valued(rows: str, at: datetime, *, named: str = "at", where: str = "", day: 
         {"key": one.key, "kind": one.kind, "probability": one.probability, "forecast": one.forecast}
         for one in book.opportunity.stages
     ]
-    rates = [{"currency": r.currency, "since": r.since.isoformat(), "rate": r.rate} for r in book.company.rates]
     params: dict[str, Any] = {
         f"{named}_stages": json.dumps(stages),
-        f"{named}_rates": json.dumps(rates, default=str),
+        f"{named}_rates": rates_json(),
         f"{named}_currency": book.company.currency,
         f"{named}_day": book.today(at),
     }
-    return VALUED.format(rows=rows, p=named, where=where, day=day or f"%({named}_day)s"), params
+    table = rates_sql(f"{named}_rates")
+    statement = VALUED.format(rows=rows, p=named, rates=table, where=where, day=day or f"%({named}_day)s")
+    return statement, params
 
 
 def present(at: datetime, *, named: str = "at") -> Statement:
