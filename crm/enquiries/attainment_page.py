@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from crm import handbook
@@ -34,6 +33,7 @@ from crm.enquiries.attainment_words import (
     period_words,
 )
 from crm.enquiries.models import Enquiry
+from crm.jobs.file_answers import answer_with_file
 from crm.people.models import Team, User
 from crm.site import site
 
@@ -118,11 +118,9 @@ def response_times_export(request: HttpRequest) -> HttpResponse:
     refuse_others(request)
     at = moment(request)
     given = {name: request.POST[name] for name in PARAMETERS if request.POST.get(name)}
-    try:
-        job = export_figures(read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
-    except Refused as refused:
-        raise PermissionDenied(refused.message) from refused
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    return answer_with_file(
+        lambda: export_figures(read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
+    )
 
 
 def refuse_others(request: HttpRequest) -> None:

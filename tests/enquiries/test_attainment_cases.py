@@ -183,6 +183,7 @@ def test_it_refuses_whom_it_does_not_concern(alice: User, ann: User, mona: User,
         tabs = log_in(person).get("/admin/leads/lead/").content.decode()
         assert (f'href="{PAGE}"' in tabs) == (status == 200)
     assert log_in(alice).post("/admin/response-times/export/").status_code == 403
+    assert log_in(mona).post("/admin/response-times/export/", {"since": "soon"}).status_code == 400
     with pytest.raises(Refused):
         export_figures(Asked.weeks(1, now), actor=alice, at=now, via="test")
     assert Client().get(PAGE).status_code == 302

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -17,6 +17,7 @@ from crm.core.asking import moment, user_of
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
+from crm.jobs.file_answers import answer_with_file
 from crm.people.models import Team
 from crm.reviews import periods
 from crm.reviews.forecast import moving, tables
@@ -85,13 +86,9 @@ def forecast_export(request: HttpRequest) -> HttpResponse:
     at = moment(request)
     given = {name: request.POST[name] for name in PARAMETERS if request.POST.get(name)}
     what = request.POST.get("what", "figures")
-    try:
-        job = export_forecast(what, read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
-    except Refused as refused:
-        if refused.code == "forbidden":
-            raise PermissionDenied(refused.message) from refused
-        return HttpResponse(refused.message, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    return answer_with_file(
+        lambda: export_forecast(what, read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
+    )
 
 
 def refuse_others(request: HttpRequest) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from crm.core.asking import moment, user_of
-from crm.core.errors import Refused
+from crm.jobs.file_answers import answer_with_file
 from crm.reviews.huddle.export import export_huddle
 from crm.reviews.huddle.scopes import OWNER, TEAM, read_scope
 from crm.site import site
@@ -21,10 +17,6 @@ from crm.site import site
 def huddle_export(request: HttpRequest) -> HttpResponse:
     """What the page shows as a file, which is kept and on record as every export."""
     given = {name: request.POST[name] for name in (OWNER, TEAM) if request.POST.get(name)}
-    try:
-        job = export_huddle(read_scope(given), actor=user_of(request), at=moment(request), via="admin")
-    except Refused as refused:
-        if refused.code == "forbidden":
-            raise PermissionDenied(refused.message) from refused
-        return HttpResponse(refused.message, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    return answer_with_file(
+        lambda: export_huddle(read_scope(given), actor=user_of(request), at=moment(request), via="admin")
+    )

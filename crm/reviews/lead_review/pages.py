@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import source_choices
@@ -22,6 +21,7 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
 from crm.enquiries.attainment_words import people, percent
+from crm.jobs.file_answers import answer_with_file
 from crm.people.models import Team, User
 from crm.reviews.lead_review import filter as of_list  # noqa: F401 - lets the list of leads show what a number counts
 from crm.reviews.lead_review.asked import NOW, OPEN, PARAMETERS, Asked, last_review, of_last_days, of_review, read_asked
@@ -149,11 +149,9 @@ def lead_review_export(request: HttpRequest) -> HttpResponse:
     refuse_others(request)
     at = moment(request)
     given = {name: request.POST[name] for name in PARAMETERS if request.POST.get(name)}
-    try:
-        job = export_figures(read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
-    except Refused as refused:
-        raise PermissionDenied(refused.message) from refused
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    return answer_with_file(
+        lambda: export_figures(read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
+    )
 
 
 def review_scope(asked: Asked) -> dict[str, int | str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from crm.core.asking import moment, user_of
-from crm.core.errors import Refused
+from crm.jobs.file_answers import answer_with_file
 from crm.reviews.meetings.export import export_minutes
 from crm.reviews.meetings.pages import find
 from crm.site import site
@@ -18,8 +16,5 @@ from crm.site import site
 @require_POST
 def minutes_export(request: HttpRequest, pk: int) -> HttpResponse:
     """The minutes as a file, which is kept and on record as every export."""
-    try:
-        job = export_minutes(find(request, pk), actor=user_of(request), at=moment(request), via="admin")
-    except Refused as refused:
-        raise PermissionDenied(refused.message) from refused
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    meeting = find(request, pk)
+    return answer_with_file(lambda: export_minutes(meeting, actor=user_of(request), at=moment(request), via="admin"))

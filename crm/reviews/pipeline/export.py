@@ -37,8 +37,10 @@ def export_pipeline(what: str, given: Asking, *, actor: User, at: datetime, via:
     """Write one of the files of `KINDS`; the job is the record of it (L16).
 
     Raises:
-        Refused: `forbidden`, or `missing_facts` for what will not do.
+        Refused: `forbidden`, `unknown_file`, or `missing_facts` for what will not do.
     """
+    if what not in KINDS:
+        raise Refused("unknown_file", f"There is no such file: one of {', '.join(KINDS)}.")
     said, asking = _said(what, given, at)
     asked = {**asking, "what": what}
     return FILE.export(asked, title=TITLES_OF[what], said=said, actor=actor, at=at, via=via)

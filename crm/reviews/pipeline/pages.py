@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -16,10 +16,11 @@ from crm import handbook
 from crm.core.asking import moment, user_of
 from crm.core.errors import Refused
 from crm.core.permissions import may
+from crm.jobs.file_answers import answer_with_file
 from crm.reviews.models import Meeting
 from crm.reviews.pipeline.asked import NARROWING, UNKNOWN, Asked, read_asked
 from crm.reviews.pipeline.choosing import choices, spans
-from crm.reviews.pipeline.export import KINDS, export_pipeline
+from crm.reviews.pipeline.export import export_pipeline
 from crm.reviews.pipeline.figures import DIMENSIONS
 from crm.reviews.pipeline.figures import pipeline as figures
 from crm.reviews.pipeline.tables import Number, notes_of, table, tiles
@@ -68,15 +69,9 @@ def pipeline_export(request: HttpRequest) -> HttpResponse:
     refuse_others(request)
     sent = {name: request.POST[name] for name in SENT if request.POST.get(name)}
     what = sent.pop("what", "")
-    try:
-        if what not in KINDS:
-            raise Refused("unknown_file", f"There is no such file: one of {', '.join(KINDS)}.")
-        job = export_pipeline(what, sent, actor=user_of(request), at=moment(request), via="admin")
-    except Refused as refused:
-        if refused.code == "forbidden":
-            raise PermissionDenied(refused.message) from refused
-        return HttpResponse(refused.message, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    return answer_with_file(
+        lambda: export_pipeline(what, sent, actor=user_of(request), at=moment(request), via="admin")
+    )
 
 
 def refuse_others(request: HttpRequest) -> None:

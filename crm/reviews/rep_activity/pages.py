@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -25,6 +25,7 @@ from crm.core.text import whole_number
 from crm.enquiries.attainment_asked import NOBODY
 from crm.enquiries.attainment_words import people, period_words
 from crm.enquiries.models import Enquiry
+from crm.jobs.file_answers import answer_with_file
 from crm.people.models import Team, User
 from crm.reviews.models import Meeting
 from crm.reviews.rep_activity.asked import DEFAULT_DAYS, NAMES, PARAMETERS, PROMISES, Asked, read_asked
@@ -148,11 +149,9 @@ def rep_activity_export(request: HttpRequest) -> HttpResponse:
     """The same figures as a file, which is kept and on record as every export."""
     at = moment(request)
     given = {name: request.POST[name] for name in PARAMETERS if request.POST.get(name)}
-    try:
-        job = export_figures(read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
-    except Refused as refused:
-        raise PermissionDenied(refused.message) from refused
-    return HttpResponseRedirect(reverse("admin:job_file", args=[job.pk]))
+    return answer_with_file(
+        lambda: export_figures(read_asked(given, at=at), actor=user_of(request), at=at, via="admin")
+    )
 
 
 def _asker(request: HttpRequest) -> tuple[User, datetime]:
