@@ -16,8 +16,9 @@ from crm.core.api.scopes import declare_scopes
 from crm.core.permissions import may
 from crm.enquiries.attainment import DIMENSIONS, Figures, attainment
 from crm.enquiries.attainment_asked import NOBODY, PARAMETERS, read_asked
-from crm.enquiries.attainment_words import ordered, people
+from crm.enquiries.attainment_words import ordered
 from crm.enquiries.models import Enquiry
+from crm.people.choosing import people
 
 SCOPE = "enquiries:response_times"
 declare_scopes("enquiries", response_times="See how promises to answer were kept, by channel, owner, team and week")

@@ -12,7 +12,8 @@ from crm import handbook
 from crm.core.admin_numbers import NumberFilter
 from crm.enquiries.attainment import Standing, counted
 from crm.enquiries.attainment_asked import NAMES, Asked, read_asked
-from crm.enquiries.attainment_words import FIGURES, people, period_words, teams
+from crm.enquiries.attainment_words import FIGURES, period_words
+from crm.people.choosing import people, teams
 
 
 class FiguresFilter(NumberFilter):

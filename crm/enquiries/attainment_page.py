@@ -23,18 +23,10 @@ from crm.enquiries.attainment import Attainment, By, Figures, attainment
 from crm.enquiries.attainment_asked import DEFAULT_WEEKS, NOBODY, PARAMETERS, Asked, read_asked
 from crm.enquiries.attainment_charts import stacked
 from crm.enquiries.attainment_export import export_figures
-from crm.enquiries.attainment_words import (
-    TITLES,
-    business_time,
-    list_address,
-    ordered,
-    people,
-    percent,
-    period_words,
-)
+from crm.enquiries.attainment_words import TITLES, business_time, list_address, ordered, percent, period_words
 from crm.enquiries.models import Enquiry
 from crm.jobs.file_answers import answer_with_file
-from crm.people.models import Team, User
+from crm.people.choosing import owner_options, people, team_options
 from crm.site import site
 
 PERIODS = (4, DEFAULT_WEEKS, 26, 52)
@@ -148,17 +140,13 @@ def period_of(weeks: int, asked: Asked, at: datetime) -> tuple[str, str, bool]:
 def choices(asked: Asked) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
     """What the page can be narrowed to: parameter, label, what is chosen, and the choices."""
     book = handbook.current()
-    owners = [(str(one.pk), str(one)) for one in User.objects.active_people()]
-    if asked.owner and str(asked.owner) not in dict(owners):
-        owners += [(str(asked.owner), people([asked.owner]).get(asked.owner, f"User {asked.owner}"))]
-    groups = [(str(pk), name) for pk, name in Team.objects.order_by("name").values_list("pk", "name")]
     chosen = asked.parameters
     return [
         (name, label, chosen.get(name, ""), options)
         for name, label, options in (
             ("channel", "Channel", book.choices("enquiry.channels")),
-            ("owner", "Owner", [(NOBODY, "Nobody"), *owners]),
-            ("team", "Team", [(NOBODY, "No team"), *groups]),
+            ("owner", "Owner", [(NOBODY, "Nobody"), *owner_options(asked.owner)]),
+            ("team", "Team", [(NOBODY, "No team"), *team_options()]),
             ("policy", "Policy", book.choices("policies")),
         )
     ]

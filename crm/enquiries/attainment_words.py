@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from django.urls import reverse
 from crm import handbook
 from crm.enquiries.attainment import Attainment, By, Figures
 from crm.enquiries.attainment_asked import Asked
-from crm.people.models import Team, User
+from crm.people.choosing import people, teams
 
 TITLES: dict[By, str] = {"channel": "Channel", "owner": "Owner", "team": "Team", "week": "Week of"}
 FIGURES = "figures"
@@ -65,17 +65,6 @@ def ordered(found: Attainment, by: By) -> Sequence[tuple[Any, str, Figures]]:
     else:
         keys = sorted(rows, key=lambda key: (key is None, -rows[key].received, labels[key].casefold(), key or 0))
     return [(key, labels[key], rows[key]) for key in keys]
-
-
-def people(ids: Sequence[int | None]) -> Mapping[int | None, str]:
-    """Names of users, also of those who left."""
-    rows = User.objects.filter(pk__in=[pk for pk in ids if pk])
-    return {one.pk: str(one) if one.is_active else f"{one} (left)" for one in rows}
-
-
-def teams(ids: Sequence[int | None]) -> Mapping[int | None, str]:
-    """Names of teams."""
-    return {one.pk: one.name for one in Team.objects.filter(pk__in=[pk for pk in ids if pk])}
 
 
 def day_words(day: date) -> str:

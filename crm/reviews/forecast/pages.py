@@ -18,7 +18,7 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
 from crm.jobs.file_answers import answer_with_file
-from crm.people.models import Team
+from crm.people.choosing import team_options
 from crm.reviews import periods
 from crm.reviews.forecast import moving, tables
 from crm.reviews.forecast.asked import PARAMETERS, Asked, quarter_now, read_asked
@@ -113,14 +113,13 @@ def shared(request: HttpRequest, asked: Asked, page: str) -> dict[str, Any]:
     """What both pages have: the quarters beside, the teams, and whose it is."""
     here = quarter_now(moment(request))
     near = [("Previous", periods.next_quarter(asked.quarter, -1)), ("Next", periods.next_quarter(asked.quarter))]
-    teams = [(str(pk), name) for pk, name in Team.objects.order_by("name").values_list("pk", "name")]
     return {
         **site.each_context(request),
         "asked": asked,
         "span": span(asked),
         "near": [(label, Asked(day).label, address(replace(asked, quarter=day))) for label, day in near],
         "now": "" if here == asked.quarter else address(replace(asked, quarter=here)),
-        "choices": [("", "All teams"), *teams, (NOBODY, "No team")],
+        "choices": [("", "All teams"), *team_options(), (NOBODY, "No team")],
         "chosen": asked.parameters.get("team", ""),
         "owner": tables.name_of(asked.owner) if asked.owner is not None else "",
         "everybody": address(replace(asked, owner=None, team=None)),

@@ -20,9 +20,9 @@ from crm.core.asking import moment, user_of
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.enquiries.attainment_asked import NOBODY
-from crm.enquiries.attainment_words import people, percent
+from crm.enquiries.attainment_words import percent
 from crm.jobs.file_answers import answer_with_file
-from crm.people.models import Team, User
+from crm.people.choosing import owner_options, team_options
 from crm.reviews.lead_review import filter as of_list  # noqa: F401 - lets the list of leads show what a number counts
 from crm.reviews.lead_review.asked import NOW, OPEN, PARAMETERS, Asked, last_review, of_last_days, of_review, read_asked
 from crm.reviews.lead_review.chart import funnel
@@ -183,16 +183,12 @@ def periods(asked: Asked, at: datetime) -> list[tuple[str, str, bool]]:
 
 def choices(asked: Asked) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
     """What the page can be narrowed to: parameter, label, what is chosen, and the choices."""
-    owners = [(str(one.pk), str(one)) for one in User.objects.active_people()]
-    if asked.owner and str(asked.owner) not in dict(owners):
-        owners += [(str(asked.owner), people([asked.owner]).get(asked.owner, f"User {asked.owner}"))]
-    groups = [(str(pk), name) for pk, name in Team.objects.order_by("name").values_list("pk", "name")]
     chosen = asked.scope
     return [
         (name, label, chosen.get(name, ""), options)
         for name, label, options in (
-            ("owner", "Owner", [(NOBODY, "Nobody"), *owners]),
-            ("team", "Team", [(NOBODY, "No team"), *groups]),
+            ("owner", "Owner", [(NOBODY, "Nobody"), *owner_options(asked.owner)]),
+            ("team", "Team", [(NOBODY, "No team"), *team_options()]),
             ("source", "Lead source", [(NOBODY, "None"), *source_choices()]),
         )
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from crm.core.errors import Missing, Refused
 from crm.enquiries.attainment_asked import NOBODY
-from crm.enquiries.attainment_words import people, teams
+from crm.people.choosing import people, teams
 from crm.people.models import Team, User
 from crm.reviews.lead_review.asked import SCOPE, Asked, of_last_days, read_scope_values
 from crm.reviews.lead_review.words import source_words

@@ -13,7 +13,8 @@ from django.utils.timezone import localtime
 from accounts.models import source_choices
 from crm import handbook
 from crm.enquiries.attainment_asked import NOBODY
-from crm.enquiries.attainment_words import people, period_words, teams
+from crm.enquiries.attainment_words import period_words
+from crm.people.choosing import people, teams
 from crm.reviews.lead_review.asked import NOW, OPEN, WHAT, Asked
 from crm.reviews.lead_review.figures import By, Pipeline, Standing
 from crm.workspace.board import BOARD, DISPLAY

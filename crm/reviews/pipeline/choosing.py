@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 
 from crm import handbook
 from crm.enquiries.attainment_asked import NOBODY
-from crm.enquiries.attainment_words import people
-from crm.people.models import Team, User
+from crm.people.choosing import owner_options, team_options
 from crm.reviews import periods
 from crm.reviews.pipeline.asked import Asked
 from crm.reviews.pipeline.words import account_name
@@ -38,16 +37,12 @@ class Span:
 
 def choices(asked: Asked) -> dict[str, Any]:
     """The form's fields, for the template."""
-    owners = [(str(one.pk), str(one)) for one in User.objects.active_people()]
-    if asked.owner and str(asked.owner) not in dict(owners):
-        owners += [(str(asked.owner), people([asked.owner]).get(asked.owner, f"User {asked.owner}"))]
-    groups = [(str(pk), name) for pk, name in Team.objects.order_by("name").values_list("pk", "name")]
     chosen = asked.parameters
     types = handbook.current().choices("opportunity.types")
     return {
         "selects": [
-            Choice("owner", "Owner", chosen.get("owner", ""), [(NOBODY, "Nobody"), *owners]),
-            Choice("team", "Team", chosen.get("team", ""), [(NOBODY, "No team"), *groups]),
+            Choice("owner", "Owner", chosen.get("owner", ""), [(NOBODY, "Nobody"), *owner_options(asked.owner)]),
+            Choice("team", "Team", chosen.get("team", ""), [(NOBODY, "No team"), *team_options()]),
             Choice("type", "Type", chosen.get("type", ""), [*types, (NOBODY, "No type")]),
         ],
         "account": account_name(asked.account) if asked.account else "",

@@ -10,9 +10,10 @@ from contracts.models import Opportunity
 from crm import handbook
 from crm.core.errors import Refused
 from crm.core.permissions import may
-from crm.enquiries.attainment_words import people, period_words
+from crm.enquiries.attainment_words import period_words
 from crm.jobs.figures import FiguresFile
 from crm.jobs.models import Job
+from crm.people.choosing import people
 from crm.people.models import User
 from crm.reviews.models import Meeting
 from crm.reviews.pipeline.asked import NARROWING, read_asked, read_between, stage_labels

@@ -22,7 +22,8 @@ from crm.core.charts import Chart
 from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.core.text import whole_number
-from crm.enquiries.attainment_words import day_words, people
+from crm.enquiries.attainment_words import day_words
+from crm.people.choosing import people
 from crm.reviews import periods
 from crm.reviews.pipeline.asked import NARROWING, Between, read_between, stage_labels
 from crm.reviews.pipeline.charts import Column, columns

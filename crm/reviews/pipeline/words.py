@@ -15,7 +15,8 @@ from django.utils.formats import number_format
 from accounts.models import Account
 from contracts.stages import stage_choices
 from crm import handbook
-from crm.enquiries.attainment_words import day_words, people, period_words, teams
+from crm.enquiries.attainment_words import day_words, period_words
+from crm.people.choosing import people, teams
 from crm.reviews.pipeline.asked import UNDATED, UNKNOWN, UNTYPED, Asked
 from crm.reviews.pipeline.figures import By, Figures, Pipeline
 

@@ -23,10 +23,11 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.enquiries.attainment_asked import NOBODY
-from crm.enquiries.attainment_words import people, period_words
+from crm.enquiries.attainment_words import period_words
 from crm.enquiries.models import Enquiry
 from crm.jobs.file_answers import answer_with_file
-from crm.people.models import Team, User
+from crm.people.choosing import owner_options, team_options
+from crm.people.models import User
 from crm.reviews.models import Meeting
 from crm.reviews.rep_activity.asked import DEFAULT_DAYS, NAMES, PARAMETERS, PROMISES, Asked, read_asked
 from crm.reviews.rep_activity.export import export_figures
@@ -184,14 +185,10 @@ def _period(days: int, asked: Asked, at: datetime) -> tuple[str, str, bool]:
 
 def _choices(asked: Asked) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
     """What the page can be narrowed to: parameter, label, what is chosen, and the choices."""
-    owners = [(str(one.pk), str(one)) for one in User.objects.active_people()]
-    if asked.owner and str(asked.owner) not in dict(owners):
-        owners += [(str(asked.owner), people([asked.owner]).get(asked.owner, f"User {asked.owner}"))]
-    groups = [(str(pk), name) for pk, name in Team.objects.order_by("name").values_list("pk", "name")]
     chosen = asked.parameters
     return [
-        ("owner", "Owner", chosen.get("owner", ""), [(NOBODY, "Nobody"), *owners]),
-        ("team", "Team", chosen.get("team", ""), [(NOBODY, "No team"), *groups]),
+        ("owner", "Owner", chosen.get("owner", ""), [(NOBODY, "Nobody"), *owner_options(asked.owner)]),
+        ("team", "Team", chosen.get("team", ""), [(NOBODY, "No team"), *team_options()]),
     ]
 
 

@@ -12,7 +12,8 @@ from django.urls import reverse
 from accounts.models import Account
 from crm import handbook
 from crm.enquiries.attainment_words import list_address as answers_address
-from crm.enquiries.attainment_words import people, period_words, teams
+from crm.enquiries.attainment_words import period_words
+from crm.people.choosing import people, teams
 from crm.reviews.rep_activity.asked import CONVERSIONS, PROMISES, Asked
 from crm.reviews.rep_activity.figures import By, answers_asked
 
