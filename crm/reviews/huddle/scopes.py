@@ -8,7 +8,8 @@ from datetime import datetime
 from crm.core.errors import Missing, Refused
 from crm.core.text import whole_number
 from crm.people.models import Team, User
-from crm.reviews.meetings.kinds import Scope, key_of
+from crm.reviews.meetings import kinds
+from crm.reviews.meetings.kinds import Scope
 from crm.reviews.models import Meeting
 
 EVERYTHING = "Everything"
@@ -51,5 +52,4 @@ def scope_words(scope: Scope) -> str:
 
 def last_held(scope: Scope, *, before: datetime) -> Meeting | None:
     """The huddle of the same scope that ended last before this moment: “last time”."""
-    of_scope = Meeting.objects.held().filter(kind=Meeting.Kind.HUDDLE, scope_key=key_of(scope))
-    return of_scope.filter(ended_at__lt=before).first()
+    return kinds.last_held(Meeting.Kind.HUDDLE, scope, before=before)

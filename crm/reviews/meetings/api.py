@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Count
 from django.http import Http404
 from django.urls import URLPattern, re_path
 from drf_spectacular.types import OpenApiTypes
@@ -24,9 +21,9 @@ from crm.core.permissions import may
 from crm.people.models import User
 from crm.reviews.meetings.api_shapes import LIST, ONE
 from crm.reviews.meetings.asked import PARAMETERS, read_asked
-from crm.reviews.meetings.counts import Counts, counts_of
+from crm.reviews.meetings.counts import Counts, counts_of, counts_of_each
 from crm.reviews.meetings.holding import kind_of
-from crm.reviews.meetings.kinds import KINDS, ReviewKind
+from crm.reviews.meetings.kinds import KINDS, ReviewKind, scopes_told
 from crm.reviews.meetings.minutes import END, PAGE, Told, figures, in_order, told
 from crm.reviews.models import Item, Meeting
 
@@ -83,10 +80,10 @@ class Meetings(MeetingView):
             asked = read_asked(params)
         before = (page - 1) * SIZE
         found = list(asked.rows().filter(kind__in=kinds)[before : before + SIZE + 1])
-        counts = _counts(found[:SIZE])
+        counts, words = counts_of_each(found[:SIZE]), scopes_told(found[:SIZE])
         return Response(
             {
-                "results": [row_told(one, counts[one.pk], at=self.at) for one in found[:SIZE]],
+                "results": [row_told(one, words[one.pk], counts[one.pk], at=self.at) for one in found[:SIZE]],
                 "next_page": page + 1 if len(found) > SIZE else None,
             }
         )
@@ -114,7 +111,7 @@ class MeetingMinutes(MeetingView):
         ritual = {"key": occasion.ritual, "period": occasion.period, "number": occasion.number} if occasion else None
         return Response(
             {
-                **row_told(meeting, counts_of(meeting), at=self.at),
+                **row_told(meeting, review.scope_words(meeting.scope), counts_of(meeting), at=self.at),
                 "holder_id": meeting.holder_id,
                 "attendees": [
                     {"user_id": one.user_id, "name": str(one.user), "since": one.since}
@@ -135,14 +132,14 @@ class MeetingMinutes(MeetingView):
         )
 
 
-def row_told(meeting: Meeting, counts: Counts, *, at: datetime) -> dict[str, Any]:
+def row_told(meeting: Meeting, words: str, counts: Counts, *, at: datetime) -> dict[str, Any]:
     """A meeting by its names in the API."""
     return {
         "id": meeting.pk,
         "kind": meeting.kind,
         "label": meeting.get_kind_display(),
         "scope": meeting.scope,
-        "scope_words": kind_of(meeting).scope_words(meeting.scope),
+        "scope_words": words,
         "state": meeting.state,
         "started_at": meeting.started_at,
         "started_by_id": meeting.started_by_id,
@@ -178,15 +175,6 @@ def item_told(review: ReviewKind, one: Told) -> dict[str, Any]:
 def decisions_of(meeting: Meeting) -> list[str]:
     """What was decided of the whole, one by one, as the minutes have it."""
     return [one for one in meeting.decisions.splitlines() if one.strip()]
-
-
-def _counts(meetings: Sequence[Meeting]) -> Mapping[int, Counts]:
-    """Their agendas, counted in one statement."""
-    states: dict[int, dict[str, int]] = defaultdict(dict)
-    rows = Item.objects.filter(meeting__in=[one.pk for one in meetings]).order_by().values_list("meeting_id", "state")
-    for pk, state, many in rows.annotate(many=Count("pk")):
-        states[pk][state] = many
-    return {one.pk: Counts(states[one.pk]) for one in meetings}
 
 
 addresses: list[URLPattern] = [

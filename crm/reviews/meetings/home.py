@@ -9,7 +9,7 @@ from datetime import datetime
 from crm.core.home import Part, home_part
 from crm.core.permissions import may
 from crm.people.models import User
-from crm.reviews.meetings.kinds import KINDS
+from crm.reviews.meetings.kinds import KINDS, scopes_told
 from crm.reviews.models import Attendee, Meeting
 
 
@@ -31,5 +31,6 @@ def running_now(user: User, at: datetime) -> Sequence[Part]:
     if not meetings:
         return []
     there = set(Attendee.objects.filter(meeting__in=meetings, user=user).values_list("meeting_id", flat=True))
-    rows = [Running(one, KINDS[one.kind].scope_words(one.scope), one.pk in there) for one in meetings]
+    words = scopes_told(meetings)
+    rows = [Running(one, words[one.pk], one.pk in there) for one in meetings]
     return [Part("meetings", "Running now", rows, str(len(rows)), "", "", "reviews/meeting_home_row.html")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -145,6 +145,20 @@ def key_of(scope: Scope) -> str:
     return "&".join(f"{name}={scope[name]}" for name in sorted(scope))
 
 
-def last_held(kind: str, scope: Scope) -> Meeting | None:
-    """The last meeting of this kind and scope that has minutes: what was promised in it is asked for in the next."""
-    return Meeting.objects.held().filter(kind=kind, scope_key=key_of(scope)).first()
+def scopes_told(meetings: Iterable[Meeting]) -> dict[int, str]:
+    """What each meeting goes through in words, by its id; the same scope is asked about once."""
+    words: dict[tuple[str, str], str] = {}
+    found = {}
+    for one in meetings:
+        key = (one.kind, one.scope_key)
+        if key not in words:
+            words[key] = KINDS[one.kind].scope_words(one.scope)
+        found[one.pk] = words[key]
+    return found
+
+
+def last_held(kind: str, scope: Scope, *, before: datetime | None = None) -> Meeting | None:
+    """The last meeting of this kind and scope that has minutes, of those that ended before a moment if one is given:
+    what was promised in it is asked for in the next."""
+    held = Meeting.objects.held().filter(kind=kind, scope_key=key_of(scope))
+    return (held if before is None else held.filter(ended_at__lt=before)).first()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
-
 from crm.core.permissions import may
 from crm.people.models import User
-from crm.reviews.meetings.counts import Counts
-from crm.reviews.meetings.kinds import KINDS, Scope, key_of
+from crm.reviews.meetings.counts import Counts, counts_of_each
+from crm.reviews.meetings.kinds import KINDS, Scope, key_of, scopes_told
 from crm.reviews.meetings.minutes import duration_words
-from crm.reviews.models import Item, Meeting
+from crm.reviews.models import Meeting
 
 SHOWN = 10
 
@@ -52,13 +49,5 @@ def meetings_of(kind: str, scope: Scope, *, user: User, at: datetime) -> dict[st
 
 
 def _rows(meetings: Sequence[Meeting], at: datetime) -> list[Row]:
-    if not meetings:
-        return []
-    states: dict[int, dict[str, int]] = defaultdict(dict)
-    counted = Item.objects.filter(meeting__in=meetings).order_by().values_list("meeting_id", "state")
-    for pk, state, many in counted.annotate(many=Count("pk")):
-        states[pk][state] = many
-    return [
-        Row(one, KINDS[one.kind].scope_words(one.scope), duration_words(one, at=at), Counts(states[one.pk]))
-        for one in meetings
-    ]
+    counts, words = counts_of_each(meetings), scopes_told(meetings)
+    return [Row(one, words[one.pk], duration_words(one, at=at), counts[one.pk]) for one in meetings]
