@@ -110,6 +110,7 @@ class AccountViewSet(TreeViewSet):
     """Accounts; what contracts say of them is added above (contracts.api_accounts)."""
 
     resource = "accounts"
+    followed = True
     model = Account
     link = "parent_account_id"
     serializer_class = AccountSerializer
@@ -170,6 +171,7 @@ class ContactViewSet(TreeViewSet):
     """Contacts."""
 
     resource = "contacts"
+    followed = True
     model = Contact
     link = "reports_to_id"
     serializer_class = ContactSerializer

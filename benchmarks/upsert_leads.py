@@ -1,6 +1,6 @@
 """Upserting leads by the id they have in another system, with history, beside the fastest plain way to do it.
 
-Ours is `crm.imports.store.upsert`: ids found or drawn, versions, change log, moves, an answer for each row. The limit
+Ours is `crm.sync.store.upsert`: ids found or drawn, versions, change log, moves, an answer for each row. The limit
 is COPY into a staging table and INSERT .. ON CONFLICT DO UPDATE into a copy of the table with the same columns, checks
 and indexes and the external id unique in it, without triggers. Half of the rows are there already; each says
 something new.
@@ -17,8 +17,8 @@ from django.db import connection, models, transaction
 
 from crm.core.acting import acting
 from crm.core.phones import e164
-from crm.imports.store import upsert
 from crm.people.models import User
+from crm.sync.store import upsert
 from leads.models import Lead
 
 SYSTEM = "benchmark"

@@ -124,6 +124,7 @@ class OpportunityViewSet(RecordViewSet):
     """Opportunities."""
 
     resource = "opportunities"
+    followed = True
     model = Opportunity
     serializer_class = OpportunitySerializer
     filterset_class = OpportunityFilters
@@ -185,6 +186,7 @@ class ContactRoleViewSet(RecordViewSet):
     """Contact roles. Whoever becomes the primary one of an opportunity takes that from who was."""
 
     resource = "contact_roles"
+    followed = True
     model = ContactRole
     serializer_class = ContactRoleSerializer
     filterset_class = ContactRoleFilters

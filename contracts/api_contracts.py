@@ -101,6 +101,7 @@ class ContractViewSet(RecordViewSet):
     """Contracts. Each comes with its `warnings` (code, message, field): what is possible about its dates, and odd."""
 
     resource = "contracts"
+    followed = True
     model = Contract
     serializer_class = ContractSerializer
     filterset_class = ContractFilters
@@ -164,6 +165,7 @@ class InvoiceViewSet(RecordViewSet):
     """Invoices."""
 
     resource = "invoices"
+    followed = True
     model = Invoice
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilters

@@ -29,6 +29,7 @@ from crm.activities.api_suppressions import SuppressionViewSet
 from crm.activities.api_tasks import TaskViewSet
 from crm.clocks import api as clocks
 from crm.core.api.problems import bad_request, fault, plain_answer
+from crm.core.api.resources import publish
 from crm.core.api.views import ApiView, RecordViewSet
 from crm.duplicates import api as duplicates
 from crm.duplicates import api_merge as merging
@@ -63,6 +64,7 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     clocks.ClockViewSet,
     EnquiryViewSet,
 )
+publish(RESOURCES)
 for resource in RESOURCES:
     router.register(resource.resource, resource, basename=resource.resource)
 

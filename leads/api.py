@@ -87,6 +87,7 @@ class LeadViewSet(RecordViewSet):
     """Leads."""
 
     resource = "leads"
+    followed = True
     model = Lead
     serializer_class = LeadSerializer
     filterset_class = LeadFilters

@@ -84,6 +84,7 @@ class ActivityViewSet(RecordViewSet):
     """Touches."""
 
     resource = "activities"
+    followed = True
     model = Activity
     serializer_class = ActivitySerializer
     filterset_class = ActivityFilters

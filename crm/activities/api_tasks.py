@@ -74,6 +74,7 @@ class TaskViewSet(RecordViewSet):
     """Tasks."""
 
     resource = "tasks"
+    followed = True
     model = Task
     serializer_class = TaskSerializer
     filterset_class = TaskFilters

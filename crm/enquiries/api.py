@@ -136,6 +136,7 @@ class EnquiryViewSet(RecordViewSet):
     """Enquiries."""
 
     resource = "enquiries"
+    followed = True
     model = Enquiry
     serializer_class = EnquirySerializer
     filterset_class = EnquiryFilters

@@ -39,6 +39,7 @@ from crm.handbook.schema import (
     View,
     Words,
 )
+from crm.handbook.syncing import Sync
 from crm.handbook.wording import Wording
 
 SalesforceMap = Literal[
@@ -88,6 +89,7 @@ class Handbook(Section):
     rituals: tuple[Ritual, ...] = ()
     reviews: Reviews
     checkups: Checkups
+    sync: Sync = Sync()
     salesforce: Salesforce
     words: Words
 

@@ -26,8 +26,8 @@ from crm.imports.salesforce.objects import KINDS
 from crm.imports.salesforce.planning import STAGED
 from crm.imports.salesforce.rows import RowMapper
 from crm.imports.salesforce.storing import store_staged
-from crm.imports.store import stage
 from crm.people.models import User
+from crm.sync.store import stage
 
 # One page of rows, one request: beyond this somebody would wait for an answer too long.
 MOST = 500

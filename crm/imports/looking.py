@@ -17,7 +17,7 @@ from crm.imports.salesforce import users
 from crm.imports.salesforce.reading import Unreadable, long_cells
 from crm.imports.salesforce.values import read_id
 from crm.imports.sources import Source
-from crm.imports.store import drop, stage
+from crm.sync.store import drop, stage
 
 # A part is worked in a second or two; a slow machine has room to thirty.
 ROWS_A_PART = 10_000

@@ -25,7 +25,7 @@ from crm.imports.salesforce.rejects import Rejects
 from crm.imports.salesforce.rows import RowMapper
 from crm.imports.salesforce.storing import Twice, store_staged
 from crm.imports.sources import Source
-from crm.imports.store import stage
+from crm.sync.store import stage
 
 # Told what is read: the file, and how many bytes of it.
 Progress = Callable[[str, int], None]

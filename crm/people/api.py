@@ -83,6 +83,7 @@ class UserViewSet(RecordViewSet):
     """Users."""
 
     resource = "users"
+    followed = True
     model = User
     serializer_class = UserSerializer
     filterset_class = UserFilters

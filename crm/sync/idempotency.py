@@ -28,7 +28,7 @@ from crm.core.api.rendering import Json
 from crm.core.api.views import ApiView
 from crm.sync.models import ApiKey, IdempotencyKey
 
-KEPT = timedelta(days=1)
+KEPT = timedelta(days=7)
 # One that comes while the first is being done waits so long for its answer.
 PATIENCE = "2s"
 REPLAYED = "Idempotent-Replayed"

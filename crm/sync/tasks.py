@@ -10,5 +10,5 @@ from crm.sync.idempotency import tidy_answers as tidy
 
 @shared_task  # type: ignore[untyped-decorator]
 def tidy_answers() -> None:
-    """Remove the answers to requests with an Idempotency-Key that are a day old."""
+    """Remove the answers to requests with an Idempotency-Key that are a week old."""
     tidy(at=timezone.now())

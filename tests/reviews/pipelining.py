@@ -20,8 +20,8 @@ from crm.core.door import create, move
 from crm.core.errors import Refused
 from crm.history.models import Transaction
 from crm.history.revert import revert
-from crm.imports.store import upsert
 from crm.people.models import User
+from crm.sync.store import upsert
 from tests.contracts.deals import facts_for
 from tests.duplicates.dumping import merge
 from tests.factories import START, make_account

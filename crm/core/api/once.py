@@ -33,7 +33,7 @@ def once(view: ApiView, handler: Handler) -> Handler:
 def header_parameter() -> dict[str, Any]:
     """The header, as the description has it."""
     said = (
-        "What you call this request, of your own making (a UUID). Sent again with the same key within a day, it is"
+        "What you call this request, of your own making (a UUID). Sent again with the same key within a week, it is"
         " not done again: the answer is the first one's, byte for byte, with `Idempotent-Replayed: true`. The key"
         " belongs to your API key and this address. 422: the key was sent with another request; 409"
         " `still_running`: the first one is not done yet."

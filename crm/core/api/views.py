@@ -115,6 +115,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
     filterset_class: ClassVar[type[django_filters.FilterSet]] = RecordFilters
     orderings: ClassVar[Mapping[str, Sequence[str]]] = {}
     lookup_value_regex = "[^/]+"
+    # Whether a copy of its records can be kept: they are in the feed, in exports and in bulk.
+    followed: ClassVar[bool] = False
     # What `expand=computed` adds to each record, as JSON Schema; `compute` fills it in.
     computed: ClassVar[Mapping[str, Any]] = {}
 

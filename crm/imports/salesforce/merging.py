@@ -14,7 +14,7 @@ from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.kinds import TWICE, Need
 from crm.imports.salesforce.moving import follow_statuses
 from crm.imports.salesforce.planning import CHANGED, ERASED, FLAGS, KNOWN, MERGED, PLAN, STAGED, kept, seen
-from crm.imports.store import listed, lock_records, update_records
+from crm.sync.store import listed, lock_records, update_records
 
 
 def bring_up_to_date(cursor: Any, layout: Layout, header: list[str]) -> None:

@@ -10,7 +10,7 @@ from crm.core.errors import Refused
 from crm.core.flow import Ask, Stateful
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.planning import CHANGED, FLAGS, MERGED, STAGED
-from crm.imports.store import frame
+from crm.sync.store import frame
 
 # What people decide for reasons that no file gives, and what only looks back or places.
 NEVER = ("place", "take_back", "return_lead", "lift", "convert", "do_not_contact")

@@ -18,7 +18,7 @@ from crm.activities.suppressing import Row, fit, suppress_many
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.planning import PLAN, STAGED
 from crm.imports.salesforce.values import is_true
-from crm.imports.store import frame
+from crm.sync.store import frame
 
 Kind, Scope = SuppressedKey.Kind, Suppression.Scope
 KINDS = ("lead", "contact")

@@ -17,8 +17,8 @@ from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.columns import Layout
 from crm.imports.salesforce.kinds import Past
 from crm.imports.salesforce.planning import CHANGED, FLAGS, PLAN, STAGED, TABLES, kept
-from crm.imports.store import drop, frame, lock_records
 from crm.people.models import User
+from crm.sync.store import drop, frame, lock_records
 
 STEPS, TOLD = "import_steps", "import_told"
 SOMEBODY = "Somebody in Salesforce"

@@ -16,7 +16,7 @@ import orjson
 from crm.imports.models import FILE_CODES, HeldRow, ImportRun
 from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.values import read_id
-from crm.imports.store import drop, stage
+from crm.sync.store import drop, stage
 
 REJECTS = "import_rejects"
 TYPES = {"line": "integer", "id": "text", "said": "text", "code": "text", "message": "text", "raw": "jsonb"}

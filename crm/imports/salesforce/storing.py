@@ -25,7 +25,7 @@ from crm.imports.salesforce.planning import (
     make_plan,
     seen,
 )
-from crm.imports.store import drop, frame, insert_records
+from crm.sync.store import drop, frame, insert_records
 
 BATCH = 5000
 # By line: the id, and the line that has it first.

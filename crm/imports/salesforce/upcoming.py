@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from crm import handbook
 from crm.imports.salesforce import SYSTEM
 from crm.imports.salesforce.planning import FLAGS, PLAN, STAGED
-from crm.imports.store import drop, frame, lock_records
+from crm.sync.store import drop, frame, lock_records
 from leads.models import Lead
 from leads.statuses import Status
 

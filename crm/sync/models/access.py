@@ -1,4 +1,4 @@
-"""What other systems have here: ids of our records, and keys of programs."""
+"""Keys of programs: what each may do, how much it asks, and what it was answered."""
 
 from __future__ import annotations
 
@@ -15,37 +15,6 @@ from django.db.models.functions import Lower
 from crm.core.records import Record
 from crm.core.text import Line
 from crm.core.triggers import tracked
-
-
-class ExternalIdQuerySet(models.QuerySet["ExternalId"]):
-    """Reads of external ids."""
-
-    def of(self, record: models.Model) -> Self:
-        """The ids of one record elsewhere."""
-        return self.filter(object=record._meta.model_name, record_id=record.pk)
-
-
-class ExternalId(models.Model):
-    """The id of one record in one other system: what an upsert finds it by."""
-
-    object = Line(max_length=50, blank=False)
-    system = Line(max_length=50, blank=False)
-    value = Line(blank=False)
-    record_id = models.BigIntegerField()
-    # A checksum of each value (of a link: our id) as the other system last gave it. What differs from it changed
-    # there; what differs from the record only changed here, and an import leaves it alone.
-    seen = models.JSONField(default=dict, editable=False)
-
-    objects = ExternalIdQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["object", "system", "value"], name="sync_external_id_names_one_record")
-        ]
-        indexes = [models.Index(fields=["object", "record_id"], name="sync_external_id_of_record")]
-
-    def __str__(self) -> str:
-        return f"{self.system}: {self.value}"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -66,6 +35,9 @@ class ApiKey(Record):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="api_keys")
     prefix = Line(max_length=16, blank=False, unique=True, editable=False)
     hash = models.CharField(max_length=64, editable=False)
+    # The secret before this one, until it ends: so it is exchanged without a refused request in between.
+    old_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
+    old_until = models.DateTimeField("old secret until", null=True, blank=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=50), default=list)
     per_minute = models.PositiveIntegerField(
         "requests per minute", default=600, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
@@ -88,7 +60,7 @@ class ApiKey(Record):
                 violation_error_message="There is a key of this name: revoke it first, or choose another name.",
             )
         ]
-        triggers = tracked(unlogged=("hash", "last_used_at"))
+        triggers = tracked(unlogged=("hash", "old_hash", "last_used_at"))
 
     def __str__(self) -> str:
         return self.name
@@ -122,11 +94,30 @@ class KeyUse(models.Model):
         return f"{self.subject}: {self.count}"
 
 
+class KeyDay(models.Model):
+    """How often a key asked on one day (UTC), and how often it was told to wait.
+
+    Added up by `sync_count_use()` whenever a minute is over. Its table is not logged either: it is a figure for people.
+    """
+
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, db_constraint=False, related_name="days")
+    day = models.DateField()
+    requests = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [models.UniqueConstraint(fields=["api_key", "day"], name="sync_keyday_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.requests}"
+
+
 class IdempotencyKey(models.Model):
     """A request that its sender marked as one and the same however often it is sent (Idempotency-Key, IETF draft 07).
 
     Stored in the transaction of its effect, so that neither is there without the other. `fingerprint` is a hash of
-    what was asked; `key` one of what the sender calls it. Kept for a day.
+    what was asked; `key` one of what the sender calls it. Kept for a week.
     """
 
     api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="idempotency_keys")

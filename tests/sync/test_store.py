@@ -12,9 +12,9 @@ from accounts.models import Account
 from crm.core.acting import acting
 from crm.core.errors import Refused
 from crm.history.models import Change, Move, Transaction
-from crm.imports.store import Stored, upsert
 from crm.people.models import User
 from crm.sync.models import ExternalId
+from crm.sync.store import Stored, upsert
 from leads.models import Lead
 from tests.imports.export import NOW
 from tests.races import race
