@@ -43,6 +43,7 @@ from crm.reviews.meetings import api as meetings
 from crm.reviews.pipeline.api import PipelineView, WaterfallView
 from crm.reviews.rep_activity.api import RepActivity
 from crm.reviews.rituals.api import Rituals
+from crm.sync.by_id import by_id_addresses
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
 
@@ -146,6 +147,7 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^forecast/backtest/?$", ForecastBacktest.as_view(), name="forecast_backtest"),
     re_path("^pipeline/?$", PipelineView.as_view(), name="pipeline"),
     re_path("^pipeline/waterfall/?$", WaterfallView.as_view(), name="pipeline_waterfall"),
+    *by_id_addresses(RESOURCES),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *opportunity_steps.addresses,
