@@ -1,25 +1,17 @@
-"""Signatures of the Standard Webhooks scheme, and the secrets they are made with.
-
-A message has an id, a time and a body; the signature is an HMAC-SHA256 over the three, as they were sent. A source's
-secret is made of the server's own and the source's salt: it is stored nowhere, and is shown once.
-"""
+"""The secrets of sources, and whether a message was signed with one that is in use (crm.core.standard_webhooks)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from django.utils.crypto import salted_hmac
-
+from crm.core.standard_webhooks import TOLERANCE, make_secret
+from crm.core.standard_webhooks import sign as sign
 from crm.enquiries.models import Source
 
-TOLERANCE = timedelta(minutes=5)
-PREFIX = "whsec_"
 # So many signatures are compared: a sender that rotates its secret sends two.
 MOST_SIGNATURES = 10
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -46,8 +38,7 @@ class Signed:
 
 def secret_of(source: Source, salt: str) -> str:
     """The secret that goes with a salt, as it is shown: `whsec_` and base64."""
-    made = salted_hmac("crm.enquiries.source", f"{source.pk}:{salt}", algorithm="sha256").digest()
-    return PREFIX + base64.b64encode(made).decode()
+    return make_secret("crm.enquiries.source", source.pk, salt)
 
 
 def secrets_of(source: Source | None, *, at: datetime) -> list[str]:
@@ -59,13 +50,6 @@ def secrets_of(source: Source | None, *, at: datetime) -> list[str]:
     if source.old_salt and source.old_until is not None and source.old_until > at:
         salts.append(source.old_salt)
     return [secret_of(source, salt) for salt in salts]
-
-
-def sign(secret: str, message_id: str, sent_at: int, body: bytes) -> str:
-    """The signature of a message sent at `sent_at`, in seconds since 1970."""
-    key = base64.b64decode(secret.removeprefix(PREFIX))
-    made = hmac.new(key, f"{message_id}.{sent_at}.".encode() + body, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(made).decode()}"
 
 
 def check(source: Source | None, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Signed:

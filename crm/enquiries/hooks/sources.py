@@ -9,14 +9,12 @@ from crm import handbook
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.permissions import may
+from crm.core.standard_webhooks import MOST_HOURS, OVERLAP_HOURS
 from crm.core.text import tidy
 from crm.enquiries.hooks.signing import secret_of
 from crm.enquiries.models import Source
 from crm.people.models import SYSTEM_EMAIL, User
 
-# How long the old secret still works after an exchange, unless somebody wants otherwise; in hours.
-OVERLAP_HOURS = 24
-MOST_HOURS = 24 * 14
 WHO = "Only administrators let other systems send enquiries."
 
 
