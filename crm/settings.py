@@ -102,6 +102,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crm.core.request_ids.RequestIdMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -314,6 +315,8 @@ LOGGING = logging_config(
     json=PRODUCTION, level=one_of("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO")
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# What is sent was judged, or made, by the first middleware (core.request_ids).
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 # Who it was is the user's number; where they were is nobody's business.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+from crm.core.request_ids import HEADER, id_of
+
 IN_MEMORY = 1024 * 1024
 PIECE = 64 * 1024
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -62,11 +64,13 @@ class SpoolChunkedBodies:
         """413, and the connection is given up: nobody reads the rest of the body. To programs in the API's shape."""
         words = f"The request is larger than {self.limit // 1024 // 1024} MB: send it in parts."
         text, kind = f"{words}\n".encode(), "text/plain; charset=utf-8"
+        name = id_of(environ.get("HTTP_X_REQUEST_ID"))
         if environ.get("PATH_INFO", "").startswith("/api/"):
             # Not above: it needs the settings, and this module is there before they are.
             from crm.core.api.problems import MEDIA_TYPE, Problem
 
-            text, kind = json.dumps(Problem(413, "too_large", words).as_json()).encode(), MEDIA_TYPE
+            body = {**Problem(413, "too_large", words).as_json(), "request_id": name}
+            text, kind = json.dumps(body).encode(), MEDIA_TYPE
         start_response(
             "413 Content Too Large",
             [
@@ -74,6 +78,7 @@ class SpoolChunkedBodies:
                 ("Content-Length", str(len(text))),
                 ("Content-Security-Policy", "default-src 'none'"),
                 ("Connection", "close"),
+                (HEADER, name),
             ],
         )
         return [text]

@@ -26,6 +26,7 @@ from rest_framework.response import Response
 from crm.core.api.database import constraint_problem
 from crm.core.errors import Refused
 from crm.core.forwarding import where_went
+from crm.core.request_ids import request_id
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -65,6 +66,11 @@ def pointer_to(*path: str | int) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def type_of(code: str) -> str:
+    """What `type` says: the page that explains the code, on whatever server it is asked for (RFC 9457, 3.1.1)."""
+    return f"/api/problems/{code}/"
+
+
 @dataclass(eq=False)
 class Problem(Exception):
     """An answer that is an error."""
@@ -80,12 +86,13 @@ class Problem(Exception):
     def as_json(self) -> dict[str, Any]:
         """The body."""
         return {
-            "type": f"urn:plumb:problem:{self.code}",
+            "type": type_of(self.code),
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             "code": self.code,
             "errors": [flaw.as_json() for flaw in self.errors],
+            "request_id": request_id(),
             **self.more,
         }
 
