@@ -13,6 +13,7 @@ from accounts.trees import hold_tree
 from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.api.queries import KeyOf, RecordFilters, RecordId, Search, Words
+from crm.core.api.representation import Joined, Shape
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import READ, RecordSerializer
 from crm.core.api.views import RecordViewSet
@@ -53,6 +54,7 @@ class AccountSerializer(RecordSerializer):
         "own": "kept",
     }
     writable = ACCOUNT
+    shapes: ClassVar[Mapping[str, Shape]] = {"domains": Joined(JOINED)}
     needed = ("name",)
     refused: ClassVar[Mapping[str, tuple[str, str]]] = {
         "type": ("computed", "“type” follows from the contracts, where there are any: send “stated_type”.")

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from crm.core.api.fields import NO_SUCH, REQUIRED, column_field
 from crm.core.api.own import COLUMN, OwnValues
 from crm.core.api.problems import Flaw, Problem, invalid, pointer_to
+from crm.core.api.representation import Shape
 
 if TYPE_CHECKING:
     Serializer = serializers.Serializer[Any]
@@ -35,6 +36,8 @@ class RecordSerializer(Serializer):
     state: ClassVar[str] = ""
     placed: ClassVar[Collection[str]] = ()
     refused: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    # What is told in another form than its column has; the fields and `decorate` of the view do as these say.
+    shapes: ClassVar[Mapping[str, Shape]] = {}
 
     def get_fields(self) -> dict[str, Any]:
         return {
