@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 from django.db import connection
 
-from crm.core.api.representation import finish, image_from_log, record_sql
-from crm.core.api.resources import followed, object_of
+from crm.core.api.representation import finish, record_sql
+from crm.core.api.resources import followed
 from crm.people.models import User
-from tests.api.conftest import Keyed
 from tests.keys import program
 from tests.samples import SAMPLES
 

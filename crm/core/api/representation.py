@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import models
@@ -135,8 +134,9 @@ KINDS: tuple[tuple[type[models.Field[Any, Any]], str], ...] = (
 )
 
 
-@cache
-def _told(view: Any) -> dict[str, _Told]:
+def _told(view: View) -> dict[str, _Told]:
+    if view in _known:
+        return _known[view]
     serializer = view.serializer_class
     found = {}
     for name, of in serializer.names.items():
@@ -144,15 +144,21 @@ def _told(view: Any) -> dict[str, _Told]:
         kind = OWN if name == OWN else next((said for kind, said in KINDS if isinstance(field, kind)), "")
         places = field.decimal_places if kind == "amount" else 0
         found[name] = _Told(name, str(field.column), kind, serializer.shapes.get(name), places)
-    return found
+    return _known.setdefault(view, found)
 
 
-@cache
-def _by_column(view: Any) -> dict[str, list[_Told]]:
-    found: dict[str, list[_Told]] = {}
-    for one in _told(view).values():
-        found.setdefault(one.column, []).append(one)
-    return found
+def _by_column(view: View) -> dict[str, list[_Told]]:
+    if view not in _by_columns:
+        found: dict[str, list[_Told]] = {}
+        for one in _told(view).values():
+            found.setdefault(one.column, []).append(one)
+        _by_columns[view] = found
+    return _by_columns[view]
+
+
+# Which there are does not change while the program runs; `own` asks the handbook each time.
+_known: dict[Any, dict[str, _Told]] = {}
+_by_columns: dict[Any, dict[str, list[_Told]]] = {}
 
 
 def _sql(view: View, told: _Told, alias: str) -> str:
