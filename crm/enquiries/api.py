@@ -168,9 +168,14 @@ class EnquiryViewSet(RecordViewSet):
 
     def create(self, request: Request) -> Response:
         """Receive one: 201, or 200 with the one that is here where this message of that system was sent before."""
-        self.no_query()
-        facts = read("create", self.body())
+        return super().create(request)
+
+    def bring_in(self, body: Mapping[str, Any], *, known_as: tuple[str, str] | None = None) -> tuple[int, bool]:
+        """Receive one; what the system that sends it calls it may be said beside it."""
+        facts = read("create", body)
         facts["received_at"] = facts["received_at"] or self.at
+        if known_as is not None:
+            facts["system"], facts["external_id"] = known_as
         try:
             receipt = receive_enquiry(Incoming(**facts), came_by="api", actor=self.actor, at=self.at, via=VIA)
         except Refused as refused:
@@ -178,7 +183,7 @@ class EnquiryViewSet(RecordViewSet):
                 raise
             # What is sent and will not do is a bad request; every other refusal is as at the other doors.
             raise invalid(Flaw(one.field, one.code, one.message) for one in refused.missing) from refused
-        return self.answer(receipt.enquiry.pk, status=200 if receipt.known else 201)
+        return receipt.enquiry.pk, not receipt.known
 
     # --- what is done with them ---------------------------------------------------------------------------------------
 

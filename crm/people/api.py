@@ -97,7 +97,11 @@ class UserViewSet(RecordViewSet):
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Never: 409 says what to do instead."""
-        self.user(pk)
+        self.remove(self.user(pk).pk, None)
+        return Response(status=204)
+
+    def remove(self, pk: int, known: Any) -> None:
+        """Never."""
         words = "Users are deactivated, never deleted: POST /api/v1/users/ID/deactivate/."
         raise Problem(409, "deactivated_only", words)
 

@@ -264,12 +264,18 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def create(self, request: Request) -> Response:
         """Store a new record: 201 with its address, ETag and body."""
         self.no_query()
+        pk, new = self.bring_in(self.body())
+        return self.answer(pk, status=201 if new else 200)
+
+    def bring_in(self, body: Mapping[str, Any], *, known_as: tuple[str, str] | None = None) -> tuple[int, bool]:
+        """Store a new record from a body: its id, and whether it was not here before.
+
+        `known_as` is the system that calls it something, and what, where one does.
+        """
         serializer = self.serializer()
-        body = self.body()
         if not may(self.actor, "add", self.model):
             raise Problem(403, "forbidden", f"This key's user may add no {self.model._meta.verbose_name_plural}.")
-        values = serializer.read(body)
-        return self.answer(self.store(values), status=201)
+        return self.store(serializer.read(body)), True
 
     def store(self, values: dict[str, Any]) -> int:
         """Store a new record with these values; returns its id. Placing it in a status takes the scope `place`."""
@@ -317,10 +323,14 @@ class RecordViewSet(ViewSetMixin, ApiView):
         if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
             raise invalid(flaws)
         try:
-            delete_record(self.model, record_id(pk), actor=self.actor, at=self.at, condition=known)
+            self.remove(record_id(pk), known)
         except Stale as stale:
             raise self.stale(stale) from stale
         return Response(status=204)
+
+    def remove(self, pk: int, known: Any) -> None:
+        """The domain call that deletes a record."""
+        delete_record(self.model, pk, actor=self.actor, at=self.at, condition=known)
 
     def stale(self, stale: Stale) -> Problem:
         """412 with what happened meanwhile, as far as this key may know."""
