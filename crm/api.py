@@ -43,7 +43,10 @@ from crm.reviews.meetings import api as meetings
 from crm.reviews.pipeline.api import PipelineView, WaterfallView
 from crm.reviews.rep_activity.api import RepActivity
 from crm.reviews.rituals.api import Rituals
+from crm.sync import api_keys as keys
+from crm.sync.bulk.api import bulk_addresses
 from crm.sync.by_id import by_id_addresses
+from crm.sync.feed.api import Changes
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
 
@@ -136,6 +139,7 @@ class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
 
 v1: list[URLPattern | URLResolver] = [
     re_path("^$", Root.as_view(), name="root"),
+    re_path("^changes/?$", Changes.as_view(), name="changes"),
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
     re_path("^response-times/?$", ResponseTimes.as_view(), name="response_times"),
     re_path("^huddle/?$", HuddleView.as_view(), name="huddle"),
@@ -148,6 +152,7 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^pipeline/?$", PipelineView.as_view(), name="pipeline"),
     re_path("^pipeline/waterfall/?$", WaterfallView.as_view(), name="pipeline_waterfall"),
     *by_id_addresses(RESOURCES),
+    *bulk_addresses(RESOURCES),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *opportunity_steps.addresses,
@@ -155,6 +160,7 @@ v1: list[URLPattern | URLResolver] = [
     *merging.addresses,
     *clocks.addresses,
     *meetings.addresses,
+    *keys.addresses,
     path("", include(router.urls)),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -27,6 +27,19 @@ def hold(*keys: tuple[str, str]) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [f"{kind}:{key}"])
 
 
+def hold_shared(*keys: tuple[str, str]) -> None:
+    """As `hold`, with others who hold them shared: only `hold` of one of these keys waits for them, and they for it.
+
+    Raises:
+        TransactionManagementError: outside a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("hold_shared() needs a transaction: call it inside acting()")
+    with connection.cursor() as cursor:
+        for kind, key in sorted(set(keys)):
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 7))", [f"{kind}:{key}"])
+
+
 # So many locks at most are taken for the keys of one kind of question, however many records it is about: a lock has a
 # place in the server's memory, and there are only so many. Two keys in one bucket merely wait for each other.
 BUCKETS = 128

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
+from crm.core.api.problems import Problem
 from crm.core.api.resources import followed
 from crm.people.models import User
 from crm.sync.bulk.engine import RowResult, Unreadable, write_rows
+from crm.sync.bulk.parsing import RowsNdjson
 from crm.sync.scopes import scopes
 from leads.models import Lead
+from tests.keys import Program, program
 
 pytestmark = pytest.mark.django_db
 
@@ -72,4 +78,75 @@ def test_all_or_nothing_leaves_nothing(mona: User, now: datetime) -> None:
     found = write("leads", rows, "create", actor=mona, at=now, all_or_nothing=True, first_index=10)
     assert told(found) == [("unprocessed", "not_stored"), ("rejected", "constraint")]
     assert [one.index for one in found] == [10, 11]
+    assert not Lead.objects.exists()
+
+
+def ndjson(*lines: Any) -> bytes:
+    """Lines as they are sent; what is bytes stays as it is."""
+    return b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+
+
+def post(ask: Program, path: str, body: Any, kind: str = "application/json", **headers: str) -> Any:
+    """A batch over HTTP."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"Authorization": f"Bearer {ask.key}"} | {name.replace("_", "-"): text for name, text in headers.items()}
+    return ask.client.generic("POST", f"/api/v1/{path}", data, content_type=kind, headers=sent)
+
+
+def test_a_batch_comes_as_an_array_or_as_lines_and_is_done_once_for_a_key(mona: User) -> None:
+    ask = program(mona)
+    rows = [{"external_id": "1", "last_name": "One", "email": "one@initech.example"}, {"external_id": "2"}]
+    path = "leads/bulk/?operation=upsert&system=erp"
+    first = post(ask, path, rows, idempotency_key="batch-1")
+    assert first.status_code == 200, first.content
+    body = first.json()
+    assert [one["outcome"] for one in body["results"]] == ["created", "rejected"]
+    assert (body["created"], body["rejected"], body["stored"]) == (1, 1, True)
+    again = post(ask, path, rows, idempotency_key="batch-1")
+    assert (again.content, again["Idempotent-Replayed"]) == (first.content, "true")
+    lines = ndjson(rows[0], b"", b'{"external_id": "3", ', b"\xff", b"[1]", b'{"id": 1, "id": 2}', rows[0])
+    sent = post(ask, path, lines, "application/x-ndjson", idempotency_key="lines")
+    codes = [(one["outcome"], one["code"]) for one in sent.json()["results"]]
+    assert codes == [
+        ("unchanged", ""),
+        ("rejected", "malformed"),
+        ("rejected", "malformed"),
+        ("rejected", "not_an_object"),
+        ("rejected", "invalid"),
+        ("rejected", "duplicate_key"),
+    ]
+    other = post(ask, path, lines.replace(b"\xff", b"\xfe"), "application/x-ndjson", idempotency_key="lines")
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    assert Lead.objects.count() == 1
+
+
+def test_a_batch_that_cannot_be_told_stores_nothing(mona: User, settings: Any) -> None:
+    ask, row = program(mona), {"last_name": "One", "email": "one@initech.example"}
+    bulk = "leads/bulk/?operation="
+    settings.API_MOST_BULK_BYTES = 3000
+    for path, body, kind, code in [
+        (f"{bulk}create", b"[" + json.dumps(row).encode(), "application/json", "malformed"),
+        (f"{bulk}create", {"rows": [row]}, "application/json", "not_an_array"),
+        (f"{bulk}create", b"[]", "application/json", "no_rows"),
+        (f"{bulk}create", b"\n \n", "application/x-ndjson", "no_rows"),
+        (f"{bulk}create", ndjson(*[row] * 100), "application/x-ndjson", "too_large"),
+        (f"{bulk}create", ndjson(row), "text/csv", "unsupported_media_type"),
+        (f"{bulk}make", [row], "application/json", "invalid"),
+        ("leads/bulk/", [row], "application/json", "invalid"),
+        (f"{bulk}create&system=", [row], "application/json", "invalid"),
+        (f"{bulk}create&all_or_nothing=maybe", [row], "application/json", "invalid"),
+        (f"{bulk}create&colour=red", [row], "application/json", "unknown_parameter"),
+    ]:
+        answer = post(ask, path, body, kind)
+        assert (answer.status_code >= 400, answer.json()["code"]) == (True, code), (path, answer.content)
+    settings.API_MOST_BULK_BYTES = 10**6
+    many = post(ask, f"{bulk}create", ndjson(*[b"{}"] * 10_001), "application/x-ndjson")
+    assert many.json()["code"] == "too_many_rows"
+    asked = RequestFactory().post("/", b"{}\n", content_type="application/x-ndjson")
+    asked.META["CONTENT_LENGTH"] = "100"
+    with pytest.raises(Problem) as cut:
+        RowsNdjson().parse(io.BytesIO(b"{}\n"), parser_context={"request": asked})
+    assert cut.value.code == "incomplete"
+    reader = program(mona, "leads:read", "leads:write")
+    assert post(reader, f"{bulk}delete", [{"id": 1}]).json()["code"] == "missing_scope"
     assert not Lead.objects.exists()

@@ -26,6 +26,8 @@ class Unreadable:
     errors: Sequence[Flaw] = ()
     id: int | None = None
     external_id: str = ""
+    # What came, where it could not be read: another line is another request.
+    raw: bytes = b""
 
 
 @dataclass(slots=True)
