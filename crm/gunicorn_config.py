@@ -36,7 +36,7 @@ refuse_unsafe_start()
 bind = f"127.0.0.1:{whole_number('PORT', default=8000, least=1, most=65535)}"
 worker_class = "gthread"
 workers = whole_number("WEB_WORKERS", default=2, least=1, most=64)
-threads = whole_number("WEB_THREADS", default=8, least=1, most=64)
+threads = settings.WEB_THREADS
 graceful_timeout = 30
 # It would otherwise open a socket in the account's home folder.
 control_socket_disable = True

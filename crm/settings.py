@@ -308,6 +308,8 @@ MAIL_LISTS = words("MAIL_LISTS")
 # Hosts on the company's own network that messages may be sent to; no other private address is asked (core.outbound).
 OUTBOUND_PRIVATE_HOSTS = words("OUTBOUND_PRIVATE_HOSTS")
 
+# Threads of each process of the web server; followers of changes that wait take half of them at most.
+WEB_THREADS = whole_number("WEB_THREADS", default=8, least=1, most=64)
 # A request body larger than this many megabytes is refused before it is stored anywhere.
 UPLOAD_LIMIT = whole_number("UPLOAD_LIMIT_MB", default=512, least=1, most=100_000) * 1024 * 1024
 

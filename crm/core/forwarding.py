@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from django.db import models
@@ -23,7 +23,11 @@ class Forward:
 
 
 Finder = Callable[[type[models.Model], int], Forward | None]
+# A record as the change log names it: ("lead", 17).
+Ref = tuple[str, int]
+FinderOfMany = Callable[[Collection[Ref]], Mapping[Ref, Ref]]
 _finders: list[Finder] = []
+_finders_of_many: list[FinderOfMany] = []
 
 
 def use_finder(finder: Finder) -> Finder:
@@ -35,3 +39,17 @@ def use_finder(finder: Finder) -> Finder:
 def where_went(kind: type[models.Model], pk: int) -> Forward | None:
     """The record that this one is now; None where nobody merged it."""
     return next((found for finder in _finders if (found := finder(kind, pk)) is not None), None)
+
+
+def use_finder_of_many(finder: FinderOfMany) -> FinderOfMany:
+    """Ask this function from now on, for many records at once."""
+    _finders_of_many.append(finder)
+    return finder
+
+
+def where_all_went(refs: Collection[Ref]) -> dict[Ref, Ref]:
+    """The records that these are now, of those that were merged."""
+    found: dict[Ref, Ref] = {}
+    for finder in _finders_of_many if refs else ():
+        found |= finder(refs)
+    return found

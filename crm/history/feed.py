@@ -7,7 +7,12 @@ lower one that commits late.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -17,6 +22,10 @@ from crm.history.models import Change, Transaction
 
 # Any one number that no other lock of ours uses.
 NUMBERING_LOCK = 0x706C756D62
+# In a cursor in place of a change: the transaction was told to its end.
+END = 2**63 - 1
+# So many transactions are looked through for a page: of a kind of record that hardly changes there may be none in them.
+SPAN = 20_000
 
 # Per-record order needs the *last* change id of each transaction: it is drawn while the row's lock is held.
 NUMBER = """
@@ -28,6 +37,25 @@ NUMBER = """
     SET pos = late.n + (SELECT COALESCE(max(pos), 0) FROM history_transaction)
     FROM late WHERE late.id = t.id
 """
+# What a cursor has to be judged by: the token at its place, the last place, the end of this stretch, and when the first
+# transaction was recorded that it has not been told to its end.
+STAND = """
+    WITH last AS (SELECT COALESCE(max(pos), 0) AS pos FROM history_transaction)
+    SELECT (SELECT token FROM history_transaction WHERE pos = %(pos)s), last.pos, stretch.pos, stretch.token,
+           (SELECT t.recorded_at FROM history_transaction t WHERE t.pos >= %(pos)s AND (t.pos > %(pos)s OR EXISTS (
+                SELECT FROM history_change c WHERE c.transaction_id = t.id AND c.id > %(change_id)s))
+            ORDER BY t.pos LIMIT 1)
+    FROM last LEFT JOIN LATERAL (
+        SELECT pos, token FROM history_transaction WHERE pos <= LEAST(last.pos, %(upto)s) ORDER BY pos DESC LIMIT 1
+    ) stretch ON true
+"""
+CHANGES = """
+    SELECT t.pos, t.id, t.token, t.recorded_at, t.actor_id, t.actor_name, t.via, t.reason, t.request,
+           c.id, c.object, c.record_id, c.version, c.op, c.at, c.what
+    FROM history_transaction t JOIN history_change c ON c.transaction_id = t.id
+    WHERE t.pos >= %s AND t.pos <= %s AND (t.pos > %s OR c.id > %s) AND (%s OR c.object = ANY(%s))
+    ORDER BY t.pos, c.id LIMIT %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +65,36 @@ class Cursor:
     pos: int = 0
     change_id: int = 0
     token: UUID | None = None
+
+
+class Row(NamedTuple):
+    """One change with its transaction, as the log has them; decimals in `what` are exact."""
+
+    pos: int
+    transaction_id: int
+    token: UUID
+    recorded_at: datetime
+    actor_id: int | None
+    actor_name: str
+    via: str
+    reason: str
+    request: str
+    change_id: int
+    object: str
+    record_id: int
+    version: int
+    op: str
+    at: datetime
+    what: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The next changes, in order; the cursor after them; whether there is more to read at once."""
+
+    rows: list[Row]
+    cursor: Cursor
+    more: bool
 
 
 def number_transactions() -> int:
@@ -52,22 +110,81 @@ def number_transactions() -> int:
         return int(cursor.rowcount)
 
 
+def latest() -> Cursor:
+    """The cursor after everything that has a place: in a snapshot, all of that is in it."""
+    last = Transaction.objects.filter(pos__isnull=False).order_by("-pos").values_list("pos", "token").first()
+    return Cursor(last[0] or 0, END, last[1]) if last else Cursor()
+
+
+def next_changes(
+    after: Cursor, *, limit: int, objects: Sequence[str] | None = None, since: datetime | None = None
+) -> Stretch:
+    """The changes after a cursor that have their place: of all records, or of `objects`, as the log names them.
+
+    The cursor passes by what is of other objects, so that it does not grow old where nothing happens.
+
+    Raises:
+        Refused: `gone` for a cursor of another history (a restored backup), `expired` when what comes next in the feed
+            was recorded before `since`: both begin anew, from a snapshot.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(STAND, {"pos": after.pos, "change_id": after.change_id, "upto": after.pos + SPAN})
+        token, last, upto, upto_token, waiting_since = cursor.fetchone()
+        if after.token is not None and token != after.token:
+            raise Refused("gone", "This cursor is of another history: start again from a snapshot.")
+        if since is not None and waiting_since is not None and waiting_since < since:
+            raise Refused("expired", "What comes next after this cursor is not told any more: start from a snapshot.")
+        if upto is None or upto < after.pos:
+            return Stretch([], after, False)
+        place = [after.pos, upto, after.pos, after.change_id]
+        cursor.execute(CHANGES, [*place, objects is None, list(objects or ()), limit + 1])
+        found = cursor.fetchall()
+    rows = [Row._make((*one[:-1], _exact(one[-1]))) for one in found[:limit]]
+    if len(found) <= limit:
+        return Stretch(rows, Cursor(upto, END, upto_token), upto < last)
+    end = rows[-1]
+    # Told to its end, unless the next change is of the same transaction.
+    return Stretch(rows, Cursor(end.pos, end.change_id if found[limit][0] == end.pos else END, end.token), True)
+
+
+def _exact(what: Any) -> Any:
+    # Django leaves JSON as text.
+    return json.loads(what, parse_float=Decimal) if isinstance(what, str) else what
+
+
 def read_feed(after: Cursor, *, limit: int = 1000) -> tuple[list[Change], Cursor]:
-    """The next changes after a cursor, in order, and the cursor after them.
+    """The next changes after a cursor, in order, and the cursor after them; it stays where it is where nothing is new.
 
     Raises:
         Refused: `gone` when the cursor is of another history (a restored backup): start again from a snapshot.
+        RuntimeError: inside a transaction.
     """
-    if after.token is not None and not Transaction.objects.filter(pos=after.pos, token=after.token).exists():
-        raise Refused("gone", "This cursor is of another history: start again from a snapshot.")
     number_transactions()
-    page = list(
-        Change.objects.select_related("transaction")
-        .extra(where=["(history_transaction.pos, history_change.id) > (%s, %s)"], params=[after.pos, after.change_id])
-        .filter(transaction__pos__gte=after.pos)
-        .order_by("transaction__pos", "id")[:limit]
+    stretch = next_changes(after, limit=limit)
+    while stretch.more and not stretch.rows:
+        stretch = next_changes(stretch.cursor, limit=limit)
+    return [_change(row) for row in stretch.rows], stretch.cursor
+
+
+def _change(row: Row) -> Change:
+    made = Transaction(
+        id=row.transaction_id,
+        pos=row.pos,
+        token=row.token,
+        recorded_at=row.recorded_at,
+        actor_id=row.actor_id,
+        actor_name=row.actor_name,
+        via=row.via,
+        reason=row.reason,
+        request=row.request,
     )
-    if not page:
-        return [], after
-    last = page[-1]
-    return page, Cursor(last.transaction.pos or 0, last.pk, last.transaction.token)
+    return Change(
+        id=row.change_id,
+        transaction=made,
+        object=row.object,
+        record_id=row.record_id,
+        version=row.version,
+        op=row.op,
+        at=row.at,
+        what=row.what,
+    )

@@ -1,0 +1,83 @@
+"""A follower's place as text: opaque, signed, and bound to the objects that are followed."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+
+from crm.core.api.problems import Flaw, Problem, bad_request
+from crm.history.feed import Cursor
+
+SALT = "crm.sync.feed.cursor"
+LONGEST = 2000
+CURSOR = "cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a cursor says: where in the feed, and the resources that are followed, sorted."""
+
+    cursor: Cursor
+    objects: tuple[str, ...]
+
+
+def make_cursor(cursor: Cursor, objects: Sequence[str]) -> str:
+    """The text of a place; for these resources (`leads`) and no others."""
+    token = cursor.token.hex if cursor.token else ""
+    return signing.dumps([cursor.pos, cursor.change_id, token, sorted(set(objects))], salt=SALT)
+
+
+def read_cursor(text: str) -> Place:
+    """The place in a text.
+
+    Raises:
+        Problem: 400 `invalid_cursor` for what is no cursor, 410 `foreign_cursor` for one that was not signed here.
+    """
+    if len(text) <= LONGEST:
+        try:
+            return _place(signing.loads(text, salt=SALT))
+        except signing.BadSignature:
+            if _looks_like_one(text):
+                raise Problem(410, "foreign_cursor", "This cursor was not given out here: begin anew.") from None
+        except (ValueError, TypeError, UnicodeError):
+            pass
+    said = "This is no cursor of changes."
+    raise bad_request("invalid_cursor", said, [Flaw(CURSOR, "invalid_cursor", said)])
+
+
+def _place(found: Any) -> Place:
+    """What was signed.
+
+    Raises:
+        ValueError: it is not of this form.
+    """
+    pos, change_id, token, objects = found
+    if type(pos) is not int or type(change_id) is not int or not isinstance(objects, list):
+        raise ValueError("no cursor of changes")
+    return Place(Cursor(pos, change_id, UUID(hex=token) if token else None), tuple(str(name) for name in objects))
+
+
+def _looks_like_one(text: str) -> bool:
+    """Whether another installation of ours could have signed it."""
+    try:
+        # Long ones are compressed, which a dot says.
+        body, _, _ = text.rsplit(":", 2)
+        _place(json.loads(signing.b64_decode(body.encode())) if not body.startswith(".") else _unpacked(body))
+    except (ValueError, TypeError, UnicodeError, binascii.Error):
+        return False
+    return True
+
+
+def _unpacked(body: str) -> Any:
+    import zlib
+
+    try:
+        return json.loads(zlib.decompressobj().decompress(signing.b64_decode(body[1:].encode()), LONGEST * 4))
+    except zlib.error as error:
+        raise ValueError("no cursor") from error

@@ -1,0 +1,155 @@
+"""A page of the feed as programs are told it: changes by transaction, in the names and values of the API.
+
+`read_page` is what the address answers with and what webhooks are filled from. Its questions are as many for a page of
+ten thousand changes as for one of ten: a few, and two for each kind of record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from crm import handbook
+from crm.core.api.representation import from_log, instant
+from crm.core.api.resources import followed, object_of
+from crm.core.forwarding import where_all_went
+from crm.history.feed import END, Cursor, Row, next_changes, number_transactions
+from crm.sync.feed.erasures import Ref, erasures
+from crm.sync.feed.images import Standing, images, standing
+
+if TYPE_CHECKING:
+    from crm.core.api.views import RecordViewSet
+
+    View = type[RecordViewSet]
+
+LIMIT, MOST = 1000, 10_000
+CREATED, UPDATED, DELETED, MERGED, ERASED = OPS = ("created", "updated", "deleted", "merged", "erased")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Transactions with their changes, as JSON has them; the cursor after them; whether there is more now."""
+
+    transactions: list[dict[str, Any]]
+    cursor: Cursor
+    more: bool
+
+    @property
+    def count(self) -> int:
+        """How many changes."""
+        return sum(len(one["changes"]) for one in self.transactions)
+
+
+def read_page(
+    objects: Collection[str], after: Cursor, limit: int = LIMIT, *, at: datetime, numbered: bool = False
+) -> Page:
+    """The next changes of these resources (`leads`) after a cursor: `limit` at most, and those of an erasure beside.
+
+    `numbered`: the caller has given transactions their places (`number_transactions`), as it must before a transaction.
+
+    Raises:
+        Refused: `gone` or `expired`, as `next_changes`.
+        RuntimeError: inside a transaction, unless `numbered`.
+    """
+    if not numbered:
+        number_transactions()
+    views = {object_of(view): view for name, view in followed().items() if name in objects}
+    since = at - timedelta(days=handbook.current().sync.feed_days)
+    stretch = next_changes(after, limit=limit, objects=sorted(views), since=since)
+    erased = erasures(after.pos, stretch.cursor.pos)
+    teller = _Teller(views, stretch.rows, erased)
+    transactions = [
+        _transaction(group[0], stretch.cursor, [teller.tell(row) for row in group])
+        for group in (list(rows) for _, rows in groupby(stretch.rows, key=lambda row: row.pos))
+    ]
+    return Page(transactions, stretch.cursor, stretch.more)
+
+
+def _transaction(row: Row, cursor: Cursor, changes: list[dict[str, Any]]) -> dict[str, Any]:
+    cut = row.pos == cursor.pos and row.change_id <= cursor.change_id < END
+    return {
+        "id": row.transaction_id,
+        "at": instant(row.recorded_at),
+        "actor": {"id": row.actor_id, "name": row.actor_name} if row.actor_id else None,
+        "via": row.via,
+        "reason": row.reason,
+        "request_id": row.request,
+        "complete": not cut,
+        "changes": changes,
+    }
+
+
+class _Teller:
+    """Tells the changes of a page; what it needs to know of all of them, it has asked before."""
+
+    def __init__(self, views: Mapping[str, View], rows: Sequence[Row], erased: Mapping[int, set[Ref]]) -> None:
+        self.views = views
+        self.erased = erased
+        self.images: dict[int, dict[str, Any] | None] = {}
+        self.standing: dict[tuple[str, int], Standing] = {}
+        for name, view in views.items():
+            mine = [row for row in rows if row.object == name]
+            self.images |= images(view, [row for row in mine if self.op(row) in (CREATED, ERASED)])
+            changed = standing(view, (row.record_id for row in mine if self.op(row) == UPDATED))
+            self.standing |= {(name, pk): one for pk, one in changed.items()}
+        self.survivors = where_all_went({(row.object, row.record_id) for row in rows if row.op == "D"})
+
+    def op(self, row: Row) -> str:
+        """What became of the record, as far as the log alone says."""
+        if row.op == "D":
+            return DELETED
+        return ERASED if row.transaction_id in self.erased else CREATED if row.op == "I" else UPDATED
+
+    def tell(self, row: Row) -> dict[str, Any]:
+        """One change."""
+        view, op = self.views[row.object], self.op(row)
+        told: dict[str, Any] = {"object": view.resource, "id": row.record_id, "version": row.version, "op": op}
+        told["at"] = instant(row.at)
+        if op == UPDATED:
+            told["updated_at"] = instant(self.changed_at(row))
+            told["changed"] = changed(view, row.what or {})
+        elif op in (CREATED, ERASED):
+            told["record"] = self.images[row.change_id]
+            if op == CREATED and told["record"] is None:
+                # It went without a trace: nobody can hold it.
+                del told["record"]
+                told["op"] = DELETED
+        elif survivor := self.survivor(row):
+            told |= {"op": MERGED, "survivor": survivor}
+        return told
+
+    def changed_at(self, row: Row) -> datetime:
+        """The record's time of change at this version: imports bring that of another system, which only the row has."""
+        known = self.standing.get((row.object, row.record_id))
+        return known.updated_at if known and known.version == row.version else row.at
+
+    def survivor(self, row: Row) -> dict[str, Any] | None:
+        """The record that a merged one is now."""
+        went = self.survivors.get((row.object, row.record_id))
+        if went is None:
+            return None
+        name, pk = went
+        return {"object": resource_of(name), "id": pk}
+
+
+def resource_of(name: str) -> str:
+    """What the API calls the records that the change log calls so; the log's own word where they are not followed."""
+    return next((view.resource for view in followed().values() if object_of(view) == name), name)
+
+
+def changed(view: View, what: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields of the API that differ, old and new; none for a change of what it does not tell."""
+    found: dict[str, dict[str, Any]] = {}
+    for column, (old, new) in what.items():
+        for (name, before), (_, after) in zip(from_log(view, column, old), from_log(view, column, new), strict=True):
+            if before != after:
+                found[name] = {"old": before, "new": after}
+    return found
+
+
+def objects_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of resources in the order in which cursors have them."""
+    return tuple(sorted(set(names)))
