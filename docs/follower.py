@@ -56,7 +56,8 @@ class Follower:
             self.store(*key, change["version"], change["record"])
         elif change["version"] > version and record:
             changed = {name: value["new"] for name, value in change["changed"].items()}
-            self.store(*key, change["version"], {**json.loads(record), **changed, "version": change["version"]})
+            beside = {name: change[name] for name in ("version", "updated_at")}
+            self.store(*key, change["version"], {**json.loads(record), **changed, **beside})
 
     def store(self, object, id, version, record):
         row = (object, id, version, record and json.dumps(record))
