@@ -40,6 +40,7 @@ SCHEDULE = {
     "keep contracts": every("contracts.tasks.keep", CONTRACTS_SECONDS),
     "sweep the clocks": every("crm.clocks.tasks.sweep", SWEEP_SECONDS),
     "tidy kept answers": every("crm.sync.tasks.tidy_answers", ANSWERS_SECONDS),
+    "look after keys": every("crm.sync.tasks.look_after_keys", ANSWERS_SECONDS),
     "deliver messages": every("crm.notifications.tasks.deliver", DELIVER_SECONDS),
     "forget received messages": every("crm.enquiries.tasks.forget_messages", TIDY_SECONDS),
     "run checkups": every("crm.checkups.tasks.run_checkups", CHECKUPS_SECONDS),

@@ -23,6 +23,7 @@ from crm.sync.forms import KeyForm, NewKeyForm
 from crm.sync.models import ApiKey
 from crm.sync.scopes import grouped
 from crm.sync.services import make_api_key
+from crm.sync.usage import chart_of, days_of, week_of
 
 STATES = {"active": "Active", "stopped": "User deactivated", "expired": "Expired", "revoked": "Revoked"}
 TONES = {"active": "success", "stopped": "warning", "expired": "warning", "revoked": "danger"}
@@ -57,7 +58,16 @@ class ApiKeyAdmin(RecordAdmin):
     """Keys. What one may do is settled when it is made: who needs more makes another."""
 
     form = KeyForm
-    list_display = ("name", "shown_start", "user", "shown_state", "shown_scopes", "shown_used", "shown_expires")
+    list_display = (
+        "name",
+        "shown_start",
+        "user",
+        "shown_state",
+        "shown_scopes",
+        "shown_week",
+        "shown_used",
+        "shown_expires",
+    )
     list_select_related = ("user",)
     list_title = "Keys of programs"
     sortable = {}
@@ -110,18 +120,30 @@ class ApiKeyAdmin(RecordAdmin):
         return views.show_once(request, obj, request.told_once)  # type: ignore[attr-defined]
 
     def get_urls(self) -> list[URLPattern]:
-        """Revoking, beside the page."""
-        revoke = self.admin_site.admin_view(views.revoke)
-        return [path("<int:pk>/revoke/", revoke, name="sync_apikey_revoke"), *super().get_urls()]
+        """Another secret, and revoking, beside the page."""
+        revoke, rotate = self.admin_site.admin_view(views.revoke), self.admin_site.admin_view(views.rotate)
+        return [
+            path("<int:pk>/revoke/", revoke, name="sync_apikey_revoke"),
+            path("<int:pk>/rotate/", rotate, name="sync_apikey_rotate"),
+            *super().get_urls(),
+        ]
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """Who it acts as, what it may do, and whether it works."""
+        """Who it acts as, what it may do, whether it works, and how much it asks."""
         state = obj.state(moment(request))
+        days = days_of(obj, at=moment(request))
         return {
             "key": obj,
             "state": state,
             "state_label": STATES[state],
             "tone": TONES[state],
+            "old_until": obj.old_until if obj.old_hash and obj.old_until and obj.old_until > moment(request) else None,
+            "usage": {
+                "days": days,
+                "chart": chart_of(days),
+                "total": sum(one.requests for one in days),
+                "refused": sum(one.refused for one in days),
+            },
             "scope_groups": [
                 (resource.replace("_", " ").capitalize(), found) for resource, found in grouped(obj.scopes).items()
             ],
@@ -148,6 +170,11 @@ class ApiKeyAdmin(RecordAdmin):
         more = len(key.scopes) - FEW
         return ", ".join(key.scopes[:FEW]) + (f" and {more} more" if more > 0 else "")
 
+    @admin.display(description="last 7 days")
+    def shown_week(self, key: Any) -> str:
+        """How often it asked in the last seven days."""
+        return f"{key.shown_week:,}"
+
     @admin.display(description="last used")
     def shown_used(self, key: Any) -> str:
         """When it was last used, to the minute."""
@@ -159,6 +186,8 @@ class ApiKeyAdmin(RecordAdmin):
         return plain_text(timezone.localtime(key.expires_at).date()) if key.expires_at else "Never"
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Whether each works at this moment."""
+        """Whether each works at this moment, and how often it asked."""
+        asked = week_of(rows, at=moment(request))
         for row in rows:
             row.shown_state = row.state(moment(request))
+            row.shown_week = asked.get(row.pk, 0)

@@ -1,8 +1,9 @@
 """The way in for programs: `Authorization: Bearer plumb_PREFIX_SECRET`.
 
-The key is found by its prefix, and its secret compared with the stored hash in constant time. The hash is one round of
-SHA-256: a secret of 256 random bits cannot be guessed however fast guesses are checked, so a slow hash, which protects
-what people think up, would only make every request slow.
+The key is found by its prefix, and its secret compared in constant time with the stored hash, and with that of the
+secret before it while that still works. The hash is one round of SHA-256: a secret of 256 random bits cannot be guessed
+however fast guesses are checked, so a slow hash, which protects what people think up, would only make every request
+slow.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ SHAPE = re.compile(r"plumb_([0-9a-f]{8})_([0-9a-f]{64})")
 CHALLENGE = 'Bearer realm="Plumb"'
 # One answer whatever was wrong: it says nothing of which keys there are.
 NO_KEY = "Send a key that is in use: Authorization: Bearer plumb_…"
+# Of a key that has no old secret; nothing hashes to it.
+NO_HASH = "-" * 64
 # How old the note of the last use may be: it is for people, and not worth a write with every request.
 NOTED = timedelta(minutes=1)
 
@@ -61,7 +64,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             count_failure(client_address(request._request), at=at)
             raise AuthenticationFailed(NO_KEY, code="not_authenticated")
         rate = KeyRate(key.per_minute, key.uses, at)  # type: ignore[attr-defined]
-        request._request.answer_headers = rate.headers()  # type: ignore[attr-defined]
+        request._request.answer_rate = rate  # type: ignore[attr-defined]
         rate.refuse_more()
         self.note_use(key, at)
         return key.user, key
@@ -79,14 +82,16 @@ class ApiKeyAuthentication(BaseAuthentication):
         prefix, secret = shape.groups()
         hashed = hash_of(secret)
         with connection.cursor() as cursor:
-            cursor.execute(_find(), [hashed, minute_of(at), prefix])
+            cursor.execute(_find(), [hashed, hashed, at, minute_of(at), prefix])
             row = cursor.fetchone()
         if row is None:
             return None
         key, user = _read(row)
         key.user, key.uses = user, row[-1]  # type: ignore[attr-defined]
-        usable = hmac.compare_digest(key.hash, hashed) and key.state(at) == "active"
-        return key if usable else None
+        # Both are compared, whichever fits: how long it takes says nothing.
+        newest, old = hmac.compare_digest(key.hash, hashed), hmac.compare_digest(key.old_hash or NO_HASH, hashed)
+        key.by_old_secret = not newest and old and key.old_until is not None and key.old_until > at
+        return key if (newest or key.by_old_secret) and key.state(at) == "active" else None
 
     def note_use(self, key: ApiKey, at: datetime) -> None:
         """Note when it was last used, once a minute at most; that makes no version and no entry in the change log."""
@@ -111,7 +116,8 @@ def _find() -> str:
     keys, users = ApiKey._meta.db_table, user._meta.db_table  # type: ignore[union-attr]
     listed = [f'k."{field.column}"' for field in _columns(ApiKey)]
     listed += [f'u."{field.column}"' for field in _columns(user)]  # type: ignore[arg-type]
-    counted = "CASE WHEN k.hash = %s THEN sync_count_use('key:' || k.id, %s) ELSE 0 END"
+    known = "k.hash = %s OR k.old_hash = %s AND k.old_until > %s"
+    counted = f"CASE WHEN {known} THEN sync_count_use('key:' || k.id, %s) ELSE 0 END"
     return f"SELECT {', '.join(listed)}, {counted} FROM {keys} k JOIN {users} u ON u.id = k.user_id WHERE k.prefix = %s"
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 from django.template.loader import render_to_string
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from crm.core.admin_edit import RecordForm
 from crm.sync.models import ApiKey
+from crm.sync.rotation import HOURS
 from crm.sync.scopes import grouped, scopes
 
 
@@ -56,6 +57,28 @@ class NewKeyForm(RecordForm):
 class RevokeForm(forms.Form):
     """Why a key is revoked."""
 
+    reason = forms.CharField(
+        label="Note", required=False, max_length=1000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+
+
+class RotateForm(forms.Form):
+    """How long the old secret works beside the new one, and why there is a new one."""
+
+    hours = forms.TypedChoiceField(
+        label="The old secret works for",
+        coerce=int,
+        initial=HOURS,
+        choices=[
+            (0, "Not at all"),
+            (1, "1 hour"),
+            (24, "24 hours"),
+            (72, "3 days"),
+            (168, "7 days"),
+            (336, "14 days"),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
     reason = forms.CharField(
         label="Note", required=False, max_length=1000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
     )

@@ -5,10 +5,20 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from crm.sync.expiring import tell_expiring
 from crm.sync.idempotency import tidy_answers as tidy
+from crm.sync.usage import forget_days
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def tidy_answers() -> None:
     """Remove the answers to requests with an Idempotency-Key that are a week old."""
     tidy(at=timezone.now())
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def look_after_keys() -> None:
+    """Tell of keys that end soon, and forget on which days of a year ago each asked how often."""
+    at = timezone.now()
+    tell_expiring(at=at)
+    forget_days(at=at)

@@ -40,13 +40,14 @@ class KeyRate:
         """Seconds until counting begins anew; at least one."""
         return max(1, 60 - self.at.second)
 
-    def headers(self) -> dict[str, str]:
-        """The limit, and what is left of it."""
-        left = max(0, self.limit - self.count)
-        return {
-            "RateLimit-Policy": f'"key";q={self.limit};w=60',
-            "RateLimit": f'"key";r={left};t={self.seconds}',
-        }
+    def headers(self, at: datetime | None = None) -> dict[str, str]:
+        """The limit, and what is left of it at the time of the answer. Of a minute that ended meanwhile, as it may
+        while somebody waits for changes, nothing is left to be told."""
+        policy = {"RateLimit-Policy": f'"key";q={self.limit};w=60'}
+        at = at or self.at
+        if minute_of(at) > minute_of(self.at):
+            return policy
+        return {**policy, "RateLimit": f'"key";r={max(0, self.limit - self.count)};t={max(1, 60 - at.second)}'}
 
     def refuse_more(self) -> None:
         """Raises Throttled, answered as 429 with Retry-After, once the limit is passed."""

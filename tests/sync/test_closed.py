@@ -13,8 +13,8 @@ from tests.access import all_urls
 from tests.keys import program
 
 pytestmark = pytest.mark.django_db
-# What says of the API what it is, and nothing of what it holds.
-OPEN = {"api:root", "api:schema", "api:docs", "api:try"}
+# What says of the API what it is, and nothing of what it holds; and of a key to itself what it is.
+OPEN = {"api:root", "api:schema", "api:docs", "api:try", "api:keys_self"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 

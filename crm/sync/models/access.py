@@ -47,6 +47,9 @@ class ApiKey(Record):
     last_used_at = models.DateTimeField("last used", null=True, editable=False)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, editable=False, related_name="made_api_keys")
 
+    # Whether the request came with the secret before this one.
+    by_old_secret = False
+
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from crm.core.errors import Refused
-from crm.people.models import User
+from crm.sync.management.asking import administrator, find
 from crm.sync.scopes import scopes
 from crm.sync.services import PER_MINUTE, make_api_key
 
@@ -38,11 +38,11 @@ class Command(BaseCommand):
         try:
             key, secret = make_api_key(
                 name=options["name"] or f"manage.py make_api_key, {at:%Y-%m-%d %H:%M:%S}",
-                user=self.find(options["user"]),
+                user=find(options["user"]),
                 scopes=options["scopes"],
                 expires_at=at + timedelta(days=options["days"]) if options["days"] else None,
                 per_minute=options["per_minute"],
-                actor=self.find(options["acting"]) if options["acting"] else self.administrator(),
+                actor=administrator(options["acting"]),
                 at=at,
                 via="command",
             )
@@ -50,17 +50,3 @@ class Command(BaseCommand):
             raise CommandError(refused.message) from None
         self.stderr.write(f"The key of {key.user} is shown this once:")
         self.stdout.write(secret)
-
-    def find(self, email: str) -> User:
-        """The person or program of this address."""
-        try:
-            return User.objects.get_by_natural_key(email)
-        except User.DoesNotExist:
-            raise CommandError(f"Nobody has the address {email}.") from None
-
-    def administrator(self) -> User:
-        """Who gives the key when nobody is named: the first administrator, who can do so on the page as well."""
-        found = next((one for one in User.objects.active_people().order_by("pk") if one.is_administrator), None)
-        if found is None:
-            raise CommandError("There is no administrator yet: `manage.py createsuperuser` makes the first.")
-        return found
