@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -44,7 +44,6 @@ class AccountSerializer(RecordSerializer):
     model = Account
     names: ClassVar[Mapping[str, str]] = {
         **READ,
-        "type": "type",
         **{name: name.removesuffix("_id") for name in ACCOUNT},
         "stated_type": "type",
         "account_rating": "rating",
@@ -86,6 +85,11 @@ class TreeViewSet(RecordViewSet):
 
     link: ClassVar[str]
 
+    def hold_for(self, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Where any moves in its tree, the hold of that."""
+        if any(self.link in body for body in bodies):
+            hold_tree(str(self.model._meta.model_name))
+
     def change(self, pk: int, body: Mapping[str, Any], known: Any) -> None:
         """Change one; where it moves in its tree, under the hold of that."""
         change = super().change
@@ -123,12 +127,6 @@ class AccountViewSet(TreeViewSet):
     def compute(self, rows: list[dict[str, Any]]) -> None:
         """Who may be there twice."""
         add_duplicates(Account, rows)
-
-    def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """The domains as a list."""
-        for row in rows:
-            if "domains" in row:
-                row["domains"] = row["domains"].split(JOINED) if row["domains"] else []
 
 
 class ContactSerializer(RecordSerializer):

@@ -98,7 +98,7 @@ class ContractFilters(RecordFilters):
 
 
 class ContractViewSet(RecordViewSet):
-    """Contracts. Each comes with its `warnings` (code, message, field): what is possible about its dates, and odd."""
+    """Contracts."""
 
     resource = "contracts"
     followed = True
@@ -116,24 +116,26 @@ class ContractViewSet(RecordViewSet):
             "format": "date",
             "description": "The day the last payment of its invoices was received.",
         },
+        "warnings": {
+            "type": "array",
+            "description": "What is possible about its dates, and odd.",
+            "items": {
+                "type": "object",
+                "required": ["code", "message", "field"],
+                "properties": {name: {"type": "string"} for name in ("code", "message", "field")},
+            },
+        },
     }
 
-    def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """What is odd about the dates, beside the dates: a warning, never a refusal."""
-        if not any("effective_date" in row for row in rows):
-            return
-        found = Contract.objects.prefetch_related("invoices").in_bulk([row["id"] for row in rows])
-        for row in rows:
-            said = odd(found[row["id"]].dates) if row["id"] in found else ()
-            row["warnings"] = [{"code": one.code, "message": one.message, "field": one.field} for one in said]
-
     def compute(self, rows: list[dict[str, Any]]) -> None:
-        """The days of its invoices."""
+        """The days of its invoices, and what is odd about its dates."""
         found = Contract.objects.prefetch_related("invoices").in_bulk([row["id"] for row in rows])
         for row in rows:
             contract = found.get(row["id"])
             row["invoice_date"] = contract and contract.invoice_date
             row["payment_received"] = contract and contract.payment_received
+            said = odd(contract.dates) if contract else ()
+            row["warnings"] = [{"code": one.code, "message": one.message, "field": one.field} for one in said]
 
 
 class InvoiceSerializer(EnteredSerializer):

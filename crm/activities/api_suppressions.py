@@ -37,6 +37,7 @@ Kind = SuppressedKey.Kind
 # What names somebody: in the body, and the list of them in an answer.
 NAMES = {"email": Kind.EMAIL, "linkedin_url": Kind.LINKEDIN, "phone": Kind.PHONE, "domain": Kind.DOMAIN}
 LISTS = {Kind.EMAIL: "emails", Kind.LINKEDIN: "linkedin_urls", Kind.PHONE: "phones", Kind.DOMAIN: "domains"}
+TEXTS = {"type": "array", "items": {"type": "string"}}
 SENT = (*NAMES, "reason", "note", "since")
 MOST = 100  # addresses of one kind in one request
 LONGEST_NOTE = 10_000
@@ -94,20 +95,16 @@ class SuppressionViewSet(RecordViewSet):
     serializer_class = SuppressionSerializer
     filterset_class = SuppressionFilters
     scopes: ClassVar[Mapping[str, str]] = {"destroy": "lift"}
+    computed: ClassVar[Mapping[str, Any]] = dict.fromkeys(LISTS.values(), TEXTS)
     http_method_names = ["get", "head", "post", "delete", "options"]
 
-    def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """What names each of them, unless only some fields were asked for."""
-        if "fields" in self.request.query_params:
-            return
-        found: dict[int, dict[str, list[str]]] = {
-            row["id"]: {name: [] for name in LISTS.values()} for row in rows if "reason" in row
-        }
-        for key in SuppressedKey.objects.filter(suppression__in=found).order_by("pk"):
-            if key.value:
-                found[key.suppression_id][LISTS[Kind(key.kind)]].append(key.value)
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """What names each of them: its addresses as they were noted."""
         for row in rows:
-            row.update(found.get(row["id"], {}))
+            row.update({name: [] for name in LISTS.values()})
+        by_id = {row["id"]: row for row in rows}
+        for key in SuppressedKey.objects.filter(suppression__in=by_id).exclude(value="").order_by("pk"):
+            by_id[key.suppression_id][LISTS[Kind(key.kind)]].append(key.value)
 
     def create(self, request: Request) -> Response:
         """Do not contact whoever is named: 201, or 200 where the same is in force already."""

@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import URLPattern, re_path
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from crm.clocks.explained import VERDICTS, Explained, Taken, explained, with_ver
 from crm.clocks.explaining import Part
 from crm.clocks.models import Clock, ClockEvent
 from crm.core.api.problems import Problem
-from crm.core.api.queries import Before, Reading, Since, WordsField
+from crm.core.api.queries import Before, Since, WordsField
 from crm.core.api.scopes import declare_scopes
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import ApiView, RecordViewSet, record_id
@@ -147,11 +146,6 @@ class ClockSerializer(RecordSerializer):
     }
     writable: ClassVar[Collection[str]] = ()
 
-    def get_fields(self) -> dict[str, Any]:
-        """The columns, and the verdict, which is none."""
-        verdict = serializers.ChoiceField(choices=[*VERDICTS.items()], read_only=True)
-        return {**super().get_fields(), "verdict": verdict}
-
 
 class ClockViewSet(RecordViewSet):
     """Clocks. They follow what happens to the requests they belong to: nobody writes one."""
@@ -162,32 +156,20 @@ class ClockViewSet(RecordViewSet):
     filterset_class = ClockFilters
     http_method_names = ["get", "head", "options"]
 
-    @property
-    def reading(self) -> Reading:
-        """How clocks are listed: they have no version and no time of change."""
-        found = Reading(self.serializer_class.columns(), self.filterset_class)
-        found.orderings = {
-            "id": ("id",),
-            "-id": ("-id",),
-            "received_at": ("started_at", "id"),
-            "-received_at": ("-started_at", "-id"),
-        }
-        return found
+    orderings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "received_at": ("started_at", "id"),
+        "-received_at": ("-started_at", "-id"),
+    }
+    computed: ClassVar[Mapping[str, Any]] = {
+        "verdict": {"type": "string", "enum": [*VERDICTS], "description": "How it stands now: time alone changes it."}
+    }
 
-    def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """The verdict of each, by the database, unless only some fields were asked for."""
-        if "fields" in self.request.query_params:
-            return
+    def compute(self, rows: list[dict[str, Any]]) -> None:
+        """The verdict of each, by the database."""
         verdicts = with_verdict(Clock.objects.filter(pk__in=[row["id"] for row in rows]))
         found = dict(verdicts.order_by().values_list("pk", "verdict"))
         for row in rows:
             row["verdict"] = found[row["id"]]
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """One clock as it stands now. Its verdict changes by time alone, so there is no ETag."""
-        self.see()
-        self.reading.refuse_unknown(request.query_params, {"fields"})
-        return Response(self.one(record_id(pk), self.reading.chosen(request.query_params)))
 
 
 class ExplainClock(ApiView):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.urls import URLPattern, re_path
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -61,12 +62,17 @@ class PairSerializer(RecordSerializer):
         **{
             name: name
             for name in (
-                "id version created_at updated_at object lower_id higher_id exact found_at state answered_at"
+                "id version created_at updated_at object lower_id higher_id why exact found_at state answered_at"
             ).split()
         },
         "answered_by_id": "answered_by",
     }
     writable = ()
+
+    def get_fields(self) -> dict[str, Any]:
+        """The columns; what both have is a list of texts for each kind of key."""
+        texts = serializers.ListField(child=serializers.CharField())
+        return {**super().get_fields(), "why": serializers.DictField(child=texts, read_only=True)}
 
 
 class PairFilters(RecordFilters):
@@ -87,14 +93,6 @@ class PairViewSet(RecordViewSet):
     serializer_class = PairSerializer
     filterset_class = PairFilters
     http_method_names = ["get", "head", "options"]
-
-    def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """What both have, by its kind, unless only some fields were asked for."""
-        if "fields" in self.request.query_params:
-            return
-        found = dict(Pair.objects.filter(pk__in=[row["id"] for row in rows]).values_list("pk", "why"))
-        for row in rows:
-            row["why"] = found.get(row["id"], {})
 
 
 class Dismiss(ApiView):

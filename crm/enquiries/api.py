@@ -162,7 +162,7 @@ class EnquiryViewSet(RecordViewSet):
         )
         asked = Enquiry.objects.with_people().annotate(verdict=verdict).in_bulk([row["id"] for row in rows])
         for row in rows:
-            row.update(computed_of(asked[row["id"]]))
+            row.update(computed_of(asked[row["id"]]))  # nobody deletes one
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 

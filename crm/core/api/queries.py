@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,8 +19,8 @@ from crm.core.text import whole_number
 
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 LARGEST_ID = 2**63 - 1
+EXPAND = "expand"
 RESERVED = ("cursor", "limit", "ordering", "fields")
-EXPAND, COMPUTED = "expand", "computed"
 NOBODY = "null"
 SHORTEST_SEARCH = 3
 
@@ -197,7 +197,7 @@ class Query:
     limit: int
     fields: Sequence[str]
     cursor: str
-    expand: bool = False
+    expand: Sequence[str] = ()
 
 
 class Reading:
@@ -211,18 +211,16 @@ class Reading:
         filterset: type[django_filters.FilterSet],
         orderings: Mapping[str, Sequence[str]] | None = None,
         *,
-        computes: bool = False,
+        expandable: Sequence[str] = (),
     ) -> None:
         self.columns = dict(columns)
         self.filterset = filterset
-        self.orderings = {
-            "id": ("id",),
-            "-id": ("-id",),
-            "updated_at": ("updated_at", "id"),
-            "-updated_at": ("-updated_at", "-id"),
-            **(orderings or {}),
-        }
-        self.reserved = (*RESERVED, EXPAND) if computes else RESERVED
+        self.orderings: dict[str, Sequence[str]] = {"id": ("id",), "-id": ("-id",)}
+        if "updated_at" in self.columns:
+            self.orderings |= {"updated_at": ("updated_at", "id"), "-updated_at": ("-updated_at", "-id")}
+        self.orderings |= orderings or {}
+        self.expandable = expandable
+        self.reserved = (*RESERVED, EXPAND) if expandable else RESERVED
 
     def query(self, params: Any) -> Query:
         """Read a list's parameters.
@@ -238,25 +236,30 @@ class Reading:
         if limit is None or not 1 <= limit <= LARGEST_PAGE:
             raise _wrong("limit", "invalid_limit", f"A page has from 1 to {LARGEST_PAGE:,} records.")
         filters = {name: params[name] for name in params if name not in self.reserved}
-        expand = self.expanded(params)
-        return Query(filters, ordering, limit, self.chosen(params), params.get("cursor", ""), expand)
+        return Query(filters, ordering, limit, self.chosen(params), params.get("cursor", ""), self.expanded(params))
 
-    def expanded(self, params: Any) -> bool:
-        """Whether what is computed was asked for."""
-        asked = params.get(EXPAND, "")
-        if asked not in ("", COMPUTED):
-            raise _wrong(EXPAND, "unknown_expand", f"“{asked}” is nothing to expand: {COMPUTED}.")
-        return bool(asked)
+    def expanded(self, params: Any) -> list[str]:
+        """What was asked for besides the fields.
+
+        Raises:
+            Problem: 400 `unknown_expand`.
+        """
+        return self.named(params, EXPAND, "unknown_expand", self.expandable)
+
+    def named(self, params: Any, parameter: str, code: str, known: Collection[str]) -> list[str]:
+        """The names between commas in a parameter, each of which is known."""
+        asked = [name.strip() for name in params.get(parameter, "").split(",") if name.strip()]
+        for name in asked:
+            if name not in known:
+                raise _wrong(parameter, code, f"“{name}” is none of: {', '.join(known)}.")
+        return asked
 
     def chosen(self, params: Any) -> list[str]:
         """The fields that were asked for: all, or those in `fields`, and always id and version."""
         if not params.get("fields"):
             return list(self.columns)
-        asked = [name.strip() for name in params["fields"].split(",") if name.strip()]
-        for name in asked:
-            if name not in self.columns:
-                raise _wrong("fields", "unknown_field", f"“{name}” is no field: {', '.join(self.columns)}.")
-        return [name for name in self.columns if name in {"id", "version", *asked}]
+        asked = {"id", "version", *self.named(params, "fields", "unknown_field", self.columns)}
+        return [name for name in self.columns if name in asked]
 
     def refuse_unknown(self, params: Any, known: set[str]) -> None:
         """Raises the problem that names each parameter that is not known, or is given twice."""

@@ -10,6 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 
+from crm.core.api.expanding import expandable, expanded_schema
 from crm.core.api.once import header_parameter
 
 PROBLEM: dict[str, Any] = {
@@ -56,7 +57,12 @@ WORDS = {
 EVERYWHERE = (400, 401, 403, 404, 405, 406, 429, 503)
 WITH_BODY = (409, 412, 413, 415)
 ONCE = (422,)
-ETAG = {"ETag": {"schema": {"type": "string"}, "description": 'The record\'s version, as "17.3": send it in If-Match.'}}
+ETAG = {
+    "ETag": {
+        "schema": {"type": "string"},
+        "description": 'The record\'s version, as "17.3": send it in If-Match. A page has a weak one.',
+    }
+}
 
 
 def _query(name: str, text: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -104,9 +110,15 @@ class RecordSchema(AutoSchema):
         return found
 
     def _expand(self) -> list[dict[str, Any]]:
-        names = ", ".join(getattr(self.view, "computed", {}))
-        text = f"Add what is computed: {names}. It changes without the record's version, so there is no ETag."
-        return [_query("expand", text, {"type": "string", "enum": ["computed"]})] if names else []
+        names = self._expandable()
+        if not names:
+            return []
+        text = "What to add, between commas: a link adds the record that it refers to. With any of it there is no ETag."
+        schema = {"type": "array", "items": {"type": "string", "enum": names}}
+        return [{**_query("expand", text, schema), "style": "form", "explode": False}]
+
+    def _expandable(self) -> list[str]:
+        return expandable(type(self.view)) if hasattr(self.view, "serializer_class") else []  # type: ignore[arg-type]
 
     def _list_parameters(self) -> list[Any]:
         reading = self.view.reading  # type: ignore[attr-defined]
@@ -120,6 +132,7 @@ class RecordSchema(AutoSchema):
             *self._expand(),
             _query("limit", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
             _query("cursor", "next_cursor of the page before; for the same filters and ordering."),
+            _header("If-None-Match", "The ETag of the page you have: 304 if it is still the same."),
         ]
 
     def get_response_serializers(self) -> Any:
@@ -135,28 +148,28 @@ class RecordSchema(AutoSchema):
             return None
         self.registry_problem()
         action, answers = getattr(self.view, "action", None), operation["responses"]
-        if action in ("list", "retrieve") and getattr(self.view, "computed", {}):
-            self._add_computed(answers["200"])
+        if action in ("list", "retrieve") and self._expandable():
+            self._add_expanded(answers["200"])
         if action == "list":
             answers["200"] = self._page(answers.get("200", {}))
         elif action == "destroy" and not answers.get("204"):
             answers.pop("200", None)
             answers["204"] = {"description": "Deleted."}
-        elif action == "retrieve":
-            answers["304"] = {"description": "You have this version.", "headers": ETAG}
+        if action in ("list", "retrieve"):
+            answers["304"] = {"description": "You have this already.", "headers": ETAG}
         for code in ("200", "201"):
-            if code in answers and action in ("create", "retrieve", "partial_update"):
+            if code in answers and action in ("list", "create", "retrieve", "partial_update"):
                 answers[code]["headers"] = dict(ETAG)
-        codes = (*EVERYWHERE, *(WITH_BODY if self.method in ("POST", "PATCH", "DELETE") else ()))
+        codes = (*EVERYWHERE, *(WITH_BODY if self.method in ("POST", "PUT", "PATCH", "DELETE") else ()))
         codes += ONCE if self.method == "POST" else ()
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for number in sorted(codes):
             answers[str(number)] = {"description": WORDS[number], "content": problem}
         return operation
 
-    def _add_computed(self, answer: dict[str, Any]) -> None:
+    def _add_expanded(self, answer: dict[str, Any]) -> None:
+        more = {"type": "object", "properties": expanded_schema(type(self.view))}  # type: ignore[arg-type]
         for content in answer["content"].values():
-            more = {"type": "object", "properties": dict(getattr(self.view, "computed", {}))}
             content["schema"] = {"allOf": [content["schema"], more]}
 
     def _page(self, answer: dict[str, Any]) -> dict[str, Any]:

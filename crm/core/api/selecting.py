@@ -1,16 +1,22 @@
-"""Many columns of one table as one expression: what a list selects, without an object for each column.
+"""What is read of a table for an answer, and the form that it is told in.
 
 Django makes, hashes and compiles an expression for every selected column with each query, which for the fifty of a lead
-takes longer than PostgreSQL takes to find a page of them.
+takes longer than PostgreSQL takes to find a page of them: here many columns are one expression.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import orjson
 from django.db import connection, models
 from django.db.models import Expression
+
+from crm.core.api.own import OWN, answered, own_fields
+
+if TYPE_CHECKING:
+    from crm.core.api.serializers import RecordSerializer
 
 
 class Columns(Expression):
@@ -42,3 +48,39 @@ class Columns(Expression):
         quote = compiler.quote_name_unless_alias
         table = quote(self.table)
         return ", ".join(f"{table}.{quote(column)}{cast}" for column, cast in self.columns), []
+
+
+class Selection:
+    """Some fields of a kind of record by their names in the API, and columns that are asked for `besides`."""
+
+    def __init__(
+        self, serializer: type[RecordSerializer], names: Sequence[str], *, besides: Sequence[str] = ()
+    ) -> None:
+        self.model, self.shapes, columns = serializer.model, serializer.shapes, serializer.columns()
+        self.tells_own = OWN in names
+        # What imports kept may be much: it is read only where the handbook names fields in it.
+        told = [name for name in names if name != OWN or own_fields(self.model)]
+        # Two names may be of one column.
+        self.wanted = list(dict.fromkeys([*(columns[name] for name in told), *besides]))
+        self.places = [(name, self.wanted.index(columns[name])) for name in told]
+        documents = {str(one.attname) for one in self.model._meta.concrete_fields if isinstance(one, models.JSONField)}
+        self.documents = [name for name, place in self.places if self.wanted[place] in documents and name != OWN]
+
+    def read(self, rows: models.QuerySet[Any]) -> list[Any]:
+        """The rows of the table, each with what is `wanted`, as `told` takes them."""
+        return list(rows.values_list(Columns(self.model, self.wanted)))
+
+    def told(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """The records as answers have them."""
+        found = [{name: row[place] for name, place in self.places} for row in rows]
+        for name in self.documents:
+            for record in found:
+                record[name] = record[name] and orjson.loads(record[name])
+        for name, shape in self.shapes.items():
+            if found and name in found[0]:
+                for record in found:
+                    record[name] = shape.plain(record[name])
+        if self.tells_own:
+            for record in found:
+                record[OWN] = answered(self.model, record.get(OWN, {}))
+        return found

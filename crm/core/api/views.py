@@ -1,18 +1,16 @@
 """Views of the API: who asks and when, which scope it takes, strict queries, one domain call, one shape of errors.
 
-`ApiView` is for anything; `RecordViewSet` gives a resource its list, read, create, patch and delete. Reading goes by
-`values_list`, so that a page makes no instances; each answer holds the same fields by the same names.
+`ApiView` is for anything; `RecordViewSet` gives a resource its list, read, create, patch and delete. Reading makes no
+instances. Every answer holds the stored columns by the same names, and what else was asked for (`expand`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import django_filters
-import orjson
 from django.db import models
 from django.http import Http404
 from django.utils import timezone
@@ -23,15 +21,15 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
-from crm.core.api.etags import Condition, condition, etag
+from crm.core.api.etags import Hashed, condition, etag, versioned
+from crm.core.api.expanding import Expansion, expandable
 from crm.core.api.once import once
-from crm.core.api.own import OWN, answered, own_fields
 from crm.core.api.parsing import body_of
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid, not_there
-from crm.core.api.queries import LARGEST_ID, Reading, RecordFilters
+from crm.core.api.queries import EXPAND, LARGEST_ID, Reading, RecordFilters
 from crm.core.api.schema import RecordSchema
 from crm.core.api.scopes import STANDARD, has_scope, require_scope
-from crm.core.api.selecting import Columns
+from crm.core.api.selecting import Selection
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.writes import change_record, create_record, delete_record, stale_problem
 from crm.core.errors import Stale
@@ -40,6 +38,16 @@ from crm.core.text import whole_number
 
 if TYPE_CHECKING:
     from crm.people.models import User
+
+
+def tell_counts(request: Any, answer: Any) -> Any:
+    """Add the headers of whoever counts requests: `answer_rate` of a key, as it is now, or `answer_headers`."""
+    plain = getattr(request, "_request", request)
+    rate = getattr(plain, "answer_rate", None)
+    told = rate.headers(timezone.now()) if rate is not None else getattr(plain, "answer_headers", {})
+    for name, value in told.items():
+        answer.headers[name] = value
+    return answer
 
 
 class ApiView(APIView):
@@ -87,12 +95,10 @@ class ApiView(APIView):
             raise bad_request("unknown_parameter", f"There are no parameters here: {names}.")
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Nothing of it is kept by caches in between; `answer_headers` are those of whoever counts requests."""
+        """Nothing of it is kept by caches in between; what is left to the key is told with whatever is answered."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer.headers.setdefault("Cache-Control", "private, no-cache")
-        for name, value in getattr(getattr(request, "_request", request), "answer_headers", {}).items():
-            answer.headers[name] = value
-        return answer
+        return tell_counts(request, answer)
 
 
 def record_id(text: str) -> int:
@@ -128,7 +134,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         kind = type(self)
         if "_reading" not in kind.__dict__:
             kind._reading = Reading(  # type: ignore[attr-defined]
-                self.serializer_class.columns(), self.filterset_class, self.orderings, computes=bool(self.computed)
+                self.serializer_class.columns(), self.filterset_class, self.orderings, expandable=expandable(kind)
             )
         found: Reading = kind.__dict__["_reading"]
         return found
@@ -137,34 +143,28 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """The records there are."""
         return self.model._default_manager.all()
 
-    def decorate(self, rows: list[dict[str, Any]]) -> None:
-        """Add to a page's records what belongs to them in other tables: asked once, for all of them."""
-
     def compute(self, rows: list[dict[str, Any]]) -> None:
-        """Add what is computed for them: it changes without their version, so no ETag vouches for it."""
+        """Add what is computed for a page of records: it changes without their versions, so no ETag vouches for it."""
 
-    def beside(self, row: Mapping[str, Any]) -> str:
-        """What the ETag says beside the version: what follows from other records, and is told as the record's own."""
-        return ""
+    def one(self, pk: int, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """One record by the names of its fields.
 
-    def beside_now(self, pk: int) -> str:
-        """The same of a record as it is now, for a write that says what it knows."""
-        return ""
+        Raises:
+            Http404: there is none; 410 where it was merged.
+        """
+        found = self.read(self.rows().filter(pk=pk), names)
+        if not found:
+            raise not_there(self.model, pk)
+        return found[0]
 
-    def guard(self, pk: int) -> Condition | None:
-        """What a write says of the record that it knows."""
-        known = condition(self.request, "If-Match")
-        return known and replace(known, beside=self.beside_now(pk))
+    def by_ids(self, ids: Collection[int]) -> dict[int, dict[str, Any]]:
+        """Those of these records that there are, by id."""
+        return {row["id"]: row for row in self.read(self.rows().filter(pk__in=ids))} if ids else {}
 
-    def selected(self, names: Sequence[str]) -> list[str]:
-        """The fields to read; own ones only where the handbook names any, for what imports kept may be much."""
-        return [name for name in names if name != OWN or own_fields(self.model)]
-
-    def tell_own(self, rows: list[dict[str, Any]], names: Sequence[str]) -> None:
-        """Of what was kept with the records, the fields of the company's own."""
-        if OWN in names:
-            for row in rows:
-                row[OWN] = answered(self.model, row.get(OWN, {}))
+    def read(self, rows: models.QuerySet[Any], names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Records by the names of their fields, all of them without `names`."""
+        selection = Selection(self.serializer_class, list(self.reading.columns) if names is None else names)
+        return selection.told(selection.read(rows))
 
     def list(self, request: Request) -> Response:
         """A page, and the cursor of the next one."""
@@ -177,29 +177,18 @@ class RecordViewSet(ViewSetMixin, ApiView):
         if query.cursor:
             rows = after(rows, order, read_cursor(query.cursor, bound_to))
         ordered_by = [column.removeprefix("-") for column in order]
-        fields = self.selected(query.fields)
-        columns = [reading.columns[name] for name in fields]
-        wanted = list(dict.fromkeys([*columns, *ordered_by]))
-        found = list(rows.order_by(*order).values_list(Columns(self.model, wanted))[: query.limit + 1])
+        expansion = Expansion(self, query.expand)
+        selection = Selection(self.serializer_class, expansion.needed(query.fields), besides=ordered_by)
+        found = selection.read(rows.order_by(*order)[: query.limit + 1])
         following = None
         if len(found) > query.limit:
             found.pop()
-            last = dict(zip(wanted, found[-1], strict=True))
+            last = dict(zip(selection.wanted, found[-1], strict=True))
             following = make_cursor(bound_to, [last[column] for column in ordered_by])
-        # Two names may be of one column.
-        places = [(name, wanted.index(column)) for name, column in zip(fields, columns, strict=True)]
-        page = [{name: row[place] for name, place in places} for row in found]
-        # Documents come as their texts; what imports kept is read by who tells of it.
-        kinds = {str(field.attname): field for field in self.model._meta.concrete_fields}
-        for name, place in places:
-            if name != OWN and isinstance(kinds.get(wanted[place]), models.JSONField):
-                for row in page:
-                    row[name] = orjson.loads(row[name])
-        self.tell_own(page, query.fields)
-        self.decorate(page)
-        if query.expand:
-            self.compute(page)
-        return Response({"results": page, "next": self.next_address(following), "next_cursor": following})
+        page = selection.told(found)
+        expansion.add(page, query.fields)
+        body = {"results": page, "next": self.next_address(following), "next_cursor": following}
+        return Response(body) if query.expand else Hashed(request, body)
 
     def next_address(self, cursor: str | None) -> str | None:
         """Where the next page is."""
@@ -213,33 +202,13 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """One record; 304 when the reader has this version already."""
         self.see()
         params, reading = request.query_params, self.reading
-        reading.refuse_unknown(params, {"fields", *({"expand"} & set(reading.reserved))})
-        known, expand = condition(request, "If-None-Match"), reading.expanded(params)
-        row = self.one(record_id(pk), reading.chosen(params))
-        if expand:
-            self.compute([row])
+        reading.refuse_unknown(params, {"fields", *([EXPAND] if reading.expandable else [])})
+        expansion, fields = Expansion(self, reading.expanded(params)), reading.chosen(params)
+        row = self.one(record_id(pk), expansion.needed(fields))
+        expansion.add([row], fields)
+        if expansion.names:
             return Response(row)
-        beside = self.beside(row)
-        headers = {"ETag": etag(row["id"], row["version"], beside)}
-        if known is not None and replace(known, beside=beside).knows(row["id"], row["version"]):
-            return Response(None, status=304, headers=headers)
-        return Response(row, headers=headers)
-
-    def one(self, pk: int, names: Sequence[str] | None = None) -> dict[str, Any]:
-        """One record by the names of its fields.
-
-        Raises:
-            Http404: there is none; 410 where it was merged.
-        """
-        names = list(self.reading.columns) if names is None else names
-        fields = self.selected(names)
-        row = self.rows().filter(pk=pk).values_list(*(self.reading.columns[name] for name in fields)).first()
-        if row is None:
-            raise not_there(self.model, pk)
-        found = dict(zip(fields, row, strict=True))
-        self.tell_own([found], names)
-        self.decorate([found])
-        return found
+        return versioned(request, row) if "version" in row else Hashed(request, row)
 
     def see(self) -> None:
         """Refuse who may not see such records."""
@@ -250,7 +219,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """What was stored; to a key that may not read, its id and version."""
         readable = has_scope(self.request, f"{self.resource}:read") and may(self.actor, "view", self.model)
         row = self.one(pk, None if readable else ["id", "version"])
-        headers = {"ETag": etag(row["id"], row["version"], self.beside(row))}
+        headers = {"ETag": etag(row["id"], row["version"])}
         if status == 201:
             headers["Location"] = f"{self.request.path.rstrip('/')}/{pk}/"
         return Response(row, status=status, headers=headers)
@@ -277,6 +246,9 @@ class RecordViewSet(ViewSetMixin, ApiView):
             raise Problem(403, "forbidden", f"This key's user may add no {self.model._meta.verbose_name_plural}.")
         return self.store(serializer.read(body)), True
 
+    def hold_for(self, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Take the holds that come before the locks of rows, for writes of these bodies in one transaction."""
+
     def store(self, values: dict[str, Any]) -> int:
         """Store a new record with these values; returns its id. Placing it in a status takes the scope `place`."""
         kind: Any = self.model
@@ -298,7 +270,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """Change the named fields; with `If-Match` only if the record is at that version, else 412."""
         self.no_query()
         number, body = record_id(pk), self.body()
-        known = self.guard(number)
+        known = condition(self.request, "If-Match")
         try:
             self.change(number, body, known)
         except Stale as stale:
@@ -319,7 +291,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete a record that nothing holds: 204."""
         self.no_query()
-        known = self.guard(record_id(pk))
+        known = condition(self.request, "If-Match")
         if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
             raise invalid(flaws)
         try:
