@@ -14,3 +14,5 @@ class SyncConfig(AppConfig):
             leaving,  # noqa: F401 - registers what becomes of the keys of who leaves
             policies,  # noqa: F401 - registers who may do what
         )
+        from crm.sync.webhooks import checks as webhook_checks  # noqa: F401 - registers what is checked
+        from crm.sync.webhooks import leaving as webhook_leaving  # noqa: F401 - registers what falls silent
