@@ -54,6 +54,7 @@ def write_rows(
     view = view_for(view_class, actor=actor, scopes=scopes, at=at)
     try:
         with acting(actor=actor, via=VIA, at=at):
+            view.hold_for([row.body for row in read if row.problem is None])
             _hold_ids(view, read, system)
             find_records(view, read, operation=operation, system=system)
             results = [store_row(view, row, operation=operation, system=system) for row in read]

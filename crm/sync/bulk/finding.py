@@ -10,6 +10,7 @@ from django.db.models import prefetch_related_objects
 from crm.core.api.problems import Problem, not_there, problem_of
 from crm.sync.bulk.rows import Row, refuse_twice
 from crm.sync.models import ExternalId
+from crm.sync.upserting import refuse_merged
 
 if TYPE_CHECKING:
     from crm.core.api.views import RecordViewSet
@@ -36,8 +37,13 @@ def find_records(view: RecordViewSet, rows: Sequence[Row], *, operation: str, sy
         if row.problem is not None:
             continue
         row.record = found.get(row.id)
-        if row.record is None and row.external_id:
-            # An id that outlived its record is free for a new one.
+        if row.record is None and row.external_id and row.id is not None:
+            # An id that outlived its record is free for a new one; not that of one that was merged.
+            try:
+                refuse_merged(kind, row.id)
+            except Problem as gone:
+                row.refuse(gone)
+                continue
             row.id = None
         _judge(view, row, operation)
 

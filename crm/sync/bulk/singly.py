@@ -11,7 +11,7 @@ from crm.core.api.problems import Problem
 from crm.core.errors import Stale
 from crm.sync.bulk.asking import problem_for
 from crm.sync.bulk.rows import Row, RowResult
-from crm.sync.models import ExternalId
+from crm.sync.upserting import claim_ids
 
 if TYPE_CHECKING:
     from crm.core.api.views import RecordViewSet
@@ -47,7 +47,7 @@ def _stored(view: RecordViewSet, row: Row, operation: str, system: str) -> RowRe
     if row.record is None:
         pk, new = view.bring_in(row.body, known_as=(system, row.external_id) if row.external_id else None)
         if row.external_id:
-            claim(view.model, system, row.external_id, pk)
+            claim_ids(view.model, system, {row.external_id: pk})
         return RowResult(row.index, "created" if new else "unchanged", pk, row.external_id, version_of(view.model, pk))
     pk, before = row.record.pk, row.record.version
     view.kwargs = {"pk": str(pk)}
@@ -69,16 +69,6 @@ def refuse_without(view: RecordViewSet, method: str, does: str) -> None:
     """Refuse what the resource has no method for: nobody changes what somebody else said."""
     if method not in view.http_method_names:
         raise Problem(405, "method_not_allowed", f"Nobody {does} {view.resource} over the API.")
-
-
-def claim(kind: type[Any], system: str, value: str, pk: int) -> None:
-    """Know a record by an id elsewhere; one that outlived its record names the new one."""
-    ExternalId.objects.bulk_create(
-        [ExternalId(object=kind._meta.model_name, system=system, value=value, record_id=pk)],
-        update_conflicts=True,
-        unique_fields=["object", "system", "value"],
-        update_fields=["record_id", "seen"],
-    )
 
 
 def version_of(kind: type[Any], pk: int) -> int | None:
