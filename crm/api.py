@@ -46,7 +46,9 @@ from crm.reviews.rituals.api import Rituals
 from crm.sync import api_keys as keys
 from crm.sync.bulk.api import bulk_addresses
 from crm.sync.by_id import by_id_addresses
+from crm.sync.exporting.api import export_addresses
 from crm.sync.feed.api import Changes
+from crm.sync.jobs.api import job_addresses
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
 
@@ -152,7 +154,9 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^pipeline/?$", PipelineView.as_view(), name="pipeline"),
     re_path("^pipeline/waterfall/?$", WaterfallView.as_view(), name="pipeline_waterfall"),
     *by_id_addresses(RESOURCES),
+    *export_addresses(RESOURCES),
     *bulk_addresses(RESOURCES),
+    *job_addresses(RESOURCES),
     *lead_moves.addresses,
     *opportunity_moves.addresses,
     *opportunity_steps.addresses,
