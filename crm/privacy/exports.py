@@ -1,7 +1,7 @@
-"""What left in files (L16): the jobs that wrote exports are the record of it, read here.
+"""What left in files and over the API (L16): the jobs that wrote exports are the record of it, read here.
 
-A job says who, when, of which kind of record, by which filter, how many rows and which columns; its slices have every
-id. So nothing is stored twice, and nothing can be exported without being on record.
+A job says who, when, of which kind of record, by which filter, how many rows and which columns; the slices of one that
+wrote a file have every id. So nothing is stored twice, and nothing can be exported without being on record.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def what_left(job: Job) -> str:
 
 
 def columns_of(job: Job) -> list[str]:
-    """The columns of the file, as its first line has them; empty when none was written."""
-    return [str(name) for name in job.input.get("header", [])]
+    """The columns of the file, as its first line has them, or the fields of an answer; empty when none was written."""
+    return [str(name) for name in job.input.get("header") or job.input.get("columns") or []]
 
 
 def filter_of(job: Job) -> str:
