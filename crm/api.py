@@ -27,6 +27,7 @@ from contracts.api_contracts import ContractViewSet, InvoiceViewSet
 from crm.activities.api import ActivityViewSet
 from crm.activities.api_suppressions import SuppressionViewSet
 from crm.activities.api_tasks import TaskViewSet
+from crm.checkups.api import FindingViewSet
 from crm.clocks import api as clocks
 from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.resources import publish
@@ -49,6 +50,7 @@ from crm.sync.by_id import by_id_addresses
 from crm.sync.exporting.api import export_addresses
 from crm.sync.feed.api import Changes
 from crm.sync.jobs.api import job_addresses
+from crm.workspace.api import ListViewViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
 
@@ -69,6 +71,8 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     duplicates.PairViewSet,
     clocks.ClockViewSet,
     EnquiryViewSet,
+    FindingViewSet,
+    ListViewViewSet,
 )
 publish(RESOURCES)
 for resource in RESOURCES:
