@@ -5,8 +5,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # Options for pytest, as in: make test ARGS="tests/local -k postgres"
 ARGS ?=
-CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome google-chrome-stable 2>/dev/null) \
-	$(wildcard /Applications/Chromium.app/Contents/MacOS/Chromium))
+CHROMIUM ?= $(firstword $(shell command -v chromium-headless-shell chromium chromium-browser google-chrome \
+	google-chrome-stable 2>/dev/null) $(wildcard /Applications/Chromium.app/Contents/MacOS/Chromium))
 export PORT CHROMIUM
 
 # Programs of .venv are run as modules: the scripts in its bin folder break when the project is moved.

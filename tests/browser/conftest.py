@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from crm.people.models import User
 from tests.factories import PASSWORD
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first has no window to draw, and takes half the work of a whole one.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOTS = os.environ.get("PLUMB_SHOTS", "")
 
 OpenPage = Callable[..., Page]
@@ -31,8 +32,8 @@ def browser() -> Iterator[Browser]:
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
         pytest.fail("There is no Chromium on the PATH. Install it: sudo apt-get install --yes chromium")
-    # Chromium's own sandbox refuses to run as root, as in a container.
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # Chromium's own sandbox refuses to run as root, as in a container; and nobody looks at what a graphics card draws.
+    options = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=found, args=options)
         yield chromium
