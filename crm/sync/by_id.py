@@ -6,7 +6,8 @@ same fields, ETag and scopes. What is written here is in `upserting`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import models
@@ -15,15 +16,19 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm.core.api.expanding import use_finder
 from crm.core.api.problems import Flaw, invalid
-from crm.core.api.schema import RecordSchema
+from crm.core.api.schema import ETAG, RecordSchema
 from crm.core.api.views import RecordViewSet
 from crm.core.text import tidy
 from crm.sync.models import ExternalId
+from crm.sync.upserting import WritesById
 
 # What is asked for as part of an address: the column that it is compared with.
 PARTS = {"system": "system", "external_id": "value"}
-ACTIONS = {"get": "retrieve"}
+IF_MATCH = "The ETag you read: 412 if the record was changed since, or is not there."
+IF_NONE = "*: only make it; 412 if the record is there."
+ACTIONS = {"get": "retrieve", "put": "upsert", "patch": "partial_update", "delete": "destroy"}
 
 
 class ByIdSchema(RecordSchema):
@@ -33,8 +38,41 @@ class ByIdSchema(RecordSchema):
         """Its resource and action, and that it goes by another system's id."""
         return f"{super().get_operation_id()}_by_id"
 
+    def get_request_serializer(self) -> Any:
+        """What PUT takes is what POST takes."""
+        return self._as_create(super().get_request_serializer)
 
-class ByIdElsewhere(RecordViewSet):
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """PUT answers with the record, made or changed."""
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None and self.method == "PUT":
+            answers = operation["responses"]
+            answers["200"]["headers"] = dict(ETAG)
+            answers["201"] = {**answers["200"], "description": "It was made."}
+        return operation
+
+    def _get_parameters(self) -> list[Any]:
+        found = super()._get_parameters()
+        if self.method == "PUT":
+            schema = {"type": "string"}
+            found += [
+                {"name": "If-Match", "in": "header", "description": IF_MATCH, "schema": schema},
+                {"name": "If-None-Match", "in": "header", "description": IF_NONE, "schema": schema},
+            ]
+        return found
+
+    def _as_create(self, ask: Any) -> Any:
+        view: Any = self.view
+        if self.method != "PUT":
+            return ask()
+        view.action = "create"
+        try:
+            return ask()
+        finally:
+            view.action = "upsert"
+
+
+class ByIdElsewhere(WritesById):
     """One record by another system's id; mixed in before a resource's own view."""
 
     schema = ByIdSchema()
@@ -43,6 +81,10 @@ class ByIdElsewhere(RecordViewSet):
         """The record that this system calls so; 304 when the reader has this version already."""
         self.see()
         return super().retrieve(request, str(self.found(system, external_id)))
+
+    def parts(self, system: str, external_id: str) -> tuple[str, str]:
+        """The two parts of the address as they are stored."""
+        return read_parts(system, external_id)
 
     def found(self, system: str, external_id: str) -> int:
         """Our id of the record.
@@ -84,6 +126,16 @@ def id_of(kind: type[models.Model], system: str, external_id: str) -> int | None
     return known.values_list("record_id", flat=True).first()
 
 
+@use_finder
+def known_as(kind: type[models.Model], ids: Collection[int]) -> dict[int, dict[str, list[str]]]:
+    """What each system calls these records; one query."""
+    rows = ExternalId.objects.filter(object=kind._meta.model_name, record_id__in=ids).order_by("system", "value")
+    found: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for pk, system, value in rows.values_list("record_id", "system", "value"):
+        found[pk][system].append(value)
+    return found
+
+
 def by_id_addresses(views: Iterable[type[RecordViewSet]]) -> list[URLPattern]:
     """The address of every followed resource, before all its others: a system may be called `moves`.
 
@@ -92,7 +144,7 @@ def by_id_addresses(views: Iterable[type[RecordViewSet]]) -> list[URLPattern]:
     return [
         re_path(
             f"^{view.resource}/by/(?P<system>[^/]+)/(?P<external_id>.+?)/?$",
-            _of(view).as_view(ACTIONS),
+            _of(view).as_view({method: action for method, action in ACTIONS.items() if method in _methods(view)}),
             name=f"{view.resource}-by-id",
         )
         for view in views
@@ -101,4 +153,9 @@ def by_id_addresses(views: Iterable[type[RecordViewSet]]) -> list[URLPattern]:
 
 
 def _of(view: type[RecordViewSet]) -> Any:
-    return type(f"{view.__name__}ByIdElsewhere", (ByIdElsewhere, view), {"schema": ByIdSchema()})
+    own = {"schema": ByIdSchema(), "http_method_names": _methods(view), "scopes": {**view.scopes, "upsert": "write"}}
+    return type(f"{view.__name__}ByIdElsewhere", (ByIdElsewhere, view), own)
+
+
+def _methods(view: type[RecordViewSet]) -> list[str]:
+    return [name for name in (*view.http_method_names, "put") if name != "post"]
