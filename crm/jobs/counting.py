@@ -18,12 +18,13 @@ def counted(before: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
     outcomes = Counter[str](before.get("outcomes", {}))
     reasons = Counter[tuple[str, str]]({(code, message): n for code, message, n in before.get("reasons", [])})
     for row in rows:
-        if many := row.get("count", 1):
+        many = row.get("count", 1)
+        if many:
             outcomes[row["outcome"]] += many
         reason = (row.get("code", ""), row.get("message", ""))
         if not any(reason):
             continue
-        reasons[reason if reason in reasons or len(reasons) < REASONS else ("", OTHER)] += 1
+        reasons[reason if reason in reasons or len(reasons) < REASONS else ("", OTHER)] += max(1, many)
     return {
         **before,
         "outcomes": dict(outcomes),

@@ -63,6 +63,8 @@ def _wrong(names: Sequence[str], bulk: BulkJob, view: type[RecordViewSet]) -> It
             yield Missing("duplicate_column", f"“{shown}” is there more than once.", shown)
         elif name in known:
             continue
+        elif bulk.operation == DELETE:
+            yield Missing("unknown_column", f"“{shown}” is no column here: {', '.join(sorted(known))}.", shown)
         elif name in serializer.refused:
             code, message = serializer.refused[name]
             yield Missing(code, message.replace("{id}", "ID"), shown)
