@@ -37,16 +37,20 @@ NUMBER = """
     SET pos = late.n + (SELECT COALESCE(max(pos), 0) FROM history_transaction)
     FROM late WHERE late.id = t.id
 """
-# What a cursor has to be judged by: the token at its place, the last place, the end of this stretch, and when the first
-# transaction was recorded that it has not been told to its end.
+# What a cursor has to be judged by: the token at its place; the last place; the end of this stretch; and when the first
+# transaction was recorded that was not told to its end.
 STAND = """
-    WITH last AS (SELECT COALESCE(max(pos), 0) AS pos FROM history_transaction)
+    WITH last AS (SELECT COALESCE(max(pos), 0) AS pos FROM history_transaction),
+    untold AS (
+        SELECT t.pos, t.recorded_at FROM history_transaction t
+        WHERE t.pos >= %(pos)s AND (t.pos > %(pos)s OR EXISTS (
+            SELECT FROM history_change c WHERE c.transaction_id = t.id AND c.id > %(change_id)s))
+        ORDER BY t.pos LIMIT 1)
     SELECT (SELECT token FROM history_transaction WHERE pos = %(pos)s), last.pos, stretch.pos, stretch.token,
-           (SELECT t.recorded_at FROM history_transaction t WHERE t.pos >= %(pos)s AND (t.pos > %(pos)s OR EXISTS (
-                SELECT FROM history_change c WHERE c.transaction_id = t.id AND c.id > %(change_id)s))
-            ORDER BY t.pos LIMIT 1)
+           (SELECT recorded_at FROM untold)
     FROM last LEFT JOIN LATERAL (
-        SELECT pos, token FROM history_transaction WHERE pos <= LEAST(last.pos, %(upto)s) ORDER BY pos DESC LIMIT 1
+        SELECT pos, token FROM history_transaction
+        WHERE pos <= LEAST(last.pos, COALESCE((SELECT pos FROM untold), 0) + %(span)s) ORDER BY pos DESC LIMIT 1
     ) stretch ON true
 """
 CHANGES = """
@@ -128,13 +132,13 @@ def next_changes(
             was recorded before `since`: both begin anew, from a snapshot.
     """
     with connection.cursor() as cursor:
-        cursor.execute(STAND, {"pos": after.pos, "change_id": after.change_id, "upto": after.pos + SPAN})
-        token, last, upto, upto_token, waiting_since = cursor.fetchone()
+        cursor.execute(STAND, {"pos": after.pos, "change_id": after.change_id, "span": SPAN})
+        token, last, upto, upto_token, untold_since = cursor.fetchone()
         if after.token is not None and token != after.token:
             raise Refused("gone", "This cursor is of another history: start again from a snapshot.")
-        if since is not None and waiting_since is not None and waiting_since < since:
+        if since is not None and untold_since is not None and untold_since < since:
             raise Refused("expired", "What comes next after this cursor is not told any more: start from a snapshot.")
-        if upto is None or upto < after.pos:
+        if untold_since is None:
             return Stretch([], after, False)
         place = [after.pos, upto, after.pos, after.change_id]
         cursor.execute(CHANGES, [*place, objects is None, list(objects or ()), limit + 1])

@@ -9,4 +9,7 @@ class PrivacyConfig(AppConfig):
     verbose_name = "Privacy"
 
     def ready(self) -> None:
-        from crm.privacy import policies  # noqa: F401 - registers who may do what
+        from crm.privacy import (
+            following,  # noqa: F401 - registers what followers are told
+            policies,  # noqa: F401 - registers who may do what
+        )

@@ -73,6 +73,7 @@ class Erased:
     shared: list[str] = field(default_factory=list)
     users: int = 0
     dry_run: bool = False
+    parts: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -178,8 +179,9 @@ def _erase(person: Person, actor: User, dry_run: bool) -> Erased:
                 skip=KEEP.get(table.name, ()),
             )
     records = [(name, pk) for name, ids in person.ids.items() for pk in ids]
+    theirs = [(name, pk) for name, ids in own.items() if name not in (*person.ids, "heldrow") for pk in ids]
     users = User.objects.filter(email_key__in=person.keys["email"]).count()
-    return Erased(person.label, records, labels(counts.items()), files, shared, users, dry_run)
+    return Erased(person.label, records, labels(counts.items()), files, shared, users, dry_run, theirs)
 
 
 def _note(done: Erased, actor: User, at: datetime, via: str, reason: str, suppressed: bool) -> None:
@@ -193,6 +195,7 @@ def _note(done: Erased, actor: User, at: datetime, via: str, reason: str, suppre
         via=via,
         reason=reason,
         records=[list(record) for record in done.records],
+        parts=[list(part) for part in done.parts],
         counts=done.counts | ({"stored files": len(done.files)} if done.files else {}),
         suppressed=suppressed,
         transaction_id=made,

@@ -14,7 +14,8 @@ from crm.jobs.models import Job
 class Erasure(models.Model):
     """One person erased on request: who did it, when, why, and how many rows where. Nothing of what was erased.
 
-    `records` are the leads and contacts, as [kind, id]; `transaction_id` is its row in the change log.
+    `records` are the leads and contacts, as [kind, id], `parts` what was written with or about them (touches, tasks,
+    enquiries), each with those that were deleted before; `transaction_id` is its row in the change log.
     """
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="erasures")
@@ -22,6 +23,7 @@ class Erasure(models.Model):
     via = Line("how", max_length=20, blank=False)
     reason = Paragraphs("why", blank=False)
     records = models.JSONField(default=list)
+    parts = models.JSONField(default=list)
     counts = models.JSONField(default=dict)
     suppressed = models.BooleanField("not to be contacted", default=False)
     transaction_id = models.BigIntegerField(null=True)

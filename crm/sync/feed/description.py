@@ -56,7 +56,7 @@ TRANSACTION = shape(
         "actor": shape(
             {"id": ID, "name": TEXT}, type=["object", "null"], description="Who did it; null: nobody known here."
         ),
-        "via": {**TEXT, "description": "By which door: admin, api, import, task …; empty: past all of them."},
+        "via": {**TEXT, "description": "By which door: admin, api, import, task …; `database`: past all of them."},
         "reason": TEXT,
         "request_id": {**TEXT, "description": "The X-Request-ID of the request that did it, or its job."},
         "complete": {"type": "boolean", "description": "false: its other changes are on the next page."},

@@ -71,6 +71,17 @@ def images(view: View, rows: Sequence[Row]) -> dict[int, dict[str, Any] | None]:
     return answer
 
 
+def present(view: View, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """These records as they are now, of those that are here."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT r.id, to_jsonb(r) FROM (SELECT {_columns(view)} FROM {view.model._meta.db_table}) r"
+            " WHERE r.id = ANY(%s)",
+            [sorted(set(ids))],
+        )
+        return {pk: image_from_log(view, _read(text)) for pk, text in cursor.fetchall()}
+
+
 def standing(view: View, ids: Iterable[int]) -> dict[int, Standing]:
     """The version and the time of change of these rows, of those that are here."""
     wanted = sorted(set(ids))
@@ -81,10 +92,14 @@ def standing(view: View, ids: Iterable[int]) -> dict[int, Standing]:
 
 
 def _told(view: View, row: Row, image: dict[str, Any], *, now: bool) -> dict[str, Any]:
-    """The record as answers have it. The log counts versions and times of change beside the values."""
+    """The record as answers have it.
+
+    The log has no times of change. What was changed since has had its own; what an import brought with the time of
+    another system is told here with that of its making.
+    """
     image |= {"id": row.record_id, "version": row.version}
     if not now:
-        image["updated_at"] = instant(row.at)
+        image["updated_at"] = image["created_at"] if row.version == 1 else instant(row.at)
     return image_from_log(view, image)
 
 

@@ -17,7 +17,9 @@ from crm.core.api.representation import from_log, instant
 from crm.core.api.resources import followed, object_of
 from crm.core.forwarding import where_all_went
 from crm.history.feed import END, Cursor, Row, next_changes, number_transactions
+from crm.history.models import Transaction
 from crm.sync.feed.erasures import Ref, erasures
+from crm.sync.feed.forgetting import ended, unchanged
 from crm.sync.feed.images import Standing, images, standing
 
 if TYPE_CHECKING:
@@ -61,23 +63,39 @@ def read_page(
     stretch = next_changes(after, limit=limit, objects=sorted(views), since=since)
     erased = erasures(after.pos, stretch.cursor.pos)
     teller = _Teller(views, stretch.rows, erased)
-    transactions = [
-        _transaction(group[0], stretch.cursor, [teller.tell(row) for row in group])
-        for group in (list(rows) for _, rows in groupby(stretch.rows, key=lambda row: row.pos))
-    ]
-    return Page(transactions, stretch.cursor, stretch.more)
+    transactions = {
+        rows[0].pos: _transaction(rows[0], stretch.cursor, [teller.tell(row) for row in rows])
+        for rows in (list(group) for _, group in groupby(stretch.rows, key=lambda row: row.pos))
+    }
+    _add_erased(transactions, erased, views, stretch.rows, after, stretch.cursor)
+    return Page([transactions[pos] for pos in sorted(transactions)], stretch.cursor, stretch.more)
 
 
-def _transaction(row: Row, cursor: Cursor, changes: list[dict[str, Any]]) -> dict[str, Any]:
-    cut = row.pos == cursor.pos and row.change_id <= cursor.change_id < END
+def _add_erased(
+    transactions: dict[int, dict[str, Any]],
+    erased: Mapping[int, set[Ref]],
+    views: Mapping[str, View],
+    rows: Sequence[Row],
+    after: Cursor,
+    end: Cursor,
+) -> None:
+    """What an erasing transaction blanked without a change of its own is told once the rest of it was."""
+    whole = ended(erased, after, end)
+    for number, some in unchanged(views, {number: erased[number] for number in whole}, rows).items():
+        one = whole[number]
+        into = transactions.setdefault(one.pos or 0, _transaction(one, end, []))
+        into["changes"] += [{**told, "op": ERASED, "at": instant(one.recorded_at)} for told in some]
+
+
+def _transaction(one: Row | Transaction, cursor: Cursor, changes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "id": row.transaction_id,
-        "at": instant(row.recorded_at),
-        "actor": {"id": row.actor_id, "name": row.actor_name} if row.actor_id else None,
-        "via": row.via,
-        "reason": row.reason,
-        "request_id": row.request,
-        "complete": not cut,
+        "id": one.transaction_id if isinstance(one, Row) else one.pk,
+        "at": instant(one.recorded_at),
+        "actor": {"id": one.actor_id, "name": one.actor_name} if one.actor_id else None,
+        "via": one.via,
+        "reason": one.reason,
+        "request_id": one.request,
+        "complete": one.pos != cursor.pos or cursor.change_id == END,
         "changes": changes,
     }
 

@@ -17,6 +17,7 @@ from crm.sync.feed.reading import Page
 
 LONGEST = 30
 PAUSE = 1.0
+pause = time.sleep
 _seats = threading.BoundedSemaphore(settings.WEB_THREADS // 2)
 
 
@@ -42,7 +43,7 @@ def wait_for_page(read: Callable[[Page | None], Page], seconds: int) -> Page:
     ends = time.monotonic() + seconds
     with seat() as taken:
         while taken and (left := ends - time.monotonic()) > 0:
-            time.sleep(min(PAUSE, left))
+            pause(min(PAUSE, left))
             page = read(page)
             if page.transactions or page.more:
                 break
