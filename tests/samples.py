@@ -27,7 +27,7 @@ from crm.people.models import Absence, Team, User
 from crm.privacy.models import Erasure, Export
 from crm.reviews import periods
 from crm.reviews.models import Quota
-from crm.sync.models import ApiKey
+from crm.sync.models import ApiKey, Webhook, WebhookAttempt, WebhookHost, WebhookMessage, WebhookQueue
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 
 _numbers = itertools.count(1)
@@ -178,6 +178,44 @@ def make_source(owner: User) -> Source:
         )
 
 
+def make_webhook(owner: User) -> Webhook:
+    """Another system that is told what this person may see."""
+    with acting(actor=owner, via="test", at=START):
+        webhook = Webhook.objects.create(
+            name=f"Warehouse {next(_numbers)}",
+            url="https://hooks.example.com/plumb",
+            user=owner,
+            objects_told=["leads"],
+            events=["created"],
+            salt="0" * 64,
+            made_by=owner,
+        )
+    WebhookQueue.objects.create(webhook=webhook)
+    return webhook
+
+
+def make_webhook_message(owner: User) -> WebhookMessage:
+    """A message that was given up, with its try."""
+    message = WebhookMessage.objects.create(
+        webhook=make_webhook(owner),
+        message_id=f"msg_{next(_numbers)}",
+        event="records.changed",
+        body='{"type":"records.changed","data":{"changes":[],"count":0}}',
+        made_at=START,
+        state="failed",
+        ended_at=START,
+        attempts=1,
+    )
+    WebhookAttempt.objects.create(message=message, at=START, status=500, error="It answers 500.", answer="Sorry")
+    return message
+
+
+def make_webhook_host(owner: User) -> WebhookHost:
+    """A host that messages may be sent to."""
+    with acting(actor=owner, via="test", at=START):
+        return WebhookHost.objects.create(host=f"hooks{next(_numbers)}.example.com", note="The warehouse")
+
+
 def make_finding(owner: User, **fields: Any) -> Finding:
     """Something that a checkup found on a lead of this person, or on another subject, assigned to them."""
     values = {"rule": "data.lead_without_owner", "area": "data", "severity": "warning", "assignee": owner, **fields}
@@ -235,6 +273,9 @@ SAMPLES: dict[str, Maker] = {
     "contracts.ContactRole": make_contact_role,
     "contracts.Invoice": make_invoice,
     "sync.ApiKey": make_key,
+    "sync.Webhook": make_webhook,
+    "sync.WebhookHost": make_webhook_host,
+    "sync.WebhookMessage": make_webhook_message,
     "checkups.Finding": make_finding,
     "checkups.Run": make_checkup_run,
     "duplicates.Pair": make_pair,

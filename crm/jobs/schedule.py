@@ -18,6 +18,7 @@ TIDY_SECONDS = 6 * 60 * 60
 CONTRACTS_SECONDS = 15 * 60
 SWEEP_SECONDS = 60
 DELIVER_SECONDS = 10
+WEBHOOKS_SECONDS = 5
 ANSWERS_SECONDS = 60 * 60
 CHECKUPS_SECONDS = 60
 RITUALS_SECONDS = 5 * 60
@@ -37,10 +38,14 @@ SCHEDULE = {
     "find duplicates": every("crm.duplicates.tasks.find_duplicates", DUPLICATES_SECONDS),
     "remove old uploads": every("crm.imports.tasks.remove_uploads", UPLOADS_SECONDS),
     "tidy jobs": every("crm.jobs.tasks.tidy_jobs", TIDY_SECONDS),
+    "tidy bulk jobs": every("crm.sync.tasks.tidy_bulk_jobs", TIDY_SECONDS),
     "keep contracts": every("contracts.tasks.keep", CONTRACTS_SECONDS),
     "sweep the clocks": every("crm.clocks.tasks.sweep", SWEEP_SECONDS),
     "tidy kept answers": every("crm.sync.tasks.tidy_answers", ANSWERS_SECONDS),
     "look after keys": every("crm.sync.tasks.look_after_keys", ANSWERS_SECONDS),
+    "make webhook messages": every("crm.sync.webhooks.tasks.dispatch", WEBHOOKS_SECONDS),
+    "deliver to webhooks": every("crm.sync.webhooks.tasks.deliver", WEBHOOKS_SECONDS),
+    "tidy webhook messages": every("crm.sync.webhooks.tasks.tidy", TIDY_SECONDS),
     "deliver messages": every("crm.notifications.tasks.deliver", DELIVER_SECONDS),
     "forget received messages": every("crm.enquiries.tasks.forget_messages", TIDY_SECONDS),
     "run checkups": every("crm.checkups.tasks.run_checkups", CHECKUPS_SECONDS),

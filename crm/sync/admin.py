@@ -20,10 +20,12 @@ from crm.people.models import SYSTEM_EMAIL, User
 from crm.site import site
 from crm.sync import views
 from crm.sync.forms import KeyForm, NewKeyForm
+from crm.sync.jobs import admin as admin_jobs  # noqa: F401 - registers bulk jobs
 from crm.sync.models import ApiKey
 from crm.sync.scopes import grouped
 from crm.sync.services import make_api_key
 from crm.sync.usage import chart_of, days_of, week_of
+from crm.sync.webhooks import admin as admin_webhooks  # noqa: F401 - registers webhooks
 
 STATES = {"active": "Active", "stopped": "User deactivated", "expired": "Expired", "revoked": "Revoked"}
 TONES = {"active": "success", "stopped": "warning", "expired": "warning", "revoked": "danger"}

@@ -39,6 +39,7 @@ OTHERS = {
     "history.Move.actor_id",
     "history.Transaction.actor_id",
     "privacy.Erasure.transaction_id",
+    "sync.WebhookQueue.change_id",
 }
 
 

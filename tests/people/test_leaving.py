@@ -69,6 +69,9 @@ HISTORY = {
     "privacy.Export.by",
     "sync.ApiKey.made_by",
     "sync.ApiKey.user",
+    "sync.Webhook.made_by",
+    # It is told nothing while its user is deactivated, and administrators hear of it.
+    "sync.Webhook.user",
     "workspace.ListView.user",
     "workspace.Pin.user",
     "reviews.Attendee.user",
