@@ -1,23 +1,66 @@
-"""Stored files and sessions that hold a person: deleted whole, because a file of many has no row to blank."""
+"""Stored files and sessions that hold a person: deleted whole, because a file of many has no row to blank.
+
+What programs upload in bulk is cut into parts anywhere, and may be JSON: a value is found across two parts, and as its
+escapes.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 
 from django.contrib.sessions.models import Session
 from django.core.files.storage import default_storage
 
+from crm.core.errors import Refused
 from crm.privacy.everywhere import Values, replace_in
+from crm.sync.jobs.joined import open_parts
+from crm.sync.models import BulkJob, BulkPart
 
 CHUNK = 1024 * 1024
 
 
 def files_with(values: Values) -> list[str]:
     """The names of stored files (exports, uploads, archives' members) in which any of the values stands."""
-    needles = [text.encode() for text in values.needles()]
-    return [name for name in _names("") if needles and _holds(name, needles)]
+    needles = sorted({form.encode() for text in values.needles() for form in _written(text)})
+    if not needles:
+        return []
+    found = [name for name in _names("") if _holds(name, needles)]
+    return [*found, *(name for name in _across_parts(needles) if name not in found)]
+
+
+def _written(text: str) -> set[str]:
+    """As it is, and as JSON may have it: with signs of other alphabets, or slashes, as escapes."""
+    escaped = json.dumps(text)[1:-1]
+    return {text, escaped, text.replace("/", "\\/"), escaped.replace("/", "\\/")}
+
+
+def _across_parts(needles: list[bytes]) -> Iterator[str]:
+    """Parts of uploads between which a value is cut."""
+    most = max(map(len, needles)) - 1
+    for bulk in BulkJob.objects.filter(parts__number=2).order_by("pk"):
+        parts, place = list(bulk.parts.order_by("number")), 0
+        for part in parts[:-1]:
+            place += part.size
+            begin = max(0, place - most)
+            try:
+                with open_parts(bulk, begin) as stream:
+                    text = stream.read(2 * most)
+            except Refused:  # removed before
+                continue
+            if any(needle in text or needle in text.lower() for needle in needles):
+                yield from _covering(parts, begin, begin + len(text))
+
+
+def _covering(parts: list[BulkPart], begin: int, end: int) -> Iterator[str]:
+    """The files of the parts in which these bytes lie."""
+    place = 0
+    for part in parts:
+        if place < end and begin < place + part.size:
+            yield part.file
+        place += part.size
 
 
 def _names(folder: str) -> Iterator[str]:
@@ -37,7 +80,8 @@ def _holds(name: str, needles: list[bytes]) -> bool:
             stored.seek(0)
             try:
                 with zipfile.ZipFile(stored) as archive:
-                    return any(_reads(archive.open(member), needles) for member in archive.namelist())
+                    if any(_reads(archive.open(member), needles) for member in archive.namelist()):
+                        return True
             except (zipfile.BadZipFile, RuntimeError):
                 pass
         stored.seek(0)
