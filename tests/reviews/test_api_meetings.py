@@ -168,8 +168,9 @@ def test_minutes_are_the_same_on_the_page_over_the_api_and_in_the_file(
     meeting = gone_through(mona, alice, now)
     browser, api = client_of(mona), program(robot, "meetings:read")
     page = browser.get(reverse("admin:meeting_minutes", args=[meeting.pk])).context
-    answer = api("GET", f"meetings/{meeting.pk}/")
+    answer = api("GET", f"meetings/{meeting.pk}/minutes/")
     assert answer.status_code == 200, answer.content
+    assert api("GET", f"meetings/{meeting.pk}/minutes/", if_none_match=answer["ETag"]).status_code == 304
     told, rows = answer.json(), file_of(browser, "minutes_export", meeting.pk)
     parts: dict[str, list[dict[str, str]]] = {}
     for row in rows:
@@ -216,7 +217,6 @@ def test_minutes_are_the_same_on_the_page_over_the_api_and_in_the_file(
 def test_meetings_are_listed_by_kind_state_and_day(
     alice: User, mona: User, robot: User, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm.reviews.meetings.api.SIZE", 2)
     old = held(mona, ended=now - 30 * DAY)
     leads = Meeting.objects.create(
         kind="leads", state="held", started_at=now - 5 * DAY, started_by=mona, ended_at=now - 5 * DAY, ended_by=mona
@@ -232,9 +232,11 @@ def test_meetings_are_listed_by_kind_state_and_day(
         assert answer.status_code == 200, answer.content
         return [one["id"] for one in answer.json()["results"]]
 
-    first = api("GET", "meetings/").json()
+    newest = "ordering=-started_at&expand=computed&limit=2"
+    first = api("GET", f"meetings/?{newest}").json()
     assert [one["id"] for one in first["results"]] == [runs.pk, off.pk]
-    assert (first["next_page"], listed("page=2")) == (2, [leads.pk, old.pk])
+    rest = api("GET", f"meetings/?{newest}&cursor={first['next_cursor']}").json()
+    assert ([one["id"] for one in rest["results"]], rest["next"]) == ([leads.pk, old.pk], None)
     assert (first["results"][0]["counts"]["total"], first["results"][0]["counts"]["waiting"]) == (1, 1)
     assert first["results"][1]["scope"] == {"owner": alice.pk}
     assert listed("kind=leads") == [leads.pk]
@@ -244,19 +246,29 @@ def test_meetings_are_listed_by_kind_state_and_day(
     assert listed("until=2026-02-20") == [old.pk]
     assert listed("until=2026-02-02") == [old.pk], "the last day is counted too"
     assert listed("since=2026-02-20&until=2026-03-01") == [leads.pk]
-    now_told = api("GET", f"meetings/{runs.pk}").json()
+    now_told = api("GET", f"meetings/{runs.pk}/minutes").json()
     assert (now_told["totals_at_end"], now_told["holder_id"], now_told["ended_at"]) == (None, mona.pk, None)
+    bare = api("GET", f"meetings/{runs.pk}")
+    assert bare["ETag"] == f'"{runs.pk}.{now_told["version"]}"'
+    assert bare.json() == {name: now_told[name] for name in bare.json()}
+    assert "counts" not in bare.json()
+    assert api("GET", f"meetings/{runs.pk}", if_none_match=bare["ETag"]).status_code == 304
+    write_notes(runs, "Ann was late", was="", actor=mona, at=now, via="test")
+    assert api("GET", f"meetings/{runs.pk}", if_none_match=bare["ETag"]).status_code == 200
     wrong = api("GET", "meetings/?kind=moon&state=lost&since=never")
-    assert {one["code"] for one in wrong.json()["errors"]} == {"invalid_kind", "invalid_state", "invalid_since"}
-    assert api("GET", "meetings/?since=2026-03-02&until=2026-03-01").json()["errors"][0]["code"] == "invalid_since"
-    for path in ("meetings/999999/", "meetings/x/"):
+    assert {one["field"] for one in wrong.json()["errors"]} == {"kind", "state", "since"}
+    assert listed("since=2026-03-02&until=2026-03-01") == []
+    assert listed("until=9999-12-31") == listed()
+    for path in ("meetings/999999/", "meetings/x/", "meetings/999999/minutes/", "meetings/x/minutes/"):
         assert (api("GET", path).status_code, api("GET", path).json()["code"]) == (404, "not_found")
-    assert api("GET", f"meetings/{runs.pk}/?kind=huddle").json()["code"] == "unknown_parameter"
+    for path in ("", "minutes/"):
+        assert api("GET", f"meetings/{runs.pk}/{path}?kind=huddle").json()["code"] == "unknown_parameter"
     assert api("POST", "meetings/", {}).status_code == 405
     # Of what there is no more, or what the key's user may not see, nothing is told.
     monkeypatch.delitem(KINDS, "leads")
-    assert leads.pk not in [*listed(), *listed("page=2")]
-    assert api("GET", f"meetings/{leads.pk}/").status_code == 404
+    assert leads.pk not in listed()
+    for path in ("", "minutes/"):
+        assert api("GET", f"meetings/{leads.pk}/{path}").status_code == 404
 
 
 def test_rituals_are_those_of_the_command_with_their_histories(maya: User, robot: User, now: datetime) -> None:
@@ -332,7 +344,7 @@ def test_who_takes_what_away_is_on_record_and_programs_have_keys_for_reading(
             export()
         assert refused.value.code == "forbidden"
     few = program(robot, "opportunities:read", "leads:read")
-    for path in ("huddle/", "meetings/", f"meetings/{meeting.pk}/", "rituals/"):
+    for path in ("huddle/", "meetings/", f"meetings/{meeting.pk}/minutes/", "rituals/"):
         assert (few("GET", path).status_code, few("GET", path).json()["code"]) == (403, "missing_scope"), path
     # Whoever makes keys can give each of these scopes to a program; nobody without a role gets any.
     nobody = make_user("nobody", role="gone")
@@ -344,5 +356,5 @@ def test_who_takes_what_away_is_on_record_and_programs_have_keys_for_reading(
         True,
         False,
     )
-    for path in ("huddle/", "meetings/", f"meetings/{meeting.pk}/", "rituals/"):
+    for path in ("huddle/", "meetings/", f"meetings/{meeting.pk}/minutes/", "rituals/"):
         assert (every("GET", path).status_code, every("GET", path).json()["code"]) == (403, "forbidden"), path

@@ -71,7 +71,8 @@ class HasScope(BasePermission):
         action = getattr(view, "action", None) or getattr(view, "action_of_method", {}).get(request.method)
         if action == "metadata":
             return True  # OPTIONS, which no address has: 405 says what it has
-        if action is None and (request.method or "").lower() not in getattr(view, "action_map", {}):
+        method = (request.method or "").lower()
+        if method not in view.http_method_names or (action is None and method not in getattr(view, "action_map", {})):
             return True
         scope = view.scope_for(action)
         if not scope:

@@ -26,19 +26,25 @@ def many(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 COUNTS = shape({"total": COUNT, **dict.fromkeys(Item.State.values, COUNT)})
+COMPUTED: dict[str, Any] = {
+    "label": TEXT,
+    "scope_words": TEXT,
+    "duration_seconds": {**COUNT, "description": "Of one that runs, so far."},
+    "counts": {**COUNTS, "description": "The items of its agenda, by their state."},
+}
 ROW: dict[str, Any] = {
     "id": COUNT,
+    "version": {**COUNT, "description": "Rises with everything that is written in it."},
     "kind": {"type": "string", "enum": [*Meeting.Kind.values]},
-    "label": TEXT,
     "scope": {"type": "object", "description": "What narrows it, by name; nothing: everything."},
-    "scope_words": TEXT,
     "state": {"type": "string", "enum": [*Meeting.State.values]},
     "started_at": TIME,
     "started_by_id": COUNT,
     "ended_at": MAYBE_TIME,
     "ended_by_id": MAYBE_ID,
-    "duration_seconds": {**COUNT, "description": "Of one that runs, so far."},
-    "counts": {**COUNTS, "description": "The items of its agenda, by their state."},
+    "holder_id": {**MAYBE_ID, "description": "Who holds the minutes; null: nobody, or it is over."},
+    "minutes_sent_at": MAYBE_TIME,
+    **COMPUTED,
 }
 WORDS = many({"code": TEXT, "label": TEXT})
 ITEM: dict[str, Any] = {
@@ -67,11 +73,9 @@ RITUAL = shape(
     type=["object", "null"],
     description="The time of a ritual that it was; null: none.",
 )
-LIST = shape({"results": many(ROW, description="The newest first."), "next_page": {**MAYBE_ID, "minimum": 0}})
 ONE = shape(
     {
         **ROW,
-        "holder_id": {**MAYBE_ID, "description": "Who holds the minutes; null: nobody, or it is over."},
         "attendees": many({"user_id": COUNT, "name": TEXT, "since": TIME}),
         "figures": many(
             {"label": TEXT, "start": TEXT, "end": TEXT},
@@ -82,7 +86,6 @@ ONE = shape(
         "decisions": {**TEXTS, "description": "Of the whole; those of a record stand with its item."},
         "notes": TEXT,
         "ritual": RITUAL,
-        "minutes_sent_at": MAYBE_TIME,
         "items": many(ITEM, description="In the order of the minutes: answered, skipped, gone, to be answered."),
         "next_page": {**MAYBE_ID, "minimum": 0},
     }
