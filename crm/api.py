@@ -46,6 +46,7 @@ from crm.reviews.rep_activity.api import RepActivity
 from crm.reviews.rituals.api import Rituals
 from crm.sync import api_keys as keys
 from crm.sync import pages
+from crm.sync import pages
 from crm.sync.bulk.api import bulk_addresses
 from crm.sync.by_id import by_id_addresses
 from crm.sync.exporting.api import export_addresses
@@ -177,6 +178,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^v1$", Root.as_view(schema=None)),  # one operation in the description
     re_path("^v1/", include((v1, "api"))),
     re_path("^schema/?$", Description.as_view(), name="schema"),
+    *pages.addresses,
     *pages.addresses,
     re_path("^(?:docs/?)?$", TryIt.as_view(), name="api_docs"),
     re_path("^", Nothing.as_view()),
