@@ -43,15 +43,15 @@ from crm.reviews.lead_review.api import LeadReview
 from crm.reviews.meetings import api as meetings
 from crm.reviews.pipeline.api import PipelineView, WaterfallView
 from crm.reviews.rep_activity.api import RepActivity
-from crm.reviews.rituals.api import Rituals
+from crm.reviews.rituals import api as rituals
 from crm.sync import api_keys as keys
-from crm.sync import pages
 from crm.sync import pages
 from crm.sync.bulk.api import bulk_addresses
 from crm.sync.by_id import by_id_addresses
 from crm.sync.exporting.api import export_addresses
 from crm.sync.feed.api import Changes
 from crm.sync.jobs.api import job_addresses
+from crm.sync.webhooks import api_acts as webhooks
 from crm.workspace.api import ListViewViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -152,7 +152,6 @@ v1: list[URLPattern | URLResolver] = [
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
     re_path("^response-times/?$", ResponseTimes.as_view(), name="response_times"),
     re_path("^huddle/?$", HuddleView.as_view(), name="huddle"),
-    re_path("^rituals/?$", Rituals.as_view(), name="rituals"),
     re_path("^lead-review/?$", LeadReview.as_view(), name="lead_review"),
     re_path("^rep-activity/?$", RepActivity.as_view(), name="rep_activity"),
     re_path("^forecast/?$", ForecastFigures.as_view(), name="forecast"),
@@ -171,14 +170,15 @@ v1: list[URLPattern | URLResolver] = [
     *merging.addresses,
     *clocks.addresses,
     *meetings.addresses,
+    *rituals.addresses,
     *keys.addresses,
+    *webhooks.addresses,
     path("", include(router.urls)),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^v1$", Root.as_view(schema=None)),  # one operation in the description
     re_path("^v1/", include((v1, "api"))),
     re_path("^schema/?$", Description.as_view(), name="schema"),
-    *pages.addresses,
     *pages.addresses,
     re_path("^(?:docs/?)?$", TryIt.as_view(), name="api_docs"),
     re_path("^", Nothing.as_view()),
