@@ -66,12 +66,12 @@ class Fragile(sqlite3.Connection):
 class Mortal(Follower):  # type: ignore[misc]
     """Dies at random (`deaths`), is started again, reads pages again, and is given old ones once more (`again`)."""
 
-    def __init__(self, url: str, key: str, file: Path, *, seed: int) -> None:
+    def __init__(self, url: str, key: str, file: Path, *, seed: int, returns: float = 0.05, page: int = PAGE) -> None:
         self.given = (url, key, str(file))
-        self.draw = random.Random(seed)
+        self.draw, self.returns, self.page = random.Random(seed), returns, page
         self.deaths: Counter[str] = Counter()
         self.ops: Counter[str] = Counter()
-        self.again = 0
+        self.again = self.steps = 0
         self.places: list[str] = []
         self.pages: list[Any] = []
         self.fearless = True
@@ -82,12 +82,12 @@ class Mortal(Follower):  # type: ignore[misc]
         """As a program that was started again: it knows its file and nothing else."""
         super().__init__(*self.given)
         self.db.close()
-        self.db = sqlite3.connect(self.given[2], isolation_level=None, factory=Fragile)
+        self.db = sqlite3.connect(self.given[2], isolation_level=None, factory=Fragile, check_same_thread=False)
         self.db.life = self
 
     def may_die(self, where: str) -> None:
-        """Once in a while."""
-        if not self.fearless and self.draw.random() < 0.004 / (1 + self.deaths[where]) + 0.001:
+        """Once in a while; most readily where it has not died yet."""
+        if not self.fearless and self.draw.random() < (0.001 if self.deaths[where] else 0.02):
             self.deaths[where] += 1
             raise Killed(where)
 
@@ -104,16 +104,15 @@ class Mortal(Follower):  # type: ignore[misc]
         self.pages.append(change)
         super().apply(change)
 
-    def live(self, wait: int = 1) -> int:
-        """One step, whatever becomes of it; now and then back to where it was before. How much it took over."""
+    def live(self, wait: int = 1) -> None:
+        """One step, whatever becomes of it; now and then back to where it was before."""
         try:
-            if self.places and self.draw.random() < 0.05:
+            if self.places and self.draw.random() < self.returns:
                 self.go_back()
-            return int(self.step(wait=wait, limit=PAGE))
+            self.steps += bool(self.step(wait=wait, limit=self.page))
         except Killed:
             self.db.close()
             self.be_born_again()
-            return 1
 
     def be_born_again(self) -> None:
         """Without dying while it is."""
@@ -161,6 +160,15 @@ def copy_of(file: Path) -> Rows:
         rows = db.execute("SELECT object, id, record FROM records WHERE record IS NOT NULL").fetchall()
     db.close()
     return {(name, pk): json.loads(record) for name, pk, record in rows}
+
+
+def has_place(file: Path) -> bool:
+    """Whether a follower has loaded everything once."""
+    with sqlite3.connect(file, timeout=30) as db:
+        found = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'place'").fetchone()[0]
+        found = found and db.execute("SELECT count(*) FROM place").fetchone()[0]
+    db.close()
+    return bool(found)
 
 
 def listed(url: str, key: str) -> Rows:
