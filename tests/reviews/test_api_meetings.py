@@ -282,10 +282,28 @@ def test_rituals_are_those_of_the_command_with_their_histories(maya: User, robot
     out = StringIO()
     call_command("rituals", "--json", stdout=out)
     assert {
-        "rituals": [{key: value for key, value in one.items() if key != "history"} for one in told["rituals"]],
+        "rituals": [
+            {key: value for key, value in one.items() if key not in ("history", "place")} for one in told["results"]
+        ],
         "off": told["off"],
     } == json.loads(out.getvalue())
-    huddle = next(one for one in told["rituals"] if one["key"] == HUDDLE)
+    huddle = next(one for one in told["results"] if one["key"] == HUDDLE)
+    one = api("GET", f"rituals/{HUDDLE}/")
+    assert one.json() == huddle
+    assert api("GET", f"rituals/{HUDDLE}", if_none_match=one["ETag"]).status_code == 304
+    assert api("GET", "rituals/", if_none_match=answer["ETag"]).status_code == 304
+    assert set(api("GET", f"rituals/{HUDDLE}/?fields=streak").json()) == {"key", "streak"}
+    for ordering, wanted in (("place", told["results"]), ("-place", told["results"][::-1])):
+        met: list[str] = []
+        page = api("GET", f"rituals/?limit=1&fields=state&ordering={ordering}").json()
+        while page["results"]:
+            met += [row["key"] for row in page["results"]]
+            if page["next"] is None:
+                break
+            page = api("GET", f"rituals/?{page['next'].partition('?')[2]}").json()
+        assert met == [row["key"] for row in wanted]
+    assert api("GET", "rituals/never/").status_code == 404
+    assert api("GET", f"rituals/{HUDDLE}/?fields=secret").json()["code"] == "unknown_field"
     page = browser.get(reverse("admin:ritual", args=[HUDDLE])).context["history"]
     history = [(one["first_day"], one["state"], one["came_of"]) for one in huddle["history"]]
     assert history == [
@@ -299,10 +317,10 @@ def test_rituals_are_those_of_the_command_with_their_histories(maya: User, robot
         ("", "", ""),
         *history,
     ]
-    assert [row["Ritual"] for row in rows if row["Now"]] == [one["label"] for one in told["rituals"]]
+    assert [row["Ritual"] for row in rows if row["Now"]] == [one["label"] for one in told["results"]]
     assert api("GET", "rituals/?page=1").json()["code"] == "unknown_parameter"
     with rituals():
-        assert api("GET", "rituals/").json()["rituals"] == []
+        assert api("GET", "rituals/").json()["results"] == []
 
 
 def test_who_takes_what_away_is_on_record_and_programs_have_keys_for_reading(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 
 from crm.core.api.problems import Flaw, bad_request, invalid
@@ -19,6 +19,11 @@ from crm.core.text import whole_number
 Word = TypeVar("Word", bound=str)
 BY, PAGE = "by", "page"
 MOST_PAGES = 10_000
+# What an answer with a tag of its bytes is asked for with, and what is answered to who has them.
+KNOWN = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag you have: 304 if it is still the same."
+)
+UNCHANGED = OpenApiResponse(description="You have this already.")
 
 
 class FiguresView(ApiView):

@@ -21,8 +21,10 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
+from crm.core.api.deprecation import Deprecation
 from crm.core.api.etags import Hashed, condition, etag, versioned
 from crm.core.api.expanding import Expansion, expandable
+from crm.core.api.many import Many
 from crm.core.api.once import once
 from crm.core.api.parsing import body_of
 from crm.core.api.problems import Flaw, Problem, bad_request, invalid, not_there
@@ -60,6 +62,8 @@ class ApiView(APIView):
     scopes: ClassVar[Mapping[str, str]] = {}
     action_of_method: ClassVar[Mapping[str, str]] = {}
     schema = RecordSchema()
+    # What is to go, by action or method: it says so in its answers and in the description.
+    deprecated: ClassVar[Mapping[str, Deprecation]] = {}
     # Nothing is answered without a key that its class sees to; OPTIONS says nothing that the description does not.
     metadata_class = None
 
@@ -94,10 +98,21 @@ class ApiView(APIView):
             names = ", ".join(f"“{name}”" for name in self.request.query_params)
             raise bad_request("unknown_parameter", f"There are no parameters here: {names}.")
 
+    def next_address(self, cursor: str | None) -> str | None:
+        """Where the next page is."""
+        if cursor is None:
+            return None
+        params = self.request.query_params.copy()
+        params["cursor"] = cursor
+        return self.request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
+
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Nothing of it is kept by caches in between; what is left to the key is told with whatever is answered."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer.headers.setdefault("Cache-Control", "private, no-cache")
+        if (going := self.deprecated.get(getattr(self, "action", None) or request.method or "")) is not None:
+            for name, value in going.headers().items():
+                answer.headers[name] = value
         return tell_counts(request, answer)
 
 
@@ -123,6 +138,8 @@ class RecordViewSet(ViewSetMixin, ApiView):
     lookup_value_regex = "[^/]+"
     # Whether a copy of its records can be kept: they are in the feed, in exports and in bulk.
     followed: ClassVar[bool] = False
+    # How many of them are stored by statements over sets; None: one by one.
+    many: ClassVar[type[Many] | None] = None
     # What `expand=computed` adds to each record, as JSON Schema; `compute` fills it in.
     computed: ClassVar[Mapping[str, Any]] = {}
 
@@ -189,14 +206,6 @@ class RecordViewSet(ViewSetMixin, ApiView):
         expansion.add(page, query.fields)
         body = {"results": page, "next": self.next_address(following), "next_cursor": following}
         return Response(body) if query.expand else Hashed(request, body)
-
-    def next_address(self, cursor: str | None) -> str | None:
-        """Where the next page is."""
-        if cursor is None:
-            return None
-        params = self.request.query_params.copy()
-        params["cursor"] = cursor
-        return self.request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One record; 304 when the reader has this version already."""

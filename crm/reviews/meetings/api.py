@@ -18,8 +18,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.core.api.etags import Hashed
+from crm.core.api.figures import KNOWN, UNCHANGED, FiguresView, page_of, parameter
 from crm.core.api.figures import PAGE as NUMBER
-from crm.core.api.figures import FiguresView, page_of, parameter
 from crm.core.api.problems import Problem
 from crm.core.api.queries import Words
 from crm.core.api.scopes import declare_right, declare_scopes
@@ -140,9 +140,9 @@ class MeetingMinutes(FiguresView):
     action_of_method: ClassVar[dict[str, str]] = {"GET": "meetings"}
 
     @extend_schema(
-        responses={200: ONE},
+        responses={200: ONE, 304: UNCHANGED},
         operation_id="meetings_minutes",
-        parameters=[parameter(NUMBER, f"Which {PAGE} of its items, from 1.", OpenApiTypes.INT)],
+        parameters=[KNOWN, parameter(NUMBER, f"Which {PAGE} of its items, from 1.", OpenApiTypes.INT)],
     )
     def get(self, request: Request, pk: str) -> Response:
         """What the minutes say; while it runs, so far."""
