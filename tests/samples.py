@@ -27,7 +27,7 @@ from crm.people.models import Absence, Team, User
 from crm.privacy.models import Erasure, Export
 from crm.reviews import periods
 from crm.reviews.models import Quota
-from crm.sync.models import ApiKey, Webhook, WebhookAttempt, WebhookHost, WebhookMessage, WebhookQueue
+from crm.sync.models import ApiKey, BulkJob, Webhook, WebhookAttempt, WebhookHost, WebhookMessage, WebhookQueue
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity, make_user
 
 _numbers = itertools.count(1)
@@ -114,6 +114,39 @@ def make_key(owner: User) -> ApiKey:
             made_by=owner,
             scopes=["leads:read"],
         )
+
+
+def make_bulk_job(owner: User) -> BulkJob:
+    """Leads that this person's program uploaded, all of them stored but one."""
+    counts = {"outcomes": {"created": 4, "rejected": 1}, "reasons": [["invalid", "Enter a valid email address.", 1]]}
+    key = make_key(owner)
+    job = Job.objects.create(
+        kind="bulk",
+        title="Bulk job: Leads of the ERP",
+        by=owner,
+        asked_at=START,
+        started_at=START,
+        finished_at=START,
+        state="done",
+        total=5,
+        done=5,
+        counts=counts,
+        input={},
+    )
+    return BulkJob.objects.create(
+        api_key=key,
+        resource="leads",
+        operation="upsert",
+        system="erp",
+        form="ndjson",
+        label="Leads of the ERP",
+        made_at=START,
+        closed_at=START,
+        job=job,
+        bytes=900,
+        offset=900,
+        row=5,
+    )
 
 
 def make_delivery(owner: User) -> Delivery:
@@ -273,6 +306,7 @@ SAMPLES: dict[str, Maker] = {
     "contracts.ContactRole": make_contact_role,
     "contracts.Invoice": make_invoice,
     "sync.ApiKey": make_key,
+    "sync.BulkJob": make_bulk_job,
     "sync.Webhook": make_webhook,
     "sync.WebhookHost": make_webhook_host,
     "sync.WebhookMessage": make_webhook_message,

@@ -110,7 +110,7 @@ def store_part(
     taken = BulkPart.objects.filter(bulk=bulk).exclude(number=number).values_list("size", flat=True)
     most = min(MOST_OF_PART, MOST_OF_JOB - sum(taken))
     if said is not None and said > most:
-        raise too_large(most)
+        raise too_large(MOST_OF_PART if said > MOST_OF_PART else most)
     body = Body(read, most=most, said=said, digests=digests)
     # A name of its own: of two who send the same part at once, neither writes into the other's file.
     name = f"{folder_of(bulk)}/part-{number:04d}-{secrets.token_hex(8)}"
