@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-from django.db import models
+from django.db import connection, models
 
 from crm.core.api.own import OWN, answered, own_fields
 
@@ -111,7 +111,13 @@ def image_from_log(view: View, image: Mapping[str, Any], names: Sequence[str] | 
 
 def instant(value: str | datetime) -> str:
     """A time as answers have it; of the text that PostgreSQL makes of one in whatever zone."""
-    found = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+    try:
+        found = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # At the ends of the calendar: of the year 9999 here, of 10000 where it was written.
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {INSTANT.format('%s::timestamptz')}", [value])
+            return str(cursor.fetchone()[0])
     return f"{found.replace(tzinfo=None).isoformat()}Z"
 
 
