@@ -52,6 +52,7 @@ from crm.sync.exporting.api import export_addresses
 from crm.sync.feed.api import Changes
 from crm.sync.jobs.api import job_addresses
 from crm.sync.webhooks import api_acts as webhooks
+from crm.sync.webhooks.api import WebhookViewSet
 from crm.workspace.api import ListViewViewSet
 from leads import api_moves as lead_moves
 from leads.api import LeadViewSet
@@ -76,6 +77,7 @@ RESOURCES: tuple[type[RecordViewSet], ...] = (
     FindingViewSet,
     ListViewViewSet,
     meetings.MeetingViewSet,
+    WebhookViewSet,
 )
 publish(RESOURCES)
 for resource in RESOURCES:

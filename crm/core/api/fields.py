@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError as ModelError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
@@ -216,6 +217,7 @@ KINDS: list[tuple[type[ModelField], type[Column]]] = [
     (models.CharField, Text),
     (models.TextField, Text),
     (models.JSONField, Keys),
+    (ArrayField, Keys),
 ]
 
 

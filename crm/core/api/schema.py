@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -213,7 +214,7 @@ def column_schema(column: Any, direction: str) -> dict[str, Any]:
     found: dict[str, Any]
     if isinstance(column, models.ForeignKey):
         found = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
-    elif isinstance(column, models.JSONField):
+    elif isinstance(column, models.JSONField | ArrayField):
         found = {"type": "array", "items": {"type": "string"}}
     elif isinstance(column, models.BooleanField):
         found = {"type": "boolean"}

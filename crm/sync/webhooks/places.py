@@ -29,7 +29,7 @@ def before(since: datetime) -> Cursor:
     if first is None:
         return latest()
     earlier = Transaction.objects.filter(pos__lt=first).order_by("-pos").values_list("pos", "token").first()
-    return Cursor(earlier[0], END, earlier[1]) if earlier else Cursor()
+    return Cursor(earlier[0] or 0, END, earlier[1]) if earlier else Cursor()
 
 
 def is_of_this_feed(place: Cursor) -> bool:
