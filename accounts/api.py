@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from accounts.api_fields import AtDomain, DomainsOfAccount, keyed_by_name
 from accounts.domains import JOINED
+from accounts.many import ManyAccounts, ManyContacts
 from accounts.models import Account, Contact, account_type_choices, source_choices
 from accounts.trees import hold_tree
 from crm.activities.api_bars import DO_NOT_CONTACT, add_do_not_contact
@@ -119,6 +120,7 @@ class AccountViewSet(TreeViewSet):
     followed = True
     model = Account
     link = "parent_account_id"
+    many = ManyAccounts
     serializer_class = AccountSerializer
     filterset_class = AccountFilters
 
@@ -174,6 +176,7 @@ class ContactViewSet(TreeViewSet):
     followed = True
     model = Contact
     link = "reports_to_id"
+    many = ManyContacts
     serializer_class = ContactSerializer
     filterset_class = ContactFilters
     computed: ClassVar[Mapping[str, Any]] = DO_NOT_CONTACT | DUPLICATES

@@ -10,6 +10,7 @@ from accounts.models import source_choices
 from contracts.entering import candidate, fill_in, missing_of, wrong_with
 from contracts.flow import stage_choices, stage_keys
 from contracts.forecast_category import category_choices, in_category
+from contracts.many import ManyOpportunities
 from contracts.models import ContactRole, Opportunity, contact_role_choices, type_choices
 from contracts.people import add_contact_role
 from crm.core.api.problems import Flaw
@@ -128,6 +129,7 @@ class OpportunityViewSet(RecordViewSet):
     model = Opportunity
     serializer_class = OpportunitySerializer
     filterset_class = OpportunityFilters
+    many = ManyOpportunities
     computed: ClassVar[Mapping[str, Any]] = {
         "probability": {
             "type": ["integer", "null"],

@@ -10,6 +10,7 @@ from accounts.models import Account
 from contracts.entering import candidate
 from contracts.entering_contracts import wrong_with_contract, wrong_with_invoice
 from contracts.invoicing import add_invoice
+from contracts.many import ManyContracts
 from contracts.models import Contract, Invoice
 from contracts.signing import ContractStatus
 from contracts.terms import odd
@@ -105,6 +106,7 @@ class ContractViewSet(RecordViewSet):
     model = Contract
     serializer_class = ContractSerializer
     filterset_class = ContractFilters
+    many = ManyContracts
     computed: ClassVar[Mapping[str, Any]] = {
         "invoice_date": {
             "type": ["string", "null"],

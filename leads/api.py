@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
 from crm.duplicates.api import DUPLICATES, add_duplicates
 from leads.assignment import create_lead
+from leads.many import ManyLeads, hold_newcomers
 from leads.models import Lead, rating_choices
 from leads.statuses import Status
 
@@ -91,12 +92,18 @@ class LeadViewSet(RecordViewSet):
     model = Lead
     serializer_class = LeadSerializer
     filterset_class = LeadFilters
+    many = ManyLeads
     computed: ClassVar[Mapping[str, Any]] = DO_NOT_CONTACT | DUPLICATES
 
     def compute(self, rows: list[dict[str, Any]]) -> None:
         """Who of them is not to be contacted, and who may be there twice."""
         add_do_not_contact("lead", rows)
         add_duplicates(Lead, rows)
+
+    def hold_for(self, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Of many, the keys of the gate and the turns, in that order; of one, whoever stores it holds its own."""
+        if len(bodies) > 1:
+            hold_newcomers(bodies, at=self.at, actor=self.actor)
 
     def keep(self, record: Any, *, at: datetime, state: str | None) -> Any:
         """Store a new lead; without an owner it goes to whose turn it is by the handbook's rules (L6)."""

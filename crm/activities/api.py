@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from crm.activities.many import ManyActivities
 from crm.activities.models import Activity, kind_choices, outcome_choices
 from crm.activities.rules import wrong_with_touch
 from crm.core.api.problems import Flaw
@@ -88,6 +89,7 @@ class ActivityViewSet(RecordViewSet):
     model = Activity
     serializer_class = ActivitySerializer
     filterset_class = ActivityFilters
+    many = ManyActivities
 
     def make(self, values: dict[str, Any]) -> Any:
         """By whoever's key it is, unless somebody else is named."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import django_filters
 from django import forms
 
+from crm.activities.many import ManyTasks
 from crm.activities.models import ABOUT, Task, kind_choices
 from crm.activities.rules import CLOCK_DRIFT
 from crm.core.api.problems import Flaw
@@ -78,6 +79,7 @@ class TaskViewSet(RecordViewSet):
     model = Task
     serializer_class = TaskSerializer
     filterset_class = TaskFilters
+    many = ManyTasks
 
     def make(self, values: dict[str, Any]) -> Any:
         """For whoever's key it is, unless somebody else is named; made by them in any case."""

@@ -131,6 +131,11 @@ def insert_records(cursor: Any, model: type[models.Model], source: str, columns:
         # The one status a new record may begin in without a move; of a flow whose stages are data, none.
         initial = model._meta.get_field(flow).get_default()  # type: ignore[union-attr]
         _write_moves(cursor, model, flow, f"{source} s", "1", "''", str(initial))
+    insert_plain(cursor, model, source, columns)
+
+
+def insert_plain(cursor: Any, model: type[models.Model], source: str, columns: Sequence[str]) -> None:
+    """As `insert_records`, of a flow whose moves are written already."""
     given = ["id", *columns]
     values, defaults = [listed(columns, "s")], []
     for field in model._meta.concrete_fields:

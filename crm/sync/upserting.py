@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -129,12 +130,10 @@ def refuse_merged(kind: type[Any], pk: int) -> None:
 
 def claim_ids(kind: type[Any], system: str, ids: Mapping[str, int]) -> None:
     """Know records by their ids elsewhere; an id that outlived its record names the new one."""
-    ExternalId.objects.bulk_create(
-        [
-            ExternalId(object=kind._meta.model_name, system=system, value=value, record_id=pk)
-            for value, pk in ids.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["object", "system", "value"],
-        update_fields=["record_id", "seen"],
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sync_externalid (object, system, value, record_id, seen)"
+            " SELECT %s, %s, u.value, u.id, '{}' FROM unnest(%s::text[], %s::bigint[]) u (value, id)"
+            " ON CONFLICT (object, system, value) DO UPDATE SET record_id = excluded.record_id, seen = excluded.seen",
+            [kind._meta.model_name, system, list(ids), list(ids.values())],
+        )

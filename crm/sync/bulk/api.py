@@ -51,7 +51,7 @@ class BulkView(ApiView):
         options = read_options(request.query_params)
         results = write_rows(
             self.of,
-            request.data,
+            list(request.data),
             operation=options.operation,
             system=options.system,
             all_or_nothing=options.all_or_nothing,

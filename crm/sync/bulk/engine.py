@@ -16,6 +16,7 @@ from crm.core.locks import hold
 from crm.sync.bulk.asking import view_for
 from crm.sync.bulk.finding import find_records
 from crm.sync.bulk.rows import OPERATIONS, Row, RowResult, Unreadable, read_rows
+from crm.sync.bulk.setwise import FEW, Sets
 from crm.sync.bulk.singly import store_row
 
 if TYPE_CHECKING:
@@ -57,12 +58,19 @@ def write_rows(
             view.hold_for([row.body for row in read if row.problem is None])
             _hold_ids(view, read, system)
             find_records(view, read, operation=operation, system=system)
-            results = [store_row(view, row, operation=operation, system=system) for row in read]
+            results = store_rows(view, read, operation=operation, system=system)
             if all_or_nothing and any(result.outcome == "rejected" for result in results):
                 raise _Undone
     except _Undone:
         return [result if result.outcome == "rejected" else _undone(result) for result in results]
     return results
+
+
+def store_rows(view: RecordViewSet, rows: Sequence[Row], *, operation: str, system: str) -> list[RowResult]:
+    """Store them together where the resource says how, else one by one."""
+    if view.many is None or operation == "delete" or len(rows) < FEW:
+        return [store_row(view, row, operation=operation, system=system) for row in rows]
+    return Sets(view, operation=operation, system=system).store(rows)
 
 
 def _hold_ids(view: RecordViewSet, rows: Sequence[Row], system: str) -> None:

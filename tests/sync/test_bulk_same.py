@@ -1,0 +1,252 @@
+"""The same rows one by one over the API and in one batch: the same records, history, moves, outcomes and codes.
+
+The rows are good, bad and odd by chance: wrong types, unknown fields, old versions, ids twice, links to what is not
+there, people who are not to be contacted, placed statuses. Longer with CRM_SOAK.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import models, transaction
+
+from crm.activities.suppressing import suppress
+from crm.core.api.fields import Amount, Day, Instant, Keys, Number, RecordId, Text, YesNo
+from crm.core.api.resources import followed
+from crm.history.models import Change, Move
+from crm.people.models import User
+from crm.sync.models import ExternalId
+from tests.factories import START, make_account, make_contact, make_lead, make_opportunity
+from tests.keys import Program, program
+
+pytestmark = pytest.mark.django_db
+SOAK = bool(os.environ.get("CRM_SOAK"))
+ROUNDS = 30 if SOAK else 1
+ROWS = 60 if SOAK else 30
+SYSTEM = "erp"
+# Of a new record that will do, by resource; {n} is the number of the row.
+GOOD: dict[str, dict[str, Any]] = {
+    "leads": {"last_name": "L{n}", "email": "l{n}@initech.example"},
+    "accounts": {"name": "Account {n}"},
+    "contacts": {"last_name": "C{n}", "email": "c{n}@initech.example"},
+    "opportunities": {"name": "Deal 2026 {n}", "account_id": "account"},
+    "contracts": {"name": "Contract {n}", "account_id": "account"},
+    "activities": {"kind": "call", "happened_at": "2026-03-01T10:00:00Z", "lead_id": "lead"},
+    "tasks": {"text": "Do {n}", "lead_id": "lead"},
+    "contact_roles": {"opportunity_id": "opportunity", "contact_id": "contact", "role": "champion"},
+}
+LATER = {"created_at", "updated_at", "id", "version", "search"}
+# When these were true is when they were sent.
+NOW = {"status_since", "stage_since", "done_at", "updated_at", "created_at"}
+
+
+class World:
+    """What is there before, and the rows that are sent."""
+
+    def __init__(self, resource: str, seed: int, actor: User) -> None:
+        self.resource, self.random = resource, Random(f"{resource} {seed}")
+        self.view = followed()[resource]
+        account = make_account(owner=actor, name="Initech")
+        contact = make_contact(account=account, last_name="Known")
+        lead = make_lead(last_name="Known", email="known@initech.example")
+        self.links = {
+            "account": account.pk,
+            "contact": contact.pk,
+            "lead": lead.pk,
+            "opportunity": make_opportunity(owner=actor, account=account).pk,
+            "user": actor.pk,
+        }
+        serializer = self.view(request=None, kwargs={}, at=START).serializer()  # type: ignore[arg-type]
+        self.fields = {name: field for name, field in serializer.fields.items() if not field.read_only}
+        self.sendable = sorted(serializer.sendable())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of chance: some ids come twice."""
+        return [self.row(n) for n in range(ROWS)]
+
+    def row(self, n: int) -> dict[str, Any]:
+        """One row, mostly good."""
+        random, row = self.random, self.good(n)
+        for _ in range(random.choice((0, 0, 1, 1, 2, 5))):
+            name = random.choice(self.sendable)
+            row[name] = self.value(name)
+        if random.random() < 0.05:
+            row[random.choice(("colour", "id2", "version"))] = 1
+        if random.random() < 0.05:
+            row.pop(random.choice(list(row)), None)
+        row["external_id"] = f"x{n if random.random() < 0.95 else max(0, n - 3)}"
+        if random.random() < 0.06:
+            row["if_version"] = random.choice((1, 2, 7))
+        return row
+
+    def good(self, n: int) -> dict[str, Any]:
+        """One that will do."""
+        return {
+            name: self.links.get(value, value.format(n=n)) if isinstance(value, str) else value
+            for name, value in GOOD[self.resource].items()
+        }
+
+    def value(self, name: str) -> Any:
+        """Something for a field: of its type mostly."""
+        random, field = self.random, self.fields[name]
+        if random.random() < 0.15:
+            return random.choice([None, "", 7, -1, 1.5, True, "x" * 300, "\x00", [], {}, ["a"], "1", 2**70, "é "])
+        column = getattr(field, "column", None)
+        if column is None or isinstance(field, Keys):
+            return random.choice([{}, [], ["nda"], {"x": 1}])
+        if isinstance(field, RecordId):
+            target = str(column.remote_field.model._meta.model_name)
+            return random.choice([self.links.get(target), self.links.get(target), None, 999_999_999])
+        if column.flatchoices:
+            return random.choice([str(key) for key, _ in column.flatchoices])
+        if isinstance(field, YesNo):
+            return random.choice([True, False])
+        if isinstance(field, Amount):
+            return random.choice(["10.50", 7, -3, 1.555, "1e3"])
+        if isinstance(field, Number):
+            return random.choice([0, 1, 12, 10**12])
+        if isinstance(field, Instant):
+            return random.choice(["2026-03-01T10:00:00Z", "2020-01-01T00:00:00+02:00", "2099-01-01T00:00:00Z"])
+        if isinstance(field, Day):
+            return random.choice(["2026-12-31", "2026-01-01", "0001-01-01"])
+        assert isinstance(field, Text), name
+        if isinstance(column, models.EmailField):
+            return random.choice([f"r{random.randrange(30)}@initech.example", "barred@globex.example", "no"])
+        if isinstance(column, models.URLField):
+            return random.choice(["https://www.linkedin.com/in/r7", "https://initech.example/", "nowhere"])
+        return random.choice(["Word", " padded ", "two\r\nlines", "5551234567", "+1 415 555 2671", "USD", "e\u0301"])
+
+
+def one_by_one(ask: Program, world: World, rows: list[dict[str, Any]]) -> list[Any]:
+    """Each row as a PUT; what it was answered, as a batch would say it."""
+    found, seen = [], set()
+    for row in rows:
+        body, external = dict(row), row["external_id"]
+        body.pop("external_id")
+        version = body.pop("if_version", None)
+        if external in seen:
+            found.append(("rejected", "duplicate_key", []))
+            continue
+        seen.add(external)
+        address = f"{world.resource}/by/{SYSTEM}/{quote(external)}/"
+        known = ExternalId.objects.filter(
+            object=world.view.model._meta.model_name, system=SYSTEM, value=external
+        ).first()
+        before = world.view.model._base_manager.filter(pk=known.record_id).first() if known else None  # type: ignore[attr-defined]
+        headers = {} if version is None else {"if_match": f'"{before.pk if before else 0}.{version}"'}
+        answer = ask("put", address, body, **headers)
+        told = answer.json()
+        if answer.status_code == 201:
+            found.append(("created", "", []))
+        elif answer.status_code == 200:
+            assert before is not None
+            found.append(("unchanged" if told["version"] == before.version else "updated", "", []))
+        else:
+            assert answer.status_code < 500, (row, told)
+            found.append(("rejected", told["code"], sorted((one["field"], one["code"]) for one in told["errors"])))
+    return found
+
+
+def in_one(ask: Program, world: World, rows: list[dict[str, Any]]) -> list[Any]:
+    """All of them in one batch."""
+    answer = ask("post", f"{world.resource}/bulk/?operation=upsert&system={SYSTEM}", rows)
+    assert answer.status_code == 200, answer.content
+    found = []
+    for one in answer.json()["results"]:
+        told = sorted((flaw["field"], flaw["code"]) for flaw in one["errors"])
+        found.append((one["outcome"], one["code"], [] if one["code"] == "duplicate_key" else told))
+    return found
+
+
+def state(world: World) -> dict[str, Any]:
+    """Every record that came, its changes and its moves, by what the system calls it."""
+    kind: Any = world.view.model
+    name = str(kind._meta.model_name)
+    found: dict[str, Any] = {}
+    for known in ExternalId.objects.filter(object=name, system=SYSTEM):
+        record = kind._base_manager.filter(pk=known.record_id).first()
+        if record is None:
+            continue
+        values = {
+            field.attname: str(getattr(record, field.attname))
+            for field in kind._meta.concrete_fields
+            if field.attname not in LATER | NOW
+        }
+        changes = Change.objects.filter(object=name, record_id=record.pk).order_by("pk").select_related("transaction")
+        moves = Move.objects.filter(object=name, record_id=record.pk).order_by("pk")
+        found[known.value] = {
+            "record": values | {"version": record.version},
+            "changes": [
+                (
+                    one.op,
+                    one.version,
+                    json.dumps(plain(one.what), sort_keys=True),
+                    one.transaction.reason,
+                    one.transaction.via,
+                )
+                for one in changes
+            ],
+            "moves": [
+                (one.from_state, one.to_state, one.verb, one.version, one.via, one.reason, one.actor_id)
+                for one in moves
+            ],
+        }
+    return found
+
+
+def plain(what: Any) -> Any:
+    """What a change says, without the times at which it was."""
+    return {key: value for key, value in what.items() if key not in NOW} if isinstance(what, dict) else what
+
+
+def apart(call: Any) -> Any:
+    """What a call finds, with all that it wrote undone."""
+    with transaction.atomic():
+        found = call()
+        transaction.set_rollback(True)
+    return found
+
+
+def rounds() -> Iterator[tuple[str, int]]:
+    """Each resource, some times."""
+    return ((resource, seed) for resource in GOOD for seed in range(ROUNDS))
+
+
+@pytest.mark.parametrize("role", ["manager", "administrator"] if SOAK else ["administrator"])
+def test_a_batch_does_what_its_rows_do_one_by_one(role: str, mona: User, root: User, alice: User, bob: User) -> None:
+    actor = mona if role == "manager" else root
+    suppress_globex(mona)
+    ask, seen = program(actor), Counter[str]()
+    for resource, seed in rounds():
+
+        def run(resource: str = resource, seed: int = seed) -> None:
+            world = World(resource, seed, alice)
+            first, second = world.rows(), world.rows()
+
+            def both(send: Any) -> Any:
+                return apart(lambda: (send(ask, world, first), send(ask, world, second), state(world)))
+
+            alone, together = both(one_by_one), both(in_one)
+            for place in (0, 1):
+                for n, (one, other) in enumerate(zip(alone[place], together[place], strict=True)):
+                    assert one == other, (resource, seed, n, (first, second)[place][n])
+                    seen.update([one[0], one[1]])
+            assert alone[2].keys() == together[2].keys()
+            for key, one in alone[2].items():
+                assert one == together[2][key], (resource, seed, key)
+
+        apart(run)
+    for outcome in ("created", "updated", "rejected", "invalid", "constraint", "duplicate_key", "stale"):
+        assert seen[outcome] >= 3, (outcome, seen)
+
+
+def suppress_globex(mona: User) -> None:
+    """Somebody who is not to be contacted."""
+    suppress(actor=mona, at=START, via="test", reason="asked_us", emails=["barred@globex.example"])
