@@ -42,7 +42,7 @@ check: .venv/dev.stamp ## Check style, types, directions of imports, migrations 
 	$(PRODUCTION) $(RUN) manage.py check --deploy --fail-level WARNING
 
 soak: .venv/dev.stamp chromium ## Run the long forms of the crash, fuzz and race tests
-	@CRM_SOAK=1 exec $(RUN) -m pytest -n 2 --dist worksteal -m crash $(ARGS)
+	@CRM_SOAK=1 exec $(RUN) -m pytest -n 2 --dist worksteal -m "crash or soak" $(ARGS)
 
 stop: ## Stop a running demo and the database
 	@$(PYTHON) -m crm.local.demo --stop

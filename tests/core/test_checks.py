@@ -32,7 +32,7 @@ def test_it_asks_the_server_only_when_the_database_may_be_used() -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ("ENCODING 'UTF8' LOCALE 'C'", "core.E007"),
+        pytest.param("ENCODING 'UTF8' LOCALE 'C'", "core.E007", marks=pytest.mark.soak),
         ("ENCODING 'LATIN1' LOCALE 'C'", "core.E006"),
     ],
 )

@@ -70,7 +70,10 @@ def test_it_falls_back_to_the_shipped_handbook(settings: Settings) -> None:
     assert configured_path() == SHIPPED
 
 
-@pytest.mark.parametrize("command", [["check"], ["migrate", "--plan"], ["handbook"]])
+@pytest.mark.parametrize(
+    "command",
+    [["check"], *(pytest.param(one, marks=pytest.mark.soak) for one in (["migrate", "--plan"], ["handbook"]))],
+)
 def test_it_refuses_commands_without_a_traceback(broken: Path, command: list[str]) -> None:
     ended = run("manage.py", *command, handbook=broken)
     assert ended.returncode != 0

@@ -100,7 +100,10 @@ def test_only_its_socket_lies_outside_a_project_with_a_long_path(project: Path) 
     assert not outside.exists()
 
 
-@pytest.mark.parametrize("name", ["quo\"te' $HOME", "comma, space", "ünïcode"])
+@pytest.mark.parametrize(
+    "name",
+    ["quo\"te' $HOME, ünïcode", *(pytest.param(one, marks=pytest.mark.soak) for one in ("comma, space", "ünïcode"))],
+)
 def test_it_starts_in_a_folder_with_an_unusual_name(project: Path, name: str) -> None:
     folder = project / name
     folder.mkdir()

@@ -55,6 +55,7 @@ def test_it_starts_from_nothing_and_is_found_running_afterwards(start: Start, so
     )
 
 
+@pytest.mark.soak
 def test_it_knows_capitals_beyond_ascii_where_the_system_lacks_the_locale(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +85,7 @@ def test_it_keeps_what_was_written_when_it_is_stopped_and_through_kill_9(start: 
     assert query(again, "SELECT sum(n) FROM kept") == (15,)
 
 
-@pytest.mark.crash
+@pytest.mark.soak
 @pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_it_comes_back_when_the_dead_servers_number_belongs_to_another_process(
     start: Start, made: Made, source: str, owner: Owner
@@ -105,7 +106,7 @@ def test_it_comes_back_when_the_dead_servers_number_belongs_to_another_process(
         other.wait()
 
 
-@pytest.mark.crash
+@pytest.mark.soak
 @pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_it_makes_a_new_cluster_beside_a_half_finished_one(project: Path, start: Start, source: str) -> None:
     code = (
@@ -125,7 +126,7 @@ def test_it_makes_a_new_cluster_beside_a_half_finished_one(project: Path, start:
     assert not list(home.glob("data.new-*"))
 
 
-@pytest.mark.crash
+@pytest.mark.soak
 @pytest.mark.parametrize("source", OF_EACH, indirect=True)
 def test_two_that_start_it_at_once_get_the_same_server(project: Path, source: str) -> None:
     code = (
@@ -152,6 +153,7 @@ def test_two_that_start_it_at_once_get_the_same_server(project: Path, source: st
     assert len({host for _, host in answers}) == 1
 
 
+@pytest.mark.soak
 def test_it_opens_an_older_cluster_with_the_version_that_made_it(start: Start, made: Made) -> None:
     """Found through the other source, even when the newer one is forced."""
     version = server.version_of(made("system"))
@@ -160,6 +162,7 @@ def test_it_opens_an_older_cluster_with_the_version_that_made_it(start: Start, m
     assert again.source == ("system" if version != 18 else "wheel")
 
 
+@pytest.mark.soak
 def test_it_says_what_to_do_about_a_version_that_is_not_here(start: Start, made: Made) -> None:
     cluster = made()
     (cluster.data / "PG_VERSION").write_text("14\n")
@@ -183,6 +186,7 @@ def test_it_gives_the_logs_reason_when_it_does_not_start(start: Start, made: Mad
         start()
 
 
+@pytest.mark.soak
 def test_it_is_replaced_when_its_socket_was_cleaned_up(
     start: Start, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +228,7 @@ def test_it_leaves_nothing_when_it_is_removed(project: Path, start: Start, made:
     assert [path.name for path in (project / ".data").iterdir()] == ["postgres.lock"]
 
 
+@pytest.mark.soak
 def test_its_commands_work_on_every_cluster(
     project: Path, made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,6 +260,7 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(before)
 
 
+@pytest.mark.soak
 def test_it_works_whatever_the_umask_and_the_variables_for_other_servers(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
