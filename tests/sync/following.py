@@ -77,7 +77,7 @@ class Follower:
 
 def stored(ask: Program, *objects: str) -> dict[Key, Record]:
     """What the API lists of these objects now."""
-    found = {}
+    found: dict[Key, Record] = {}
     for name in objects or followed():
         answer = ask("GET", f"{name}/?limit=1000")
         assert answer.status_code == 200, answer.content
