@@ -16,6 +16,7 @@ from crm.history.models import Change, Transaction
 from crm.jobs.models import Job, JobSlice
 from crm.jobs.work import claim, step
 from crm.people.models import User
+from crm.sync.bulk.engine import write_rows
 from crm.sync.jobs import work as working
 from crm.sync.models import ApiKey, BulkJob, BulkKey
 from leads.models import Lead
@@ -223,10 +224,9 @@ def test_a_fault_is_tried_again_and_then_stops_the_job(
     where = opened(ask, lines(*(lead(n) for n in range(6))))
     answer(ask("POST", f"{where}start/"))
     one_slice(where)
-    write = working.write_rows
 
     def broken(*args: Any, **kwargs: Any) -> Any:
-        write(*args, **kwargs)
+        write_rows(*args, **kwargs)
         raise ZeroDivisionError
 
     monkeypatch.setattr(working, "write_rows", broken)
@@ -234,10 +234,10 @@ def test_a_fault_is_tried_again_and_then_stops_the_job(
         job = one_slice(where)
     assert (job.state, Lead.objects.count()) == ("failed", 4)
     assert Counter(row["outcome"] for row in results(ask, where)) == {"created": 4, "unprocessed": 2}
-    monkeypatch.setattr(working, "write_rows", write)
+    monkeypatch.setattr(working, "write_rows", write_rows)
     answer(ask("POST", f"{where}resume/"))
     assert work(ask, where)["counts"]["created"] == 6
-    assert BulkKey.objects.filter(bulk=where.split("/")[2]).count() == 12, "each by its own id and by ours"
+    assert BulkKey.objects.filter(bulk=int(where.split("/")[2])).count() == 12, "each by its own id and by ours"
 
 
 def test_the_jobs_of_a_key_are_listed_page_by_page(root: User) -> None:

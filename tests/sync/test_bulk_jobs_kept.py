@@ -117,7 +117,7 @@ def test_administrators_see_what_programs_sent(root: User, mona: User, alice: Us
     assert text.startswith("\ufeffindex,outcome")
     assert "'=1+1" in text, "a spreadsheet calculates nothing of it"
     assert "_end" not in text
-    job = Job.objects.get(bulk=pk)
+    job = Job.objects.get(bulk=int(pk))
     assert "From the ERP" in client.get(f"/admin/jobs/{job.pk}/").content.decode()
     client.force_login(mona, backend="crm.people.backends.EmailBackend")
     for address in ("", f"{pk}/change/", f"{pk}/results.csv"):

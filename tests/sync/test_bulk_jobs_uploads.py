@@ -183,9 +183,9 @@ def test_the_production_server_takes_bodies_of_unknown_length_whole(port: int, r
     assert (status, started["bytes"]) == (200, len(sent))
     ask = program(root)
     assert work(ask, where)["counts"]["created"] == 3
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    line.request("GET", f"/api/v1/{where}results/", headers={**headers, "Accept": "application/x-ndjson"})
-    found = line.getresponse()
+    reader = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    reader.request("GET", f"/api/v1/{where}results/", headers={**headers, "Accept": "application/x-ndjson"})
+    found = reader.getresponse()
     *rows, end = [json.loads(row) for row in found.read().splitlines()]
     assert ([row["outcome"] for row in rows], end["count"]) == (["created"] * 3, 3)
-    line.close()
+    reader.close()

@@ -195,7 +195,7 @@ class OneJob(JobView):
 class Part(JobView):
     """One part of the upload."""
 
-    about = "part"
+    about = "job_part"
     action_of_method: ClassVar[Mapping[str, str]] = {"PUT": "upload"}
 
     @extend_schema(request=said.BYTES, responses={200: said.PART, 201: said.PART})
@@ -276,7 +276,7 @@ class Csv(Json):
 class Results(JobView):
     """What became of each row."""
 
-    about = "results"
+    about = "job_results"
     action_of_method: ClassVar[Mapping[str, str]] = {"GET": "results", "HEAD": "results"}
     renderer_classes = [Json, Ndjson, Csv]
 
@@ -302,32 +302,27 @@ class Results(JobView):
 
 
 NDJSON = "application/x-ndjson"
-ADDRESSES: tuple[tuple[str, type[JobView], list[dict[str, Any]]], ...] = (
-    ("jobs", Jobs, said.LIST_PARAMETERS),
-    ("jobs/(?P<pk>[^/]+)", OneJob, []),
-    ("jobs/(?P<pk>[^/]+)/parts/(?P<number>[^/]+)", Part, said.PART_PARAMETERS),
-    ("jobs/(?P<pk>[^/]+)/start", Start, []),
-    ("jobs/(?P<pk>[^/]+)/cancel", Cancel, []),
-    ("jobs/(?P<pk>[^/]+)/resume", Resume, []),
-    ("jobs/(?P<pk>[^/]+)/results", Results, said.RESULT_PARAMETERS),
+ADDRESSES: tuple[tuple[str, type[JobView]], ...] = (
+    ("jobs", Jobs),
+    ("jobs/(?P<pk>[^/]+)", OneJob),
+    ("jobs/(?P<pk>[^/]+)/parts/(?P<number>[^/]+)", Part),
+    ("jobs/(?P<pk>[^/]+)/start", Start),
+    ("jobs/(?P<pk>[^/]+)/cancel", Cancel),
+    ("jobs/(?P<pk>[^/]+)/resume", Resume),
+    ("jobs/(?P<pk>[^/]+)/results", Results),
 )
 
 
 def job_addresses(views: Iterable[type[RecordViewSet]]) -> list[URLPattern]:
     """The addresses of every followed resource, before those of its records."""
     return [
-        re_path(
-            f"^{view.resource}/{where}/?$",
-            _of(kind, view, parameters).as_view(),
-            name=f"{view.resource}-{kind.about}",
-        )
+        re_path(f"^{view.resource}/{where}/?$", _of(kind, view).as_view(), name=f"{view.resource}-{kind.about}")
         for view in views
         if view.followed
-        for where, kind, parameters in ADDRESSES
+        for where, kind in ADDRESSES
     ]
 
 
-def _of(kind: type[JobView], view: type[RecordViewSet], parameters: list[dict[str, Any]]) -> Any:
-    schema = said.JobSchema(kind.about, parameters)
-    given = {"of": view, "resource": view.resource, "schema": schema}
+def _of(kind: type[JobView], view: type[RecordViewSet]) -> Any:
+    given = {"of": view, "resource": view.resource, "schema": said.JobSchema()}
     return type(f"{view.__name__}{kind.__name__}", (kind,), given)

@@ -62,7 +62,7 @@ PART: dict[str, Any] = {
     "type": "object",
     "required": ["part", "bytes", "sha256", "at"],
     "properties": {
-        "part": {"type": "integer", "minimum": 1, "maximum": MOST_PARTS},
+        "job_part": {"type": "integer", "minimum": 1, "maximum": MOST_PARTS},
         "bytes": COUNT,
         "sha256": {**TEXT, "pattern": "^[0-9a-f]{64}$", "description": "Of the bytes that are stored."},
         "at": {"type": "string", "format": "date-time"},
@@ -96,48 +96,49 @@ def query(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": text, "schema": schema}
 
 
-LIST_PARAMETERS = [
+LISTED = [
     query("state", "Only those that are so far.", {**TEXT, "enum": list(STATES)}),
     query("limit", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
     query("cursor", "next_cursor of the page before; for the same state.", TEXT),
 ]
-RESULT_PARAMETERS = [
+RESULT = [
     query("outcome", "Only rows that went so.", {**TEXT, "enum": list(OUTCOMES)}),
     query("format", "NDJSON, or CSV for a spreadsheet.", {**TEXT, "enum": list(FORMS), "default": "ndjson"}),
 ]
-PART_PARAMETERS = [
+SENT = [
     {"name": name, "in": "header", "description": f"{DIGEST} {as_in}", "schema": TEXT}
     for name, as_in in (("Content-Digest", "sha-256=:base64: (RFC 9530)."), ("Digest", "sha-256=base64 (RFC 3230)."))
 ]
+PARAMETERS = {"jobs": LISTED, "job_results": RESULT, "job_part": SENT}
 # What an address answers beside what every other does.
 MORE = {
-    "part": {
+    "job_part": {
         409: "The part is there with other bytes, or the job takes none any more.",
         413: f"A part has at most {MOST_OF_PART // MB} MB, all parts of a job 1 GB.",
         415: "Bodies are sent as they are, without Content-Encoding.",
     },
-    "results": {409: "The job was not started.", 410: "The files were removed."},
+    "job_results": {409: "The job was not started.", 410: "The files were removed."},
 }
 
 
 class JobSchema(RecordSchema):
-    """Describes the addresses of bulk jobs, by what each is for."""
+    """Describes the addresses of bulk jobs, by what each says it is about."""
 
-    def __init__(self, name: str = "", parameters: list[dict[str, Any]] | None = None) -> None:
-        super().__init__()
-        self.about, self.parameters = name, parameters or []
+    @property
+    def about(self) -> str:
+        """What the address is about."""
+        return str(getattr(self.view, "about", ""))
 
     def get_operation_id(self) -> str:
-        """Its resource, what it is about, and for the two of the list which."""
-        words = {"jobs": "open_job" if self.method == "POST" else "jobs", "part": "job_part", "results": "job_results"}
-        return f"{self.get_tags()[0]}_{words.get(self.about, self.about)}"
+        """Its resource and what it is about."""
+        return f"{self.get_tags()[0]}_{'open_job' if (self.about, self.method) == ('jobs', 'POST') else self.about}"
 
     def _get_parameters(self) -> list[Any]:
         found = super()._get_parameters()
         for one in found:
             if one["in"] == "path":
                 one["schema"] = NUMBER if one["name"] == "number" else {**NUMBER, "maximum": LARGEST_ID}
-        return [*found, *(self.parameters if self.method in ("GET", "PUT") else ())]
+        return [*found, *(PARAMETERS.get(self.about, ()) if self.method in ("GET", "PUT") else ())]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
