@@ -72,7 +72,10 @@ class Record:
     def end(self, count: int, *, at: datetime) -> None:
         """All of them were sent."""
         log.info("exported", job=self.pk, by=self.by, object=self.label, rows=count)
-        self._note(done=count, total=count, state=Job.State.DONE, finished_at=at, lease=None, leased_until=None)
+        # Also of one that was thought broken off: the message is of that.
+        self._note(
+            done=count, total=count, message="", state=Job.State.DONE, finished_at=at, lease=None, leased_until=None
+        )
 
     def break_off(self, count: int, why: str, *, at: datetime) -> None:
         """Some left, and no more will."""

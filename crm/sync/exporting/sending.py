@@ -26,9 +26,10 @@ PIECE, PATIENCE = 128 * 1024, 60
 # Seconds between two notes of how far it is.
 NOTED = 20
 # Level, and the window of a gzip stream (zlib adds 16 for it).
-LEVEL, GZIP = 4, zlib.MAX_WBITS | 16
+LEVEL, GZIP = 6, zlib.MAX_WBITS | 16
 # The other half of the threads answers everybody else.
-_free = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+AT_ONCE = max(1, settings.WEB_THREADS // 2)
+_free = threading.BoundedSemaphore(AT_ONCE)
 
 
 class Busy(Exception):
