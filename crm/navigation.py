@@ -37,7 +37,18 @@ GROUPS = {
         "rituals",
         "transactions",
     ),
-    SETUP: ("teams", "users", "absences", "assignment", "api_keys", "sources", "workspace", "handbook"),
+    SETUP: (
+        "teams",
+        "users",
+        "absences",
+        "assignment",
+        "api_keys",
+        "sources",
+        "webhooks",
+        "webhook_hosts",
+        "workspace",
+        "handbook",
+    ),
 }
 
 

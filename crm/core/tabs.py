@@ -23,6 +23,8 @@ TABS = {
     "assignment": ("assignment", "alt_route"),
     "api_keys": ("sync_apikey_changelist", "key"),
     "sources": ("enquiries_source_changelist", "webhook"),
+    "webhooks": ("sync_webhook_changelist", "outbound"),
+    "webhook_hosts": ("sync_webhookhost_changelist", "dns"),
     "exports": ("privacy_export_changelist", "file_save"),
     "erasures": ("privacy_erasure_changelist", "person_cancel"),
     "checkups": ("checkups", "fact_check"),

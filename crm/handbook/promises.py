@@ -25,6 +25,7 @@ NoticeKind = Literal[
     "ritual_due",
     "meeting_minutes",
     "review_summary",
+    "webhook_silent",
 ]
 
 

@@ -44,6 +44,8 @@ TabKey = Literal[
     "assignment",
     "api_keys",
     "sources",
+    "webhooks",
+    "webhook_hosts",
     "exports",
     "duplicates",
     "erasures",
