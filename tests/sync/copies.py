@@ -26,6 +26,8 @@ _spec.loader.exec_module(_module)
 Follower: Any = _module.Follower
 # Pages so small that transactions are cut.
 PAGE = 5
+# So often one dies before it has loaded everything: it takes long where many write.
+DEATHS_LOADING = 2
 # Fields that no column holds as they are told.
 TOLD_OTHERWISE = {"own", "domains"}
 Row = dict[str, Any]
@@ -64,30 +66,36 @@ class Fragile(sqlite3.Connection):
 
 
 class Mortal(Follower):  # type: ignore[misc]
-    """Dies at random (`deaths`), is started again, reads pages again, and is given old ones once more (`again`)."""
+    """Dies at random (`deaths`), is started again, goes back to old places and is given old pages once more (`again`).
 
-    def __init__(self, url: str, key: str, file: Path, *, seed: int, returns: float = 0.05, page: int = PAGE) -> None:
+    A fearless one reads as fast as it can, never goes back and never dies.
+    """
+
+    def __init__(self, url: str, key: str, file: Path, *, seed: int, fearless: bool = False) -> None:
         self.given = (url, key, str(file))
-        self.draw, self.returns, self.page = random.Random(seed), returns, page
+        self.draw, self.always_fearless = random.Random(seed), fearless
         self.deaths: Counter[str] = Counter()
         self.ops: Counter[str] = Counter()
         self.again = self.steps = 0
         self.places: list[str] = []
         self.pages: list[Any] = []
-        self.fearless = True
         self.be_born()
-        self.fearless = False
 
     def be_born(self) -> None:
         """As a program that was started again: it knows its file and nothing else."""
+        self.fearless = True
         super().__init__(*self.given)
         self.db.close()
         self.db = sqlite3.connect(self.given[2], isolation_level=None, factory=Fragile, check_same_thread=False)
+        self.fearless = self.always_fearless
+        self.loads = not has_place(Path(self.given[2]))
         self.db.life = self
 
     def may_die(self, where: str) -> None:
         """Once in a while; most readily where it has not died yet."""
-        if not self.fearless and self.draw.random() < (0.001 if self.deaths[where] else 0.02):
+        if self.fearless or (self.loads and self.deaths.total() >= DEATHS_LOADING):
+            return
+        if self.draw.random() < (0.001 if self.deaths[where] else 0.02):
             self.deaths[where] += 1
             raise Killed(where)
 
@@ -107,18 +115,13 @@ class Mortal(Follower):  # type: ignore[misc]
     def live(self, wait: int = 1) -> None:
         """One step, whatever becomes of it; now and then back to where it was before."""
         try:
-            if self.places and self.draw.random() < self.returns:
+            if self.places and not self.fearless and self.draw.random() < 0.15:
                 self.go_back()
-            self.steps += bool(self.step(wait=wait, limit=self.page))
+            self.steps += bool(self.step(wait=wait, limit=1000 if self.fearless else PAGE))
+            self.loads = False
         except Killed:
             self.db.close()
-            self.be_born_again()
-
-    def be_born_again(self) -> None:
-        """Without dying while it is."""
-        self.fearless = True
-        self.be_born()
-        self.fearless = False
+            self.be_born()
 
     def go_back(self) -> None:
         """Read again from a place that it was at."""

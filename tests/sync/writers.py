@@ -86,6 +86,8 @@ class World:
                 self.written[name] += WRITERS[name](self, draw)
             except BEATEN:
                 self.beaten[name] += 1
+            # Others are to have a turn, those who follow among them.
+            self.done.wait(draw.uniform(0.1, 0.4))
 
     def start(self, pool: ThreadPoolExecutor, seed: int) -> list[Future[None]]:
         """Let one writer of each kind begin."""
