@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 
@@ -28,7 +29,7 @@ def files_with(values: Values) -> list[str]:
     if not needles:
         return []
     found = [name for name in _names("") if _holds(name, needles)]
-    return [*found, *(name for name in _across_parts(needles) if name not in found)]
+    return list(dict.fromkeys([*found, *_across_parts(needles)]))
 
 
 def _written(text: str) -> set[str]:
@@ -50,8 +51,9 @@ def _across_parts(needles: list[bytes]) -> Iterator[str]:
                     text = stream.read(2 * most)
             except Refused:  # removed before
                 continue
-            if any(needle in text or needle in text.lower() for needle in needles):
-                yield from _covering(parts, begin, begin + len(text))
+            for needle in needles:
+                for found in re.finditer(re.escape(needle), text, re.IGNORECASE):
+                    yield from _covering(parts, begin + found.start(), begin + found.end())
 
 
 def _covering(parts: list[BulkPart], begin: int, end: int) -> Iterator[str]:

@@ -54,7 +54,7 @@ def _expire(bulk: BulkJob, before: datetime, at: datetime) -> bool:
             BulkJob.objects.filter(pk=bulk.pk, closed_at=None).update(closed_at=at)
             return True
         job = Job.objects.select_for_update(of=("self",)).get(pk=locked.job_id)
-        if job.unfinished or job.finished_at is None or job.finished_at >= before:
+        if job.finished_at is None or job.finished_at >= before:
             return False
         job.input[REMOVED] = at.isoformat()
         job.save(update_fields=["input"])
