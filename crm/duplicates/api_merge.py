@@ -10,9 +10,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.core.api.etags import condition, etag
-from crm.core.api.problems import Flaw, Problem, invalid, not_there, pointer_to
+from crm.core.api.etags import Condition, condition, etag
+from crm.core.api.problems import Flaw, Problem, invalid, not_there, pointer_to, problem_of
 from crm.core.api.queries import LARGEST_ID
+from crm.core.api.schema import RecordSchema
 from crm.core.api.scopes import declare_scopes, has_scope, require_scope
 from crm.core.api.views import ApiView, record_id
 from crm.core.api.writes import VIA
@@ -29,27 +30,23 @@ for resource in RESOURCES:
 TEXT = {"type": "string"}
 ID = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
 NAMES = ("others", "leads", "choices", "versions", "reason", "preview")
-BODY = {
-    "application/json": {
+PROPERTIES: dict[str, Any] = {
+    "others": {"type": "array", "items": ID, "description": "Ids of records of the same kind."},
+    "leads": {"type": "array", "items": ID, "description": "Of a contact: leads that become it."},
+    "choices": {
         "type": "object",
-        "properties": {
-            "others": {"type": "array", "items": ID, "description": "Ids of records of the same kind."},
-            "leads": {"type": "array", "items": ID, "description": "Of a contact: leads that become it."},
-            "choices": {
-                "type": "object",
-                "additionalProperties": TEXT,
-                "description": "By field, the record whose value it takes, as `lead:7`; the preview names them all.",
-            },
-            "versions": {
-                "type": "object",
-                "additionalProperties": {"type": "integer"},
-                "description": "The versions that were read, by record (`lead:7`): 412 if one was changed since.",
-            },
-            "reason": {"type": ["string", "null"]},
-            "preview": {"type": "boolean", "description": "Say what would happen, and write nothing."},
-        },
-    }
+        "additionalProperties": TEXT,
+        "description": "By field, the record whose value it takes, as `lead:7`; the preview names them all.",
+    },
+    "versions": {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+        "description": "The versions that were read, by record (`lead:7`): 412 if one was changed since.",
+    },
+    "reason": {"type": ["string", "null"]},
+    "preview": {"type": "boolean", "description": "Say what would happen, and write nothing."},
 }
+BODY = {"application/json": {"type": "object", "properties": PROPERTIES}}
 ANSWER = {
     "type": "object",
     "required": ["id", "version", "merged"],
@@ -68,6 +65,55 @@ ANSWER = {
 }
 
 
+MOST_MERGES = 100
+MANY_BODY = {
+    "application/json": {
+        "type": "object",
+        "required": ["rows"],
+        "properties": {
+            "rows": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MOST_MERGES,
+                "items": {
+                    "type": "object",
+                    "required": ["id"],
+                    "properties": {
+                        "id": {**ID, "description": "The record that stays."},
+                        **{name: one for name, one in PROPERTIES.items() if name != "preview"},
+                    },
+                },
+            }
+        },
+    }
+}
+MANY_ROW = {
+    "type": "object",
+    "required": ["index", "id", "outcome"],
+    "properties": {
+        "index": {"type": "integer"},
+        "id": {"type": ["integer", "null"]},
+        "outcome": {"type": "string", "enum": ["merged", "refused"]},
+        "version": {"type": "integer"},
+        "merged": {"type": "array", "items": TEXT},
+        "transaction_id": {"type": "integer"},
+        "notes": {"type": "array", "items": TEXT},
+        "code": TEXT,
+        "message": TEXT,
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+MANY_ANSWER = {
+    "type": "object",
+    "required": ["merged", "refused", "results"],
+    "properties": {
+        "merged": {"type": "integer"},
+        "refused": {"type": "integer"},
+        "results": {"type": "array", "items": MANY_ROW},
+    },
+}
+
+
 class MergeView(ApiView):
     """`POST {resource}/{id}/merge/`: the others become this one."""
 
@@ -79,20 +125,30 @@ class MergeView(ApiView):
         """Merge, or with `preview` say what would become of what."""
         self.no_query()
         body, known = read_body(self.body(), self.resource), condition(request, "If-Match")
+        survivor, others = self.records(record_id(pk), body, known)
+        if body["preview"]:
+            self.refuse_unread(RESOURCES[self.resource], bool(body["leads"]))
+            found = preview_merge(survivor, others, actor=self.actor)
+            return Response(told(survivor, others, found))
+        answer = self.merged(survivor, others, body)
+        return Response(answer, headers={"ETag": etag(survivor.pk, survivor.version)})
+
+    def records(self, pk: int, body: Mapping[str, Any], known: Condition | None = None) -> tuple[Any, list[Any]]:
+        """The record that stays, and the others, at the versions that were looked at."""
         name = RESOURCES[self.resource]
-        survivor = self.record(name, record_id(pk))
+        survivor = self.record(name, pk)
         if known is not None and not known.allows(survivor.pk, survivor.version):
             survivor.version = known.version_of(survivor.pk) or 0
         others = [self.record(name, one) for one in body["others"]]
         if body["leads"]:
-            require_scope(request, "leads:merge")
+            require_scope(self.request, "leads:merge")
             others += [self.record("lead", one) for one in body["leads"]]
         for record in (survivor, *others):
             record.version = body["versions"].get(ref(record), record.version)
-        if body["preview"]:
-            self.refuse_unread(name, bool(body["leads"]))
-            found = preview_merge(survivor, others, actor=self.actor)
-            return Response(told(survivor, others, found))
+        return survivor, others
+
+    def merged(self, survivor: Any, others: list[Any], body: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge them; the survivor with what became it."""
         try:
             done = merge_records(
                 survivor,
@@ -106,9 +162,9 @@ class MergeView(ApiView):
         except Stale as stale:
             raise Problem(412, "stale", stale.message) from stale
         answer: dict[str, Any] = {"id": survivor.pk, "version": survivor.version, "merged": list(done.merged)}
-        if has_scope(request, f"{self.resource}:read"):
+        if has_scope(self.request, f"{self.resource}:read"):
             answer |= {"transaction_id": done.transaction_id, "notes": list(done.notes)}
-        return Response(answer, headers={"ETag": etag(survivor.pk, survivor.version)})
+        return answer
 
     def record(self, name: str, pk: int) -> Any:
         """The record of an id.
@@ -202,6 +258,51 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_ID
 
 
+class MergeManyView(MergeView):
+    """`POST {resource}/merges/`: many merges, each by itself, with the verdict that it would have had alone."""
+
+    @extend_schema(request=MANY_BODY, responses={200: MANY_ANSWER})
+    def post(self, request: Request) -> Response:  # type: ignore[override]
+        """Merge what may be merged, each in a transaction that can be undone by itself; say of each other why not."""
+        self.no_query()
+        body = self.body()
+        if unknown := [name for name in body if name != "rows"]:
+            raise invalid(Flaw(name, "unknown_field", f"“{name}” is no field: rows.") for name in unknown)
+        rows = body.get("rows")
+        if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_MERGES:
+            raise invalid([Flaw("rows", "invalid_rows", f"Send a list of 1 to {MOST_MERGES} rows.")])
+        told = [self.row(place, row) for place, row in enumerate(rows)]
+        merged = sum(1 for one in told if one["outcome"] == "merged")
+        return Response({"merged": merged, "refused": len(told) - merged, "results": told})
+
+    def row(self, place: int, row: Any) -> dict[str, Any]:
+        """What became of one row."""
+        pk: Any = row.get("id") if isinstance(row, dict) else None
+        try:
+            if not isinstance(row, dict) or not _is_id(pk):
+                raise invalid([Flaw("id", "type", "A row is an object with the id of the record that stays.")])
+            facts = read_body({name: value for name, value in row.items() if name != "id"}, self.resource)
+            if facts["preview"]:
+                raise invalid([Flaw("preview", "unknown_field", "A preview is of one merge.")])
+            survivor, others = self.records(pk, facts)
+            answer = self.merged(survivor, others, facts)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem is None or problem.status >= 500:
+                raise
+            errors = [flaw.as_json() for flaw in problem.errors]
+            known = pk if _is_id(pk) else None
+            return {
+                "index": place,
+                "id": known,
+                "outcome": "refused",
+                "code": problem.code,
+                "message": problem.detail,
+                "errors": errors,
+            }
+        return {"index": place, "outcome": "merged", **answer}
+
+
 class MergeLeads(MergeView):
     """Leads into one of them."""
 
@@ -220,7 +321,14 @@ class MergeAccounts(MergeView):
     resource = "accounts"
 
 
+def _many(view: type[MergeView]) -> Any:
+    return type(f"Many{view.__name__}", (MergeManyView,), {"resource": view.resource, "schema": RecordSchema()})
+
+
 addresses: list[URLPattern] = [
     re_path(f"^{view.resource}/(?P<pk>[^/]+)/merge/?$", view.as_view(), name=f"{view.resource}-merge")
+    for view in (MergeLeads, MergeContacts, MergeAccounts)
+] + [
+    re_path(f"^{view.resource}/merges/?$", _many(view).as_view(), name=f"{view.resource}-merge-many")
     for view in (MergeLeads, MergeContacts, MergeAccounts)
 ]

@@ -16,6 +16,7 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm.core.api.elsewhere import finds_ids
 from crm.core.api.expanding import use_finder
 from crm.core.api.problems import Flaw, invalid
 from crm.core.api.schema import ETAG, RecordSchema
@@ -134,6 +135,13 @@ def known_as(kind: type[models.Model], ids: Collection[int]) -> dict[int, dict[s
     for pk, system, value in rows.values_list("record_id", "system", "value"):
         found[pk][system].append(value)
     return found
+
+
+@finds_ids
+def ids_of(kind: type[models.Model], system: str, values: Collection[str]) -> dict[str, int]:
+    """Our ids of the records that a system calls so; one query."""
+    rows = ExternalId.objects.filter(object=kind._meta.model_name, system=system, value__in=values)
+    return dict(rows.values_list("value", "record_id"))
 
 
 def by_id_addresses(views: Iterable[type[RecordViewSet]]) -> list[URLPattern]:

@@ -66,19 +66,42 @@ AT = {
 MOVE_BODY = {JSON: _object([], facts=FACTS, reason=REASON, at=AT)}
 CONVERT_BODY = {JSON: _object([], facts=FACTS, reason=REASON)}
 MOVE = MADE
+ONE_OF_MANY = _object(
+    [],
+    id=ID,
+    external_id={**TEXT, "maxLength": 255, "description": "What the system in `system` calls the record."},
+    facts=FACTS,
+    reason=REASON,
+    at=AT,
+    if_version={"type": ["integer", "null"], "minimum": 1, "description": "Only if the record is at this version."},
+)
 MANY_BODY = {
     JSON: _object(
-        ["verb", "ids"],
+        ["verb"],
         verb=TEXT,
-        ids={"type": "array", "items": ID, "minItems": 1, "maxItems": 1000},
+        ids={
+            "type": "array",
+            "items": ID,
+            "minItems": 1,
+            "maxItems": 1000,
+            "description": "Records that are moved with the same facts; or else send `rows`.",
+        },
         facts=FACTS,
         reason=REASON,
+        rows={
+            "type": "array",
+            "items": ONE_OF_MANY,
+            "minItems": 1,
+            "maxItems": 1000,
+            "description": "Records with facts and a reason of their own; then there are none beside them.",
+        },
+        system={**TEXT, "maxLength": 50, "description": "Whose ids the rows have in `external_id`."},
     )
 }
 ROW = _object(
     ["index", "id", "outcome"],
-    index={"type": "integer", "description": "Its place in `ids`."},
-    id=ID,
+    index={"type": "integer", "description": "Its place in `ids` or `rows`."},
+    id={**ID, "type": ["integer", "null"], "description": "null: the row names no record that is here."},
     outcome={"type": "string", "enum": ["moved", "refused"]},
     etag=TEXT,
     move=MADE,

@@ -19,15 +19,18 @@ from rest_framework.response import Response
 from crm.core.api import move_schemas as schemas
 from crm.core.api.etags import condition, etag
 from crm.core.api.facts import fact_schema, facts_from, instant
+from crm.core.api.move_rows import find_ids, read_row, read_rows
 from crm.core.api.problems import Flaw, Problem, invalid, not_there, of_refusal, pointer_to
 from crm.core.api.scopes import has_scope, require_scope
 from crm.core.api.views import ApiView, record_id
 from crm.core.api.writes import VIA, stale_problem
 from crm.core.door import Outcome, Verdict, find_verb, move, move_many, verdict_of, verdicts
+from crm.core.door_rows import Asked, move_each
 from crm.core.errors import Missing, Refused, Stale
-from crm.core.flow import Ask, Stateful
+from crm.core.flow import Ask, Stateful, Verb
 from crm.core.offers import state_label, target_of
 from crm.core.permissions import may
+from crm.core.text import tidy
 
 MOST = 1000
 PLACE = "place"
@@ -229,12 +232,16 @@ class ManyMoves(MovesView):
     def post(self, request: Request) -> Response:
         """Rows that are allowed are stored together; each other one says why not. An id counts once."""
         self.no_query()
-        body = self.read_body("verb", "ids", "facts", "reason")
-        name, ids = body.get("verb"), self.read_ids(body.get("ids"))
+        several = "rows" in self.body()
+        body = self.read_body(*(("verb", "rows", "system") if several else ("verb", "ids", "facts", "reason")))
+        ids = [] if several else self.read_ids(body.get("ids"))
+        name = body.get("verb")
         if not isinstance(name, str):
             raise invalid([Flaw("verb", "required", "Name the move as `verb`.")])
         info = find_verb(self.kind, name)
         require_scope(request, f"{self.resource}:{PLACE if name == PLACE else 'move'}")
+        if several:
+            return self.told(self.moved_rows(info, read_rows(body["rows"], most=MOST), body.get("system") or ""))
         outcomes = move_many(
             self.kind,
             ids,
@@ -251,8 +258,33 @@ class ManyMoves(MovesView):
         for place, pk in enumerate(ids):
             rows.append(self.row(place, by_id[pk]) if pk not in seen else self.twice(place, pk))
             seen.add(pk)
+        return self.told(rows)
+
+    def told(self, rows: list[dict[str, Any]]) -> Response:
+        """How many were moved, and every row."""
         moved = sum(1 for row in rows if row["outcome"] == "moved")
         return Response({"moved": moved, "refused": len(rows) - moved, "results": rows})
+
+    def moved_rows(self, info: Verb, sent: list[Mapping[str, Any]], system: Any) -> list[dict[str, Any]]:
+        """Each row with facts and a reason of its own, by our id or by the one that `system` has."""
+        if not isinstance(system, str) or "\x00" in system:
+            raise invalid([Flaw("system", "type", "Send a text.")])
+        ids = find_ids(self.kind, sent, tidy(system))
+        rows: dict[int, dict[str, Any]] = {}
+        asked: dict[int, Asked] = {}
+        seen: set[int] = set()
+        for place, (row, pk) in enumerate(zip(sent, ids, strict=True)):
+            found = read_row(row, pk, info, now=self.at, places=info.name == PLACE)
+            if isinstance(found, Refused):
+                rows[place] = _refused(place, pk, found)
+            elif found.record_id in seen:
+                rows[place] = self.twice(place, found.record_id)
+            else:
+                asked[place] = found
+                seen.add(found.record_id)
+        done = move_each(self.kind, list(asked.values()), info.name, actor=self.actor, at=self.at, via=VIA)
+        rows |= {place: self.row(place, outcome) for place, outcome in zip(asked, done, strict=True)}
+        return [rows[place] for place in range(len(sent))]
 
     def read_ids(self, sent: Any) -> list[int]:
         """The ids of the body.
@@ -304,7 +336,7 @@ def _placed_in_body(refused: Refused) -> Problem:
     return problem
 
 
-def _refused(place: int, pk: int, refused: Refused) -> dict[str, Any]:
+def _refused(place: int, pk: int | None, refused: Refused) -> dict[str, Any]:
     return {
         "index": place,
         "id": pk,
