@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, re_path
 from django.views.defaults import bad_request as refuse_request
 from django.views.defaults import server_error
 from drf_spectacular.renderers import OpenApiJsonRenderer
@@ -148,7 +148,10 @@ class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
         return answer
 
 
+# What is asked for most is found before all else.
+lists = [one for one in router.urls if str(getattr(one, "name", "")).endswith("-list")]
 v1: list[URLPattern | URLResolver] = [
+    *lists,
     re_path("^$", Root.as_view(), name="root"),
     re_path("^changes/?$", Changes.as_view(), name="changes"),
     re_path("^public-accounts/?$", PublicAccounts.as_view(), name="public_accounts"),
@@ -175,7 +178,7 @@ v1: list[URLPattern | URLResolver] = [
     *rituals.addresses,
     *keys.addresses,
     *webhooks.addresses,
-    path("", include(router.urls)),
+    *(one for one in router.urls if one not in lists),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^v1$", Root.as_view(schema=None)),  # one operation in the description

@@ -66,9 +66,16 @@ def own_fields(kind: type[models.Model]) -> dict[str, OwnField]:
 
 def answered(kind: type[models.Model], kept: Any) -> dict[str, Any]:
     """What `own` is in an answer, out of what is kept (as text or as it was read)."""
+    return answered_by(own_fields(kind), kept)
+
+
+def answered_by(fields: Mapping[str, OwnField], kept: Any) -> dict[str, Any]:
+    """The same for who asked once which fields there are."""
+    if not fields:
+        return {}
     values = orjson.loads(kept) if isinstance(kept, str) else kept
     known: Mapping[str, Any] = values if isinstance(values, dict) else {}
-    return {name: one.answer(known.get(one.key)) for name, one in own_fields(kind).items()}
+    return {name: one.answer(known.get(one.key)) for name, one in fields.items()}
 
 
 class OwnValues(Field):

@@ -13,7 +13,7 @@ import orjson
 from django.db import connection, models
 from django.db.models import Expression
 
-from crm.core.api.own import OWN, answered, own_fields
+from crm.core.api.own import OWN, answered_by, own_fields
 
 if TYPE_CHECKING:
     from crm.core.api.serializers import RecordSerializer
@@ -57,14 +57,14 @@ class Selection:
         self, serializer: type[RecordSerializer], names: Sequence[str], *, besides: Sequence[str] = ()
     ) -> None:
         self.model, self.shapes, columns = serializer.model, serializer.shapes, serializer.columns()
-        self.tells_own = OWN in names
+        self.own = own_fields(self.model) if OWN in names else None
         # What imports kept may be much: it is read only where the handbook names fields in it.
-        told = [name for name in names if name != OWN or own_fields(self.model)]
+        self.names = [name for name in names if name != OWN or self.own]
         # Two names may be of one column.
-        self.wanted = list(dict.fromkeys([*(columns[name] for name in told), *besides]))
-        self.places = [(name, self.wanted.index(columns[name])) for name in told]
+        self.wanted = list(dict.fromkeys([*(columns[name] for name in self.names), *besides]))
+        self.places = [self.wanted.index(columns[name]) for name in self.names]
         documents = {str(one.attname) for one in self.model._meta.concrete_fields if isinstance(one, models.JSONField)}
-        self.documents = [name for name, place in self.places if self.wanted[place] in documents and name != OWN]
+        self.documents = [name for name in self.names if columns[name] in documents and name != OWN]
 
     def read(self, rows: models.QuerySet[Any]) -> list[Any]:
         """The rows of the table, each with what is `wanted`, as `told` takes them."""
@@ -72,7 +72,10 @@ class Selection:
 
     def told(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """The records as answers have them."""
-        found = [{name: row[place] for name, place in self.places} for row in rows]
+        if self.places == list(range(len(self.places))):
+            found = [dict(zip(self.names, row, strict=False)) for row in rows]
+        else:
+            found = [{name: row[place] for name, place in zip(self.names, self.places, strict=True)} for row in rows]
         for name in self.documents:
             for record in found:
                 record[name] = record[name] and orjson.loads(record[name])
@@ -80,7 +83,7 @@ class Selection:
             if found and name in found[0]:
                 for record in found:
                     record[name] = shape.plain(record[name])
-        if self.tells_own:
+        if self.own is not None:
             for record in found:
-                record[OWN] = answered(self.model, record.get(OWN, {}))
+                record[OWN] = answered_by(self.own, record.get(OWN))
         return found
