@@ -109,6 +109,7 @@ class Root(ApiView):
 
     def get(self, request: Any) -> Response:
         """Each resource's address."""
+        self.no_query()
         base = request.build_absolute_uri("/api/v1/")
         return Response({name: f"{base}{name}/" for name, _, _ in router.registry})
 
