@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks import Webhook as Verifier
 
 from crm.core.errors import Refused
 from crm.people.models import User
-from crm.sync.models import IdempotencyKey, Webhook, WebhookHost
+from crm.sync.models import IdempotencyKey, Webhook, WebhookHost, WebhookMessage
 from crm.sync.services import make_api_key
+from tests.access import client_of
 from tests.factories import make_lead
 from tests.keys import program
 from tests.sync.receivers import Receiver, go, receiver
@@ -103,3 +106,57 @@ def test_it_is_for_the_keys_of_administrators(root: User, mona: User) -> None:
     reader = program(root, "webhooks:read")
     assert reader("GET", "webhooks/").status_code == 200
     assert reader("POST", "webhooks/1/pause/", {}).json()["code"] == "missing_scope"
+
+
+def test_an_administrator_looks_after_webhooks_on_pages(other: Receiver, root: User, mona: User) -> None:
+    admin = client_of(root)
+    list_page, hosts = reverse("admin:sync_webhook_changelist"), reverse("admin:sync_webhookhost_add")
+    assert client_of(mona).get(list_page).status_code == 403
+    assert "A host as hooks.example.com" in admin.post(hosts, {"host": "https://x/"}).content.decode()
+    assert admin.post(hosts, {"host": "127.0.0.1", "note": "Here"}).status_code == 302
+    new = {"name": "Warehouse", "url": other.url, "user": root.pk, "objects_told": ["leads"], "events": ["created"]}
+    wrong = admin.post(reverse("admin:sync_webhook_add"), {**new, "fields": "moon", "filter": "colour=red"})
+    assert "“moon” is no field" in wrong.content.decode()
+    assert "“colour” is no parameter" in wrong.content.decode()
+    made = admin.post(reverse("admin:sync_webhook_add"), {**new, "events": ["created", "updated"]})
+    assert "no-store" in made.headers["Cache-Control"]
+    secret = made.context["secret"]
+    webhook = Webhook.objects.get()
+    page = f"{list_page}{webhook.pk}/"
+    lead = make_lead()
+    go()
+    # What the page tells the other system to do, does.
+    known: dict[str, Any] = {}
+    exec(made.context["verify"], known)
+    (got,) = other.got
+    assert known["is_from_plumb"](secret, got.headers, got.body)
+    assert not known["is_from_plumb"](secret, got.headers, got.body + b" ")
+
+    saved = {**new, "name": "Billing", "events": ["created", "deleted"], "version": webhook.version}
+    assert admin.post(f"{page}change/", {**saved, "_save": "1"}).status_code == 302
+    webhook.refresh_from_db()
+    assert (webhook.name, webhook.events) == ("Billing", ["created", "deleted"])
+    today = {"since_0": "2020-01-01", "since_1": "00:00"}
+    assert "From when: a moment of the last" in admin.post(f"{page}replay/", today).content.decode()
+    day = timezone.localdate()
+    asked = admin.post(f"{page}replay/", {"since_0": day.isoformat(), "since_1": "00:00"}).content.decode()
+    assert "<strong>1</strong> change" in asked
+    again = {"since_0": day.isoformat(), "since_1": "00:00", "confirmed": "1", "version": webhook.version}
+    assert admin.post(f"{page}replay/", again).status_code == 302
+    assert admin.post(f"{page}test/").status_code == 302
+    other.answers = [(500, {})]
+    go()
+    seen = admin.get(f"{page}change/").content.decode()
+    assert "1 time in a row" in seen
+    message = WebhookMessage.objects.filter(event="records.changed").order_by("pk")[0]
+    tries = admin.get(reverse("admin:sync_webhookmessage_change", args=[message.pk])).content.decode()
+    assert f"&quot;id&quot;: {lead.pk}" in tries
+    assert admin.post(reverse("admin:sync_webhookmessage_redeliver", args=[message.pk])).status_code == 302
+    go()
+    assert len({one.headers["webhook-id"] for one in other.got}) == 3
+    for what, state in (("pause", "Paused"), ("resume", "Active"), ("stop", "Stopped")):
+        assert admin.get(f"{page}{what}/").status_code == 200
+        webhook.refresh_from_db()
+        assert admin.post(f"{page}{what}/", {"reason": "So", "version": webhook.version}).status_code == 302
+        assert state in admin.get(f"{page}change/").content.decode()
+    assert "stopped" in admin.post(f"{page}rotate/", {"hours": 1}).content.decode()

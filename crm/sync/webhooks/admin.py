@@ -171,7 +171,8 @@ class WebhookAdmin(RecordAdmin):
     @admin.display(description="waiting")
     def shown_waiting(self, webhook: Any) -> str:
         """How many messages wait; with the failures in a row, where there are any."""
-        failures = f", {webhook.shown_failures} failed in a row" if webhook.shown_failures else ""
+        count = webhook.shown_failures
+        failures = f" ({count} {'try' if count == 1 else 'tries'} failed in a row)" if count else ""
         return f"{webhook.shown_waiting:,}{failures}"
 
     @admin.display(description="last delivered")
@@ -260,7 +261,7 @@ class WebhookMessageAdmin(ReadAdmin):
         return {
             "message": obj,
             "tone": MESSAGE_TONES[State(obj.state)],
-            "body": json.dumps(json.loads(obj.body), indent=2, ensure_ascii=False),
+            "body": _lines(obj.body),
             "tries": list(obj.tries.all()[:100]),
             "sendable": obj.state != State.WAITING and obj.webhook.state(moment(request)) == "active",
         }
@@ -274,3 +275,14 @@ class WebhookMessageAdmin(ReadAdmin):
     def shown_made(self, message: Any) -> str:
         """When it was made."""
         return plain_text(message.made_at)
+
+
+def _lines(body: str) -> str:
+    """What a message says, each change on a line of its own."""
+    found = json.loads(body)
+    changes = found.get("data", {}).pop("changes", None)
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    if changes is None:
+        return text
+    listed = ",\n".join(f"      {json.dumps(one)}" for one in changes)
+    return text.replace('"data": {', f'"data": {{\n    "changes": [\n{listed}\n    ],', 1)

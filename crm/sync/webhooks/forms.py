@@ -7,7 +7,12 @@ from typing import Any
 from django import forms
 from django.template.loader import render_to_string
 from django.utils.text import capfirst
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from crm.core.admin_edit import RecordForm
 from crm.core.api.resources import followed
@@ -71,6 +76,7 @@ class WebhookForm(RecordForm):
         model = Webhook
         fields = ("name", "url", "user", "objects_told", "events", "fields", "filter")
         field_classes = {"fields": Words}
+        widgets = {"fields": UnfoldAdminTextInputWidget()}
         labels = {
             "url": "Address",
             "user": "Told what this user may see",
