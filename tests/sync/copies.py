@@ -27,7 +27,7 @@ Follower: Any = _module.Follower
 # Pages so small that transactions are cut.
 PAGE = 5
 # So often one dies before it has loaded everything: it takes long where many write.
-DEATHS_LOADING = 2
+DEATHS_LOADING = 1
 # Fields that no column holds as they are told.
 TOLD_OTHERWISE = {"own", "domains"}
 Row = dict[str, Any]
@@ -232,7 +232,8 @@ def late_commits() -> int:
             SELECT count(*) FROM (
                 SELECT max(c.id) AS last, max(max(c.id)) OVER (
                     ORDER BY t.pos ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-                FROM history_transaction t JOIN history_change c ON c.transaction_id = t.id GROUP BY t.id) numbered
+                FROM history_transaction t JOIN history_change c ON c.transaction_id = t.id
+                WHERE t.pos IS NOT NULL GROUP BY t.id) numbered
             WHERE last < before
             """
         )

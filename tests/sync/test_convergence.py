@@ -110,7 +110,7 @@ def test_a_follower_holds_an_exact_copy_whoever_writes_and_whatever_dies(
 
     def enough() -> bool:
         """Everybody had work to do, the followers died and read again, and transactions committed late."""
-        met = min(len(mortal.deaths) - 4, mortal.again - 2, mortal.steps - 15, late_commits() - 2)
+        met = min(len(mortal.deaths) - 4, mortal.again - 2, mortal.steps - 10, late_commits() - 2)
         return met > 0 and min(world.written[name] for name in WRITERS) >= LEAST
 
     kills = let_all_write(world, live_server.url, [mortal, credulous], tmp_path, enough)

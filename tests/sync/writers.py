@@ -140,6 +140,33 @@ def by_api(world: World, draw: random.Random) -> bool:
 
 
 @writer
+def by_bulk(world: World, draw: random.Random) -> bool:
+    """Many rows in one request, made, changed and deleted, some of which are refused."""
+    operation = draw.choice(["upsert", "upsert", "create", "update", "delete"])
+    account = world.some(Account, draw)
+    rows: list[dict[str, Any]] = [{"name": f"Of a batch {draw.random()}", "employees": n} for n in range(6)]
+    if operation == "upsert":
+        rows = [{"external_id": f"B{draw.randrange(30)}", **row} for row in rows] + [{"external_id": "none"}]
+    elif operation == "update":
+        rows = [{"id": account.pk, "description": word(draw)}, {"id": 10**9, "name": "Nobody's"}]
+    elif operation == "delete":
+        rows = [{"external_id": f"B{draw.randrange(30)}"} for _ in range(2)]
+    query = f"operation={operation}&system=hubspot" if operation in ("upsert", "delete") else f"operation={operation}"
+    answer = Program(world.key)("POST", f"accounts/bulk/?{query}", rows)
+    assert answer.status_code in (200, 503), answer.content
+    told = answer.json()
+    return answer.status_code == 200 and told["created"] + told["updated"] + told["deleted"] > 0
+
+
+@writer
+def by_id_elsewhere(world: World, draw: random.Random) -> bool:
+    """A record by another system's id: put, changed, or deleted."""
+    path = f"contacts/by/hubspot/C{draw.randrange(12)}/"
+    method = draw.choice(["PUT", "PUT", "PATCH", "DELETE"])
+    return sent(world, method, path, {"last_name": word(draw)} if method != "DELETE" else None)
+
+
+@writer
 def by_admin(world: World, draw: random.Random) -> bool:
     """A form of the admin, as a browser shows it and posts it."""
     record = world.some(draw.choice([Account, Contact]), draw)
