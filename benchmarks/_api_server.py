@@ -1,12 +1,13 @@
-"""Plumb as in production, with two more addresses that the API's benchmarks compare it with.
+"""Plumb as in production, with two more addresses that the API's benchmarks compare it with, and one about itself.
 
 `/plain/` is what a list costs at least here: the same rows by psycopg and orjson in a plain Django view under the same
 middleware, for anybody. `/model-serializer/` is the list as Django REST framework's own parts make it, with the same
-key.
+key. `/memory/` says the most that this process ever had in memory, in bytes.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,4 +64,14 @@ class ModelSerializerList(ListAPIView[Lead]):
         return Lead.objects.order_by("id")[:ROWS]
 
 
-urls.urlpatterns += [path("plain/", plain), path("model-serializer/", ModelSerializerList.as_view())]
+def memory(request: HttpRequest) -> HttpResponse:
+    """Linux counts kilobytes, macOS bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return HttpResponse(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))
+
+
+urls.urlpatterns += [
+    path("plain/", plain),
+    path("model-serializer/", ModelSerializerList.as_view()),
+    path("memory/", memory),
+]

@@ -323,7 +323,7 @@ def test_a_program_that_hangs_up_ends_the_query_and_frees_what_it_held(root: Use
     wait_for(lambda: not copying())
     (job,) = exports()
     assert (job.state, job.done) == (Job.State.FAILED, 1)
-    assert job.message == "The program stopped reading after 1 records."
+    assert job.message == "The program stopped reading after 1 record."
     assert sending._free._value == sending.AT_ONCE  # type: ignore[attr-defined]
 
 

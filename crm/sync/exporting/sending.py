@@ -77,7 +77,7 @@ class Sending(Iterator[bytes]):
             self.close()
             raise
         except BaseException as error:
-            self.close(f"It broke off after {self.count:,} records ({type(error).__name__}).")
+            self.close(f"It broke off after {_records(self.count)} ({type(error).__name__}).")
             raise
 
     def _pieces(self, record: Record, cursor: str) -> Iterator[bytes]:
@@ -105,12 +105,16 @@ class Sending(Iterator[bytes]):
             with suppress(OSError):
                 self._socket.settimeout(None)
         if self._record is not None:
-            said = why or f"The program stopped reading after {self.count:,} records."
+            said = why or f"The program stopped reading after {_records(self.count)}."
             self._record.break_off(self.count, said, at=self.clock())
 
     def __del__(self) -> None:
         # An answer that went astray on its way to the server is never closed by it.
         self.close()
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
 
 
 def _by_size(rows: Iterator[Any]) -> Iterator[list[Any]]:
