@@ -103,15 +103,18 @@ def column_types(model: type[models.Model], columns: Iterable[str]) -> dict[str,
     return {column: str(fields[column].cast_db_type(connection)) for column in columns}
 
 
-def stage(cursor: Any, table: str, types: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
-    """Copy rows into a new temporary table that ends with the transaction."""
+def stage(
+    cursor: Any, table: str, types: Mapping[str, str], rows: Iterable[Sequence[Any]], *, joined: bool = True
+) -> None:
+    """Copy rows into a new temporary table that ends with the transaction; `joined` says that others are joined."""
     columns = ", ".join(f'"{column}" {kind}' for column, kind in types.items())
     cursor.execute(f"CREATE TEMP TABLE {table} ({columns}) ON COMMIT DROP")
     with cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-    # Without statistics of what was just copied the planner guesses, and guesses nested loops.
-    cursor.execute(f"ANALYZE {table}")
+    if joined:
+        # Without statistics of what was just copied the planner guesses, and guesses nested loops.
+        cursor.execute(f"ANALYZE {table}")
 
 
 def listed(columns: Iterable[str], alias: str = "") -> str:

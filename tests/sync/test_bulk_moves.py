@@ -52,7 +52,14 @@ def test_each_row_of_many_moves_has_its_own_facts_reason_and_time(mona: User, ro
     done = program(robot, "leads:place")("post", "leads/moves/", placed).json()
     assert done["moved"] == 1
     assert Lead.objects.get(pk=leads[3].pk).status_since.year == 2025
-    for wrong in ({"rows": []}, {"rows": [1]}, {"rows": "x"}, {"rows": rows, "ids": [1]}, {"rows": rows, "facts": {}}):
+    wrongs: list[dict[str, object]] = [
+        {"rows": []},
+        {"rows": [1]},
+        {"rows": "x"},
+        {"rows": rows, "ids": [1]},
+        {"rows": rows, "facts": {}},
+    ]
+    for wrong in wrongs:
         assert ask("post", "leads/moves/", {"verb": "work", **wrong}).status_code == 400, wrong
 
 

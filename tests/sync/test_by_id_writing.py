@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,11 @@ from tests.races import in_thread, outcomes, race, second_connection, wait_until
 
 LEAD = {"last_name": "Waddams", "email": "milton@initech.example"}
 BY = "leads/by/erp/4711/"
+
+
+def put(key: str, body: dict[str, Any], **headers: str) -> Any:
+    """A program that sends the record."""
+    return Program(key)("put", BY, body, **headers)
 
 
 @pytest.mark.django_db
@@ -94,10 +100,7 @@ def test_of_twenty_at_once_under_a_new_id_one_makes_the_record(mona: User) -> No
     keys = [make_key(mona) for _ in range(20)]
     # They all wait for the batch that holds the system's ids, and then race for this one.
     behind = "SELECT pg_advisory_xact_lock(hashtextextended('upsert:erp:lead', 7))"
-    answers = race(
-        *(lambda key=key, n=n: Program(key)("put", BY, {**LEAD, "job_title": f"No {n}"}) for n, key in enumerate(keys)),
-        behind=behind,
-    )
+    answers = race(*(partial(put, key, {**LEAD, "job_title": f"No {n}"}) for n, key in enumerate(keys)), behind=behind)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 19}
     assert {answer.json()["id"] for answer in answers} == {Lead.objects.get().pk}
     assert sorted(answer.json()["version"] for answer in answers) == list(range(1, 21))
@@ -111,8 +114,7 @@ def test_no_change_is_lost_with_if_match(mona: User) -> None:
         gate.execute("SELECT 1 FROM leads_lead WHERE id = %s FOR UPDATE", [lead.pk])
         keys = [make_key(mona) for _ in range(2)]
         calls = [
-            in_thread(pool, lambda key=key, n=n: Program(key)("put", BY, {"job_title": f"No {n}"}, if_match=tag))
-            for n, key in enumerate(keys)
+            in_thread(pool, partial(put, key, {"job_title": f"No {n}"}, if_match=tag)) for n, key in enumerate(keys)
         ]
         wait_until_blocked(2)
         gate.rollback()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.urls import URLPattern, re_path
 from drf_spectacular.utils import extend_schema
@@ -51,7 +51,7 @@ class BulkView(ApiView):
         options = read_options(request.query_params)
         results = write_rows(
             self.of,
-            list(request.data),
+            cast("list[Any]", request.data),
             operation=options.operation,
             system=options.system,
             all_or_nothing=options.all_or_nothing,

@@ -68,9 +68,15 @@ def write_rows(
 
 def store_rows(view: RecordViewSet, rows: Sequence[Row], *, operation: str, system: str) -> list[RowResult]:
     """Store them together where the resource says how, else one by one."""
-    if view.many is None or operation == "delete" or len(rows) < FEW:
+    if view.many is None or len(rows) < FEW or (operation == "delete" and _refers_to_itself(view.model)):
         return [store_row(view, row, operation=operation, system=system) for row in rows]
-    return Sets(view, operation=operation, system=system).store(rows)
+    sets = Sets(view, operation=operation, system=system)
+    return sets.delete(rows) if operation == "delete" else sets.store(rows)
+
+
+def _refers_to_itself(kind: type[Any]) -> bool:
+    """Whether one of its records may hold another: then it matters which is deleted first."""
+    return any(field.related_model is kind for field in kind._meta.concrete_fields)
 
 
 def _hold_ids(view: RecordViewSet, rows: Sequence[Row], system: str) -> None:

@@ -7,7 +7,8 @@ before is not worked out again. Whatever is not plainly right is given to the se
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -20,32 +21,43 @@ if TYPE_CHECKING:
     from crm.core.api.views import RecordViewSet
 
 # What one field makes of one value does not depend on the row, where the value is one of these.
-PLAIN = (str, int, bool, float)
+PLAIN = frozenset({str, int, bool, float, type(None)})
+UNKNOWN: Any = object()
 # So many values are remembered for each field.
 REMEMBERED = 20_000
+
+
+@dataclass(slots=True)
+class Known:
+    """One field: what judges a value, the attribute it goes to, what was judged before, and which records there are."""
+
+    judge: Callable[[Any], Any]
+    source: str
+    there: set[int] | None
+    made: dict[Any, Any] = field(default_factory=dict)
 
 
 class Reader:
     """Reads the bodies of one batch for one view, of new records or of existing ones."""
 
     def __init__(self, view: RecordViewSet, rows: Sequence[Row], *, existing: Any = None) -> None:
-        self.view = view
-        self.serializer = view.serializer(existing)
-        kind = self.serializer
-        self.fields = {name: field for name, field in kind.fields.items() if not field.read_only}
-        self.known: dict[str, dict[Any, Any]] = {name: {} for name in self.fields}
-        self.sources = {name: str(field.source) for name, field in self.fields.items()}
+        self.serializer = kind = view.serializer(existing)
+        fields = {name: one for name, one in kind.fields.items() if not one.read_only}
         self.keys = {
             name: column
-            for name, field in self.fields.items()
-            if isinstance(column := getattr(field, "column", None), models.ForeignKey)
+            for name, one in fields.items()
+            if isinstance(column := getattr(one, "column", None), models.ForeignKey)
         }
-        sendable = kind.sendable()
-        placed = set() if existing is not None else set(kind.placed) - set(kind.writable)
-        self.plain = {name for name in self.fields if name in sendable and name not in placed}
-        self.placed = placed
-        self.needed = [name for name, field in self.fields.items() if field.required]
-        self.there = self._ask(rows)
+        there, sendable = self._ask(rows), kind.sendable()
+        known = {
+            name: Known(one.run_validation, str(one.source), there.get(name))
+            for name, one in fields.items()
+            if name in sendable
+        }
+        only_placed = set() if existing is not None else set(kind.placed) - set(kind.writable)
+        self.plain = {name: one for name, one in known.items() if name not in only_placed}
+        self.placed = {name: one for name, one in known.items() if name in only_placed}
+        self.needed = [name for name, one in fields.items() if one.required]
 
     def _ask(self, rows: Sequence[Row]) -> dict[str, set[int]]:
         """For each foreign key, which of the named records may be referred to: one query for each kind of record."""
@@ -67,8 +79,7 @@ class Reader:
             Problem: as the serializer says it.
         """
         record, body = row.record, row.body
-        if record is not None:
-            self.serializer.instance = record
+        self.serializer.instance = record
         values = self._plainly(body, record)
         if values is None:
             # One after another, in words, with the queries that it takes.
@@ -78,40 +89,36 @@ class Reader:
         return values
 
     def _plainly(self, body: Mapping[str, Any], record: Any) -> dict[str, Any] | None:
+        """The values of a body that is plainly right; None of any other."""
+        if any(name not in body for name in self.needed):
+            return None
         values: dict[str, Any] = {}
-        placing = self.serializer.state in body
-        for name in self.needed:
-            if name not in body:
-                return None
-        for name, value in body.items():
-            if name not in self.plain and not (placing and name in self.placed):
-                return None
-            try:
-                made = self._value(name, value)
-            except (ValidationError, Problem):
-                return None
-            there = name not in self.keys or made is None or made in self.there[name]
-            if not there and (record is None or made != getattr(record, self.sources[name])):
-                return None
-            values[self.sources[name]] = made
-        return values
-
-    def _value(self, name: str, value: Any) -> Any:
-        field = self.fields[name]
-        if not isinstance(value, PLAIN):
-            return field.run_validation(value)
-        # Judged as of a new record: what only its own record may keep is for the serializer to say.
-        record, self.serializer.instance = self.serializer.instance, None
+        placing, serializer = self.serializer.state in body, self.serializer
         try:
-            return self._judged(field, name, value)
+            for name, value in body.items():
+                known = self.plain.get(name)
+                if known is None:
+                    if not placing or name not in self.placed:
+                        return None
+                    known = self.placed[name]
+                if type(value) in PLAIN:
+                    key = value if type(value) is str else (type(value), value)
+                    made = known.made.get(key, UNKNOWN)
+                    if made is UNKNOWN:
+                        # Judged as of a new record: what only its own record may keep is for the serializer to say.
+                        serializer.instance = None
+                        made = known.judge(value)
+                        if len(known.made) < REMEMBERED:
+                            known.made[key] = made
+                else:
+                    serializer.instance = record
+                    made = known.judge(value)
+                refers = known.there is not None and made is not None and made not in known.there
+                if refers and (record is None or made != getattr(record, known.source)):
+                    return None
+                values[known.source] = made
+        except (ValidationError, Problem):
+            return None
         finally:
-            self.serializer.instance = record
-
-    def _judged(self, field: Any, name: str, value: Any) -> Any:
-        known, key = self.known[name], (type(value), value)
-        if key in known:
-            return known[key]
-        made = field.run_validation(value)
-        if len(known) < REMEMBERED:
-            known[key] = made
-        return made
+            serializer.instance = record
+        return values

@@ -61,6 +61,7 @@ class Sets:
         self.many: Many = view.many(view)  # type: ignore[misc]
         self.flow = self.model.FLOW if issubclass(self.model, Stateful) else ""
         self.columns = {str(one.attname): one for one in self.model._meta.concrete_fields}
+        self.documents = {name for name, one in self.columns.items() if isinstance(one, models.JSONField)}
         self.phones = {one.of: str(one.attname) for one in self.columns.values() if isinstance(one, PhoneKey)}
 
     def store(self, rows: Sequence[Row]) -> list[RowResult]:
@@ -125,6 +126,42 @@ class Sets:
         values = reader.read(row)
         changed = {name: value for name, value in values.items() if getattr(record, name) != value}
         return Planned(row, changed, Candidate(record, changed.keys(), False))
+
+    # --- deleting -----------------------------------------------------------------------------------------------------
+
+    def delete(self, rows: Sequence[Row]) -> list[RowResult]:
+        """Delete together what nothing holds; what is held is looked for by halves, and told of by itself."""
+        results: dict[int, RowResult] = {}
+        wanted = []
+        for row in rows:
+            if row.problem is not None:
+                continue
+            fresh = row.version is None or row.version == row.record.version
+            if fresh and may(self.view.actor, "delete", row.record):
+                wanted.append(row)
+            else:
+                self.singly(row, results)
+        self.delete_set(wanted, results)
+        return [results.get(row.index) or row.rejected() for row in rows]
+
+    def delete_set(self, rows: Sequence[Row], results: dict[int, RowResult]) -> None:
+        """Delete these together, or halves of them."""
+        if len(rows) < FEW:
+            for row in rows:
+                self.singly(row, results)
+            return
+        try:
+            with transaction.atomic():
+                self.model._base_manager.filter(pk__in=[row.record.pk for row in rows]).delete()
+                with connection.cursor() as cursor:
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        except SAYS_NO:
+            middle = len(rows) // 2
+            self.delete_set(rows[:middle], results)
+            self.delete_set(rows[middle:], results)
+            return
+        for row in rows:
+            results[row.index] = RowResult(row.index, "deleted", row.record.pk, row.external_id)
 
     # --- storing ------------------------------------------------------------------------------------------------------
 
@@ -213,7 +250,7 @@ class Sets:
         rows = ((one.candidate.record.pk, *self.written(one.candidate.record, names)) for one in planned)
         types = {name: str(self.columns[name].cast_db_type(connection)) for name in names}
         with connection.cursor() as cursor:
-            stage(cursor, "bulk_new", {"record_id": "bigint", **types}, rows)
+            stage(cursor, "bulk_new", {"record_id": "bigint", **types}, rows, joined=False)
             insert_plain(cursor, self.model, "bulk_new", names)
             drop(cursor, "bulk_new")
 
@@ -232,12 +269,11 @@ class Sets:
     def written(self, record: Any, names: Sequence[str]) -> list[Any]:
         """The values of a record in the form COPY takes; texts were tidied when they were read."""
         values = record.__dict__
-        return [
-            self.columns[name].get_db_prep_save(values[name], connection)
-            if isinstance(self.columns[name], models.JSONField)
-            else values[name]
-            for name in names
-        ]
+        found = [values[name] for name in names]
+        for place, name in enumerate(names):
+            if name in self.documents:
+                found[place] = self.columns[name].get_db_prep_save(found[place], connection)
+        return found
 
     def update(self, planned: Sequence[Planned]) -> list[RowResult]:
         """Bring existing records up to their rows by one statement; a row that says nothing new writes nothing."""
