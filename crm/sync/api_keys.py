@@ -86,7 +86,7 @@ class OwnKey(ApiView):
     resource = RESOURCE
     permission_classes = [AnyKey]
 
-    @extend_schema(operation_id="keys_self", description="The key that asks.", responses=cast("Any", KEY))
+    @extend_schema(operation_id="keys_self", description="The key that asks.", responses={200: KEY})
     def get(self, request: Request) -> Response:
         """What it is, and may do."""
         self.no_query()
@@ -121,8 +121,8 @@ class OwnSecret(ApiView):
             "Give the key that asks another secret. The one it has works beside it for `hours`, so that nothing is"
             " refused while it is exchanged. Was the answer lost, ask again: with the secret that you have."
         ),
-        request=cast("Any", {"application/json": BODY}),
-        responses=cast("Any", MADE),
+        request={"application/json": BODY},
+        responses={200: MADE},
     )
     def put(self, request: Request) -> Response:
         """Another secret, told this once."""

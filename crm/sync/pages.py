@@ -1,6 +1,6 @@
 """Pages for those who build on the API: the guide with programs to copy, what changed, and every problem explained.
 
-The programs are the very files under `docs/`, with the address of this server in them; tests run them as they are shown.
+The programs are the very files under `docs/`, with the address of this server in them; tests run them as shown.
 """
 
 from __future__ import annotations

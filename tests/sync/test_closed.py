@@ -15,6 +15,8 @@ from tests.keys import program
 pytestmark = pytest.mark.django_db
 # What says of the API what it is, and nothing of what it holds; and of a key to itself what it is.
 OPEN = {"api:root", "api:schema", "api:docs", "api:try", "api:keys_self"}
+# What an address needs to be asked for anything.
+ASKED = {"api:changes": "?cursor=now"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -28,7 +30,7 @@ def addresses() -> dict[str, str]:
             )
             found[name] = (
                 path.removeprefix("^").removesuffix("$").replace("/?", "/").replace("\\Z", "").replace("\\.", ".")
-            )
+            ) + ASKED.get(name, "")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Saying that an address, or an operation of one, will go: in its answers (RFC 9745, RFC 8594) and in the description."""
+"""Saying that an address, or one operation of it, will go: in answers (RFC 9745, RFC 8594) and in the description."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from crm.core.api.once import header_parameter
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "code", "errors"],
+    "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
     "properties": {
-        "type": {"type": "string", "description": "The kind of problem: urn:plumb:problem: and its code."},
+        "type": {"type": "string", "description": "The address of the page that explains the code."},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "The sentence people read at the other doors."},
@@ -36,6 +36,19 @@ PROBLEM: dict[str, Any] = {
                     "message": {"type": "string"},
                 },
             },
+        },
+        "request_id": {"type": "string", "description": "What the log here knows the request by."},
+        "survivor": {
+            "type": "object",
+            "description": "Of a merged record: the one that it is now.",
+            "required": ["object", "id"],
+            "properties": {"object": {"type": "string"}, "id": {"type": "integer"}},
+        },
+        "resync": {
+            "type": "object",
+            "description": "Of a cursor that leads nowhere any more: where to load anew.",
+            "required": ["exports"],
+            "properties": {"exports": {"type": "array", "items": {"type": "string"}}},
         },
     },
 }
@@ -58,6 +71,7 @@ WORDS = {
 EVERYWHERE = (400, 401, 403, 404, 405, 406, 429, 503)
 WITH_BODY = (409, 412, 413, 415)
 ONCE = (422,)
+MERGED = (410,)
 ETAG = {
     "ETag": {
         "schema": {"type": "string"},
@@ -98,7 +112,7 @@ class RecordSchema(AutoSchema):
         action = getattr(self.view, "action", None)
         if action == "list":
             found += self._list_parameters()
-        elif action == "retrieve":
+        elif action == "retrieve" and not self._is_whole():
             found += [
                 _query("fields", "Only these fields, between commas; id and version always."),
                 *self._expand(),
@@ -109,6 +123,10 @@ class RecordSchema(AutoSchema):
         if self.method == "POST":
             found.append(header_parameter())
         return found
+
+    def _is_whole(self) -> bool:
+        """Whether one record is told whole or not at all, and has no version."""
+        return bool(getattr(self.view, "whole", False)) and getattr(self.view, "action", None) == "retrieve"
 
     def _expand(self) -> list[dict[str, Any]]:
         names = self._expandable()
@@ -156,13 +174,16 @@ class RecordSchema(AutoSchema):
         elif action == "destroy" and not answers.get("204"):
             answers.pop("200", None)
             answers["204"] = {"description": "Deleted."}
-        if action in ("list", "retrieve"):
+        if action == "list" or (action == "retrieve" and not self._is_whole()):
             answers["304"] = {"description": "You have this already.", "headers": ETAG}
         for code in ("200", "201"):
-            if code in answers and action in ("list", "create", "retrieve", "partial_update"):
+            if code in answers and action in ("list", "create", "retrieve", "partial_update") and not self._is_whole():
                 answers[code]["headers"] = dict(ETAG)
         codes = (*EVERYWHERE, *(WITH_BODY if self.method in ("POST", "PUT", "PATCH", "DELETE") else ()))
         codes += ONCE if self.method == "POST" else ()
+        codes += MERGED if "{id}" in self.path else ()
+        if (action or self.method) in getattr(self.view, "deprecated", {}):
+            operation["deprecated"] = True
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for number in sorted(codes):
             answers[str(number)] = {"description": WORDS[number], "content": problem}

@@ -87,6 +87,8 @@ class Messages(RecordViewSet):
     serializer_class = MessageSerializer
     filterset_class = MessageFilters
     http_method_names = ["get", "head", "options"]
+    # One is told with its body and tries, and has no version.
+    whole = True
 
     @property
     def reading(self) -> Reading:
