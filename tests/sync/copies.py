@@ -73,6 +73,7 @@ class Mortal(Follower):  # type: ignore[misc]
 
     def __init__(self, url: str, key: str, file: Path, *, seed: int, fearless: bool = False) -> None:
         self.given = (url, key, str(file))
+        self.db: Any
         self.draw, self.always_fearless = random.Random(seed), fearless
         self.deaths: Counter[str] = Counter()
         self.ops: Counter[str] = Counter()

@@ -8,9 +8,10 @@ the table. The same search finds the fault of a feed in the order of a sequence.
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from contextlib import ExitStack
 from email.message import Message
 from typing import Any
 from urllib.error import HTTPError
@@ -34,7 +35,7 @@ from tests.sync.copies import Follower, Killed, Rows, differences
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 LONG = bool(os.environ.get("CRM_SOAK"))
-EXAMPLES, STEPS = (400, 60) if LONG else (10, 25)
+EXAMPLES, STEPS = (150, 50) if LONG else (10, 25)
 NAIVE = "UPDATE history_transaction SET pos = id WHERE pos IS NULL"
 SESSIONS = 3
 slots = st.integers(0, SESSIONS - 1)
@@ -48,7 +49,8 @@ class InProcess(Follower):  # type: ignore[misc]
     """The follower of `docs/`, asking in this process; it dies before its n-th statement when it is told to."""
 
     def __init__(self, ask: Program) -> None:
-        self.program, self.fuse, self.pages = ask, -1, []
+        self.program, self.fuse = ask, -1
+        self.pages: list[Any] = []
         super().__init__("", "", ":memory:", "accounts")
 
     def ask(self, path: str, **query: Any) -> Any:
@@ -70,7 +72,7 @@ class InProcess(Follower):  # type: ignore[misc]
     def copy(self) -> Rows:
         """What it holds."""
         rows = self.db.execute("SELECT object, id, record FROM records WHERE record IS NOT NULL")
-        return {(name, pk): feed.json.loads(record) for name, pk, record in rows}
+        return {(name, pk): json.loads(record) for name, pk, record in rows}
 
 
 class Machine(RuleBasedStateMachine):
@@ -82,12 +84,10 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.closing: list[Callable[[], Any]] = []
+        self.using = ExitStack()
         self.sessions: list[psycopg.Connection[Any]] = []
         for _ in range(SESSIONS):
-            opened = second_connection()
-            self.sessions.append(opened.__enter__())
-            self.closing.append(lambda opened=opened: opened.__exit__(None, None, None))
+            self.sessions.append(self.using.enter_context(second_connection()))
         self.open: dict[int, set[int]] = {}
         self.backup: dict[str, bytes] | None = None
         self.read_before = self.merges = 0
@@ -122,8 +122,8 @@ class Machine(RuleBasedStateMachine):
         self.open.setdefault(slot, set())
         columns = [one for one in Account._meta.concrete_fields if one.column not in LEFT_TO_THE_DATABASE]
         self.sessions[slot].execute(
-            f"INSERT INTO accounts_account ({', '.join(one.column for one in columns)}, version)"
-            f" SELECT {', '.join(one.column for one in columns)}, 1 FROM accounts_account LIMIT 1"
+            f"INSERT INTO accounts_account ({', '.join(str(one.column) for one in columns)}, version)"
+            f" SELECT {', '.join(str(one.column) for one in columns)}, 1 FROM accounts_account LIMIT 1"
         )
         self.met["make"] += 1
 
@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
         """Somebody changes an account, and is done at once."""
         pk = self.free(place)
         with acting(actor=self.actor, via="test", at=START):
-            Account.objects.filter(pk=pk).update(employees=self.met["change"])
+            Account.objects.filter(pk=pk or 0).update(employees=self.met["change"])
         self.met["change"] += 1
 
     @precondition(lambda self: self.merges < (9 if LONG else 1))
@@ -258,8 +258,7 @@ class Machine(RuleBasedStateMachine):
             assert differences(self.follower.copy(), stored) == []
             assert len(stored) == Account.objects.count()
         finally:
-            for close in self.closing:
-                close()
+            self.using.close()
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(QUIET)
                 cursor.execute(";".join(f"DELETE FROM {table}" for table in TABLES))

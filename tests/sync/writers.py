@@ -155,7 +155,7 @@ def by_bulk(world: World, draw: random.Random) -> bool:
     answer = Program(world.key)("POST", f"accounts/bulk/?{query}", rows)
     assert answer.status_code in (200, 503), answer.content
     told = answer.json()
-    return answer.status_code == 200 and told["created"] + told["updated"] + told["deleted"] > 0
+    return answer.status_code == 200 and bool(told["created"] + told["updated"] + told["deleted"])
 
 
 @writer
@@ -172,7 +172,7 @@ def by_admin(world: World, draw: random.Random) -> bool:
     record = world.some(draw.choice([Account, Contact]), draw)
     address = reverse(f"admin:accounts_{record._meta.model_name}_change", args=[record.pk])
     browser = Client()
-    browser.cookies = world.browser.cookies.copy()
+    browser.cookies.update(world.browser.cookies)
     shown = browser.get(address)
     if shown.status_code != 200:
         return False
@@ -227,7 +227,8 @@ def by_late_commit(world: World, draw: random.Random) -> bool:
 @writer
 def by_merge(world: World, draw: random.Random) -> bool:
     """Two of a kind become one."""
-    make = draw.choice([make_lead, make_contact, make_account])
+    makers: list[Callable[..., Any]] = [make_lead, make_contact, make_account]
+    make = draw.choice(makers)
     one, other = make(), make()
     merge_records(one, [other], actor=world.people["root"], at=world.now, via="admin")
     return True
