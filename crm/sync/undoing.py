@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.db import connection
 
 from crm.history.undoing import REMOVE, RESTORE, Asked, Wanted, bars_undo, follows_undo, is_import
-from crm.sync.models import ApiKey
+from crm.sync.models import ApiKey, Webhook, WebhookHost
 
 # The ids of removed records, kept aside in case that is undone as well.
 ASIDE = "undone "
@@ -19,6 +19,20 @@ def api_keys(wanted: list[Wanted], asked: Asked) -> None:
     """A revoked key never works again."""
     for one in wanted:
         one.refuse("refused", "api_key", "What was done to API keys is never undone: make a new one.")
+
+
+@bars_undo(Webhook)
+def webhooks(wanted: list[Wanted], asked: Asked) -> None:
+    """A stopped webhook never works again, and its queue stands where it was told to."""
+    for one in wanted:
+        one.refuse("refused", "webhook", "What was done to webhooks is never undone: change it on its page.")
+
+
+@bars_undo(WebhookHost)
+def webhook_hosts(wanted: list[Wanted], asked: Asked) -> None:
+    """Where anything may be sent is decided by itself."""
+    for one in wanted:
+        one.refuse("refused", "webhook_host", "Which hosts are allowed is never undone: allow or remove one there.")
 
 
 @follows_undo

@@ -105,7 +105,7 @@ def test_it_tells_each_change_once_signed_and_with_no_word_of_what_changed(other
 
 
 def test_it_tells_only_what_was_asked_for(other: Receiver, root: User, alice: User) -> None:
-    asked = {"objects": ["leads", "contacts"], "events": ["updated"], "fields": ["company"]}
+    asked: dict[str, Any] = {"objects": ["leads", "contacts"], "events": ["updated"], "fields": ["company"]}
     narrow, _ = hook(other, root, filter=f"owner_id={alice.pk}", **asked)
     hers, mine = make_lead(owner=alice), make_lead(owner=root)
     change(hers, root, company="A")

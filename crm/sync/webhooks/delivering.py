@@ -33,7 +33,7 @@ from crm.sync.webhooks.services import keep_paused
 
 log = structlog.get_logger(__name__)
 State = WebhookMessage.State
-SECONDS = 15.0
+SECONDS = 10.0
 LEASE = timedelta(minutes=2)  # longer than any try takes
 MOST_ANSWER = 2000  # of what the other side says, in bytes
 THREADS, FAILING = 16, 8
