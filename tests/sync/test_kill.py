@@ -34,9 +34,8 @@ from tests.sync.copies import versions_wrong
 from tests.sync.waiting_wsgi import WAITS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
-LONG = bool(os.environ.get("CRM_SOAK"))
 TOGETHER = 20
-ROUNDS = 60 if LONG else 1
+ROUNDS = 60
 Answer = tuple[int, bytes, bool]
 
 
@@ -172,10 +171,11 @@ def busy() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+@pytest.mark.soak
 def test_a_server_killed_at_any_moment_does_everything_once(server: Server, root: User) -> None:
     """Programs that send again what they got no answer to, while the server is killed under them."""
     key, draw = make_key(root), random.Random(3)
-    over = time.monotonic() + (120 if LONG else 1.5)
+    over = time.monotonic() + 120
     unanswered: Counter[str] = Counter()
 
     def work(number: int) -> int:

@@ -29,7 +29,7 @@ from tests.factories import START, make_account, make_contact, make_lead, make_o
 from tests.keys import make_key
 
 # The server's own entrance closes connections after each request: what is stored has to be committed.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 SOAK = bool(os.environ.get("CRM_SOAK"))
 EXAMPLES = 400 if SOAK else 3
 # What every followed resource has alike: asked of leads, and in the long form of all.
