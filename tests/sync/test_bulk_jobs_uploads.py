@@ -22,7 +22,7 @@ from crm.sync.jobs import uploading
 from crm.sync.models import BulkJob, BulkPart
 from tests.children import running, wait_for
 from tests.keys import Program, make_key, program
-from tests.races import race
+from tests.races import race, second_connection
 from tests.sync.bulk_jobs import answer, lead, lines, opened, outcomes, results, work
 
 MB = 1024 * 1024
@@ -125,6 +125,31 @@ def test_of_two_who_send_one_part_at_once_one_wins(root: User) -> None:
         with default_storage.open(part.file) as stored:
             assert hashlib.sha256(stored.read()).hexdigest() == part.sha256
         assert BulkJob.objects.get(pk=pk).bytes == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_a_slice_that_is_at_work(root: User) -> None:
+    ask = program(root)
+    where, whole = opened(ask, lines(lead(1))), opened(ask, lines(lead(2)), all_or_nothing=True)
+    for one in (where, whole):
+        answer(ask("POST", f"{one}start/"))
+    ids = [int(one.split("/")[2]) for one in (where, whole)]
+    with connection.cursor() as cursor, second_connection() as slices:
+        # As a slice does; the second holds its job as well.
+        slices.execute("SELECT 1 FROM sync_bulkjob WHERE id = ANY(%s) FOR UPDATE", [ids])
+        slices.execute("SELECT 1 FROM jobs_job WHERE input->>'bulk' = %s FOR UPDATE", [str(ids[1])])
+        cursor.execute("SET lock_timeout = '3s'")
+        try:
+            answer(ask("PUT", f"{where}parts/1/", lines(lead(1))))
+            answer(ask("POST", f"{where}start/"))
+            assert answer(ask("POST", f"{where}cancel/"))["state"] == "cancelled"
+            assert answer(ask("POST", f"{where}resume/"), 409)["code"] == "not_now"
+            assert answer(ask("POST", f"{whole}cancel/"), 409)["code"] == "not_now"
+            assert answer(ask("GET", whole))["state"] == "waiting"
+        finally:
+            cursor.execute("RESET lock_timeout")
+    assert answer(ask("POST", f"{where}resume/"))["state"] == "waiting"
+    assert answer(ask("POST", f"{whole}cancel/"))["state"] == "cancelled"
 
 
 @pytest.fixture

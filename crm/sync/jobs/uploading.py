@@ -130,7 +130,9 @@ def store_part(
 def _keep(bulk: BulkJob, number: int, file: str, size: int, sha256: str, at: datetime) -> tuple[BulkPart, bool, bool]:
     """The part, whether it is new, and whether the file is now its."""
     with transaction.atomic():
-        locked = BulkJob.objects.select_for_update(of=("self",)).get(pk=bulk.pk)
+        # One that was started is held by the slice that is at work, and changes no more.
+        rows = BulkJob.objects.all() if bulk.closed_at else BulkJob.objects.select_for_update(of=("self",))
+        locked = rows.get(pk=bulk.pk)
         known = BulkPart.objects.filter(bulk=locked, number=number).first()
         same = known is not None and known.sha256 == sha256
         if known is not None and same and (locked.closed_at or default_storage.exists(known.file)):

@@ -75,6 +75,9 @@ def work_slice(job: Job, part: JobSlice, at: datetime) -> list[dict[str, Any]]:
     bulk = BulkJob.objects.select_for_update(of=("self",)).select_related("api_key__user").get(pk=job.input["bulk"])
     if not JobSlice.objects.filter(pk=part.pk, output__isnull=True).exists():
         raise LeaseLost
+    if bulk.all_or_nothing:
+        # It may take longer than a lease: nobody claims a job whose row is held.
+        Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
     view = view_of(bulk)
     with open_parts(bulk, bulk.offset) as stream, Answers(bulk, part) as answers:
         met = rows_from(stream, bulk, view)
