@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     **{f"admin:{kind}_bulk": {"operation": "reassign"} for kind in BULK},
     **{f"admin:{page}": {"pk": NOBODYS} for page in ("job", "job_answer", "job_results", "job_file")},
     "hook": {"kind": "chat", "source": "1"},
+    "api_problem": {"code": "missing_scope"},
+    "api_program": {"name": "follower.py"},
     "admin:workspace_layout": {"kind": "account"},
     "admin:workspace_tabs": {"role": "sdr"},
     **{f"admin:view_{page}": {"pk": 0} for page in ("change", "delete", "share", "pin")},
@@ -46,9 +48,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin:app_list": {"app_label": "leads"},
     "admin:view_on_site": {"content_type_id": 1, "object_id": 1},
 }
-# Answered without a login: the login itself, what it needs, who has been given a link, the form for people outside, and
-# what is signed.
-OUTSIDE = {"enquire", "enquire_received", "hook"}
+# Answered without a login: the login itself, what it needs, who has been given a link, the form for people outside,
+# what is signed, and what errors mean.
+OUTSIDE = {"enquire", "enquire_received", "hook", "api_problems", "api_problem"}
 PUBLIC = {"admin:login", "admin:jsi18n", "admin:logout", "admin:set_password", "", "admin:*", *OUTSIDE}
 
 
