@@ -88,13 +88,13 @@ class Follower:
             self.db.execute("DELETE FROM records")
             self.db.execute("DELETE FROM place")
             for name in self.objects:
-                record, lines = {}, 0
+                record, count = {}, 0
                 with self.ask(f"{name}/export", objects=",".join(self.objects)) as export:
-                    for lines, line in enumerate(export):
+                    for count, line in enumerate(export):
                         record = json.loads(line)
                         if "_end" not in record:
                             self.store(name, record["id"], record["version"], record)
-                if "_end" not in record or record["count"] != lines:
+                if "_end" not in record or record["count"] != count:
                     raise ValueError(f"The export of {name} is not whole.")
                 if name == self.objects[0]:
                     self.db.execute("INSERT INTO place VALUES (?)", [record["cursor"]])
