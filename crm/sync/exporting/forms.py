@@ -99,5 +99,5 @@ def written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    quoted = not text or any(sign in text for sign in ',"\r\n') or text == "\\."
+    quoted = not text or any(sign in text for sign in ',"\r\n')
     return '"' + text.replace('"', '""') + '"' if quoted else text
