@@ -30,6 +30,7 @@ GROUPS = {
         "held_rows",
         "imports",
         "jobs",
+        "bulk_jobs",
         "exports",
         "duplicates",
         "erasures",

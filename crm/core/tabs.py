@@ -17,6 +17,7 @@ TABS = {
     "held_rows": ("imports_heldrow_changelist", "front_hand"),
     "imports": ("imports_importrun_changelist", "upload_file"),
     "jobs": ("jobs", "checklist"),
+    "bulk_jobs": ("sync_bulkjob_changelist", "drive_folder_upload"),
     "users": ("people_user_changelist", "badge"),
     "teams": ("people_team_changelist", "groups"),
     "absences": ("people_absence_changelist", "beach_access"),

@@ -44,6 +44,7 @@ TabKey = Literal[
     "assignment",
     "api_keys",
     "sources",
+    "bulk_jobs",
     "webhooks",
     "webhook_hosts",
     "exports",

@@ -37,7 +37,12 @@ STATES = {
     "cancelled": "Cancelled",
     GIVEN_UP: "Given up",
 }
-TONES = {OPEN: "info", "waiting": "info", "running": "info", "done": "success", "failed": "danger"}
+TONES = {
+    **dict.fromkeys((OPEN, "waiting", "running"), "info"),
+    **dict.fromkeys(("cancelled", GIVEN_UP), "default"),
+    "done": "success",
+    "failed": "danger",
+}
 
 
 class StateFilter(OneFilter):
@@ -73,7 +78,7 @@ class ResourceFilter(PickFilter):
 class BulkJobAdmin(ReadAdmin):
     """What programs sent in bulk. They work it with their keys; here it is seen."""
 
-    list_display = ("__str__", "shown_state", "shown_rows", "shown_done", "api_key", "shown_made")
+    list_display = ("__str__", "shown_state", "shown_rows", "shown_done", "shown_key", "shown_made")
     list_title = "Bulk jobs"
     list_select_related = ("api_key", "job")
     sortable = {}
@@ -93,7 +98,7 @@ class BulkJobAdmin(ReadAdmin):
         return {
             "bulk": obj,
             "state_label": STATES.get(state, state),
-            "tone": TONES.get(state, "none"),
+            "tone": TONES.get(state, "default"),
             "percent": percent_of(obj),
             "parts": obj.parts.count(),
             "counts": spoken_counts(job) if job else [],
@@ -119,6 +124,11 @@ class BulkJobAdmin(ReadAdmin):
         """How many rows had each outcome."""
         counts = spoken_counts(bulk.job) if bulk.job else []
         return ", ".join(f"{one.number:,} {one.word}" for one in counts) or "–"
+
+    @admin.display(description="key")
+    def shown_key(self, bulk: Any) -> str:
+        """Whose it is."""
+        return str(bulk.api_key)
 
     @admin.display(description="made")
     def shown_made(self, bulk: Any) -> str:
