@@ -12,6 +12,7 @@ import multiprocessing
 import random
 import time
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import orjson
@@ -26,7 +27,7 @@ from crm.sync.feed.images import present
 from crm.sync.feed.reading import read_page
 from leads.models import Lead
 
-WRITERS, SECONDS = 8, 5.0
+WRITERS, SECONDS = 8, 3.0
 SETTINGS = "crm.actor crm.actor_name crm.via crm.reason crm.at crm.request crm.transaction".split()
 FRAME = "SELECT " + ", ".join(f"set_config('{name}', %s, true)" for name in SETTINGS)
 WRITE = "UPDATE leads_lead SET city = %s, description = %s WHERE id = ANY(%s)"
@@ -67,12 +68,14 @@ def write(url: str, ids: list[int], seed: int, start: Any, counted: Any) -> None
     draw, frame = random.Random(seed), ["1", "Writer", "api", "", FIRST_DAY.isoformat(), f"request-{seed}", ""]
     with psycopg.connect(url) as session:
         start.wait()
-        end, count = time.perf_counter() + SECONDS, 0
+        began, count = time.perf_counter(), 0
+        end = began + SECONDS
         while time.perf_counter() < end:
             picked = sorted(draw.sample(ids, draw.randint(1, 3)))
             session.execute(FRAME, frame)
             session.execute("SELECT id FROM leads_lead WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [picked])
-            session.execute(WRITE, [f"City {count}", f"{seed}.{count}", picked])
+            # Never what is there already: that would be no change.
+            session.execute(WRITE, [f"City {count}", f"{began}.{seed}.{count}", picked])
             session.commit()
             count += 1
         counted.put(count)
@@ -91,11 +94,11 @@ def all_write(ids: list[int], copy: Copy | None) -> float:
         if copy is None or not copy.read():
             time.sleep(0.02)
     total: int = sum(counted.get() for _ in writers)
-    began = time.perf_counter()
+    ended = time.perf_counter()
     while copy is not None and copy.read():
         pass
     if copy is not None:
-        copy.behind.append(time.perf_counter() - began)
+        copy.behind.append(time.perf_counter() - ended)
     return total / SECONDS
 
 
@@ -105,7 +108,7 @@ def followed_writes(ids: list[int]) -> tuple[float, Copy]:
     number_transactions()
     copy = Copy(latest(), present(view, ids))
     rate = all_write(ids, copy)
-    assert copy.changes > rate, "it followed nothing"
+    assert copy.changes > 1.5 * rate * SECONDS, "it was not told of everything that was written"
     assert copy.records == present(view, ids), "the copy is not equal"
     return rate, copy
 
@@ -122,8 +125,8 @@ def plain_writes(ids: list[int]) -> float:
 
 
 def main() -> None:
-    """Measure in turn; the best round of each counts."""
-    asked = arguments(__doc__ or "", rows=4000)
+    """Measure in turn; the median round of each counts: ten processes meet every busy moment of the machine."""
+    asked = arguments(__doc__ or "", rows=4000, rounds=5)
     with scratch_database():
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
@@ -144,8 +147,8 @@ def main() -> None:
     conclude(
         work="8 writers and a follower",
         unit="tx/s",
-        ours=max(ours),
-        limit=max(limit),
+        ours=median(ours),
+        limit=median(limit),
         at_least=0.6,
         also=fsync == ("on", "on"),
     )

@@ -57,7 +57,7 @@ CHANGES = """
     SELECT t.pos, t.id, t.token, t.recorded_at, t.actor_id, t.actor_name, t.via, t.reason, t.request,
            c.id, c.object, c.record_id, c.version, c.op, c.at, c.what
     FROM history_transaction t JOIN history_change c ON c.transaction_id = t.id
-    WHERE t.pos >= %s AND t.pos <= %s AND (t.pos > %s OR c.id > %s) AND (%s OR c.object = ANY(%s))
+    WHERE t.pos >= %s AND t.pos <= %s AND c.id > CASE WHEN t.pos = %s THEN %s ELSE 0 END AND (%s OR c.object = ANY(%s))
     ORDER BY t.pos, c.id LIMIT %s
 """
 

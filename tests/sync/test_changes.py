@@ -154,7 +154,7 @@ def test_what_is_asked_for_wrongly_is_named(root: User) -> None:
     ask = program(root)
     cursor = Follower(ask).cursor
     refused(ask, "", 400, "needs_cursor")
-    for text in ("nonsense", "a:b:c", cursor[:40], signing.dumps([1, 2], salt=SALT), "ü", "." + cursor):
+    for text in ("nonsense", "a:b:c", cursor[:40], signing.Signer(salt=SALT).sign_object([1]), "ü", "." + cursor):
         refused(ask, f"cursor={text}", 400, "invalid_cursor")
     refused(ask, f"cursor={cursor}&limit=10001", 400, "invalid_limit")
     refused(ask, f"cursor={cursor}&limit=0", 400, "invalid_limit")
@@ -169,7 +169,8 @@ def test_a_cursor_of_another_installation_or_history_is_gone(root: User) -> None
     ask = program(root)
     make_lead()
     follower = Follower(ask, "leads")
-    foreign = signing.dumps(signing.loads(follower.cursor, salt=SALT), key="another", salt=SALT)
+    place = signing.Signer(salt=SALT).unsign_object(follower.cursor)
+    foreign = signing.Signer(key="another", salt=SALT).sign_object(place)
     resync = refused(ask, f"cursor={foreign}&objects=leads", 410, "foreign_cursor")["resync"]
     assert resync == {"exports": ["http://testserver/api/v1/leads/export/"]}
     # A backup that is older than the cursor was restored.

@@ -61,7 +61,7 @@ def read_page(
     views = {object_of(view): view for name, view in followed().items() if name in objects}
     since = at - timedelta(days=handbook.current().sync.feed_days)
     stretch = next_changes(after, limit=limit, objects=sorted(views), since=since)
-    erased = erasures(after.pos, stretch.cursor.pos)
+    erased = erasures(after.pos, stretch.cursor.pos) if stretch.cursor != after else {}
     teller = _Teller(views, stretch.rows, erased)
     transactions = {
         rows[0].pos: _transaction(rows[0], stretch.cursor, [teller.tell(row) for row in rows])
