@@ -20,6 +20,7 @@ class ManyContacts(Many):
 
     def is_alone(self, candidate: Candidate) -> bool:
         """Whether it is, or was, the main one of an account, or moves in its tree."""
+        if candidate.new:
+            return bool(candidate.record.is_main_dri)
         changed = set(candidate.changed)
-        main = candidate.record.is_main_dri or "is_main_dri" in changed
-        return bool(main if candidate.new else "reports_to_id" in changed or (main and changed))
+        return bool("is_main_dri" in candidate.said or "reports_to_id" in changed or candidate.record.is_main_dri)

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record as it would be stored: a new one in `state`, or an existing one with the attributes that change."""
+    """A record as it would be stored: a new one in `state`, or an existing one with the attributes that change.
+
+    `said` is what its row says, also where that is so already: another row of the batch may change it first.
+    """
 
     record: Any
     changed: Collection[str]
     new: bool
+    said: Collection[str] = ()
     state: str | None = None
 
 

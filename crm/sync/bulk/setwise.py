@@ -7,7 +7,7 @@ the later ones are tried, and the last few one by one, so that each row has the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -112,7 +112,7 @@ class Sets:
                 said = f"A {self.model._meta.verbose_name} is placed in a status by imports only."
                 raise Refused("forbidden", said)
         plain = {name: value for name, value in values.items() if name not in (self.flow, f"{self.flow}_since")}
-        return Planned(row, plain, Candidate(self.view.make(dict(plain)), plain.keys(), True, state), at)
+        return Planned(row, plain, Candidate(self.view.make(dict(plain)), plain.keys(), True, plain.keys(), state), at)
 
     def plan_change(self, row: Row, reader: Reader) -> Planned:
         """A change, as `change_record` makes it."""
@@ -125,7 +125,7 @@ class Sets:
             raise stale_since(record, row.version)
         values = reader.read(row)
         changed = {name: value for name, value in values.items() if getattr(record, name) != value}
-        return Planned(row, changed, Candidate(record, changed.keys(), False))
+        return Planned(row, changed, Candidate(record, changed.keys(), False, values.keys()))
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class Sets:
         """Make the record of an attempt: of one that was undone nothing is left."""
         record = self.view.make(dict(one.values)) if one.used else one.candidate.record
         one.used = True
-        one.candidate = Candidate(record, one.candidate.changed, True, one.candidate.state)
+        one.candidate = replace(one.candidate, record=record)
         self.many.complete(record, one.values.keys())
         for of, key in self.phones.items():
             if record.__dict__.get(of):

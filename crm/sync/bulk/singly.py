@@ -49,7 +49,8 @@ def _stored(view: RecordViewSet, row: Row, operation: str, system: str) -> RowRe
         if row.external_id:
             claim_ids(view.model, system, {row.external_id: pk})
         return RowResult(row.index, "created" if new else "unchanged", pk, row.external_id, version_of(view.model, pk))
-    pk, before = row.record.pk, row.record.version
+    # Another row of the batch may have changed it since it was locked.
+    pk, before = row.record.pk, version_of(view.model, row.record.pk)
     view.kwargs = {"pk": str(pk)}
     known = None if row.version is None else Condition(tags=(etag(pk, row.version),))
     if operation == "delete":
