@@ -4,18 +4,22 @@ that they hold, compared with what is stored."""
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import random
 import sqlite3
 from collections import Counter
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from django.db import connection, models
 
 from crm.core.api.resources import followed, object_of
 from tests.children import ROOT
+from tests.keys import Program
 
 FOLLOWER = ROOT / "docs" / "follower.py"
 _spec = importlib.util.spec_from_file_location("follower", FOLLOWER)
@@ -156,6 +160,36 @@ class Credulous(Mortal):
             pass
         for change in self.draw.sample(self.pages, min(len(self.pages), 200)):
             self.apply(change)
+
+
+class InProcess(Follower):  # type: ignore[misc]
+    """The follower of `docs/`, asking in this process; it dies before its n-th statement when it is told to."""
+
+    def __init__(self, ask: Program, objects: str) -> None:
+        self.program, self.fuse = ask, -1
+        self.pages: list[Any] = []
+        super().__init__("", "", ":memory:", objects)
+
+    def ask(self, path: str, **query: Any) -> Any:
+        words = "&".join(f"{name}={value}" for name, value in query.items() if name != "wait")
+        answer = self.program("GET", f"{path}/?{words}")
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        if answer.status_code >= 400:
+            raise HTTPError(path, answer.status_code, answer.reason_phrase, Message(), io.BytesIO(body))
+        return io.BytesIO(body)
+
+    def apply(self, change: Any) -> None:
+        if self.fuse == 0:
+            self.fuse = -1
+            raise Killed
+        self.fuse -= 1
+        self.pages.append(change)
+        super().apply(change)
+
+    def copy(self) -> Rows:
+        """What it holds."""
+        rows = self.db.execute("SELECT object, id, record FROM records WHERE record IS NOT NULL")
+        return {(name, pk): json.loads(record) for name, pk, record in rows}
 
 
 def copy_of(file: Path) -> Rows:

@@ -8,6 +8,7 @@ a feed in the order of a sequence, and a follower without the rule of versions. 
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -26,13 +27,16 @@ from crm.history import feed
 from crm.history.models import Change, Transaction
 from crm.people.models import User
 from crm.privacy.models import Erasure
-from leads.models import Conversion
+from leads.models import Conversion, Lead
 from tests.children import kill_group, running, wait_for
+from tests.factories import make_account, make_lead
+from tests.keys import program
 from tests.races import in_thread, outcomes
 from tests.sync.copies import (
     FOLLOWER,
     Credulous,
     Follower,
+    InProcess,
     Mortal,
     copy_of,
     differences,
@@ -151,3 +155,33 @@ def test_the_same_with_a_cursor_on_a_sequence_does_not_hold(
     follower.drain()
     lost = differences(copy_of(tmp_path / "naive.sqlite3"), listed(live_server.url, world.key))
     assert [one for one in lost if "not in the copy" in one], "it lost nothing: the test above proves nothing"
+
+
+class Interrupted(InProcess):
+    """Between its exports somebody changes what the first of them told already; `last`: it takes the last cursor."""
+
+    last = False
+
+    def ask(self, path: str, **query: Any) -> Any:
+        answer = super().ask(path, **query)
+        if path == "leads/export":
+            Lead.objects.update(company="Changed meanwhile")
+        if path == "accounts/export" and self.last:
+            self.newest = json.loads(answer.getvalue().splitlines()[-1])["cursor"]
+        return answer
+
+
+def test_exports_are_joined_at_the_oldest_of_their_cursors(root: User) -> None:
+    make_lead()
+    make_account()
+    follower = Interrupted(program(root), "leads accounts")
+    assert [follower.go(), follower.go(), follower.go()] == [0, 0, 1]
+    assert {row["company"] for (name, _), row in follower.copy().items() if name == "leads"} == {"Changed meanwhile"}
+    # At the last one's, what happened between them would be in neither.
+    Lead.objects.update(company="Globex")
+    mistaken = Interrupted(program(root), "leads accounts")
+    mistaken.last = True
+    mistaken.go()
+    mistaken.db.execute("UPDATE place SET cursor = ?", [mistaken.newest])
+    mistaken.step()
+    assert {row["company"] for (name, _), row in mistaken.copy().items() if name == "leads"} == {"Globex"}

@@ -7,12 +7,9 @@ the table. The same search finds the fault of a feed in the order of a sequence.
 
 from __future__ import annotations
 
-import io
-import json
 import os
 from collections import Counter
 from contextlib import ExitStack
-from email.message import Message
 from typing import Any
 from urllib.error import HTTPError
 
@@ -31,7 +28,7 @@ from crm.people.models import User
 from tests.factories import START
 from tests.keys import Program, make_key
 from tests.races import second_connection
-from tests.sync.copies import Follower, Killed, Rows, differences
+from tests.sync.copies import Follower, InProcess, Killed, Rows, differences
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 LONG = bool(os.environ.get("CRM_SOAK"))
@@ -43,36 +40,6 @@ places = st.integers(0, 50)
 # What a backup keeps here, parts first.
 TABLES = ("duplicates_tombstone", "history_change", "history_move", "history_transaction", "accounts_account")
 QUIET = "SET LOCAL session_replication_role = replica"
-
-
-class InProcess(Follower):  # type: ignore[misc]
-    """The follower of `docs/`, asking in this process; it dies before its n-th statement when it is told to."""
-
-    def __init__(self, ask: Program) -> None:
-        self.program, self.fuse = ask, -1
-        self.pages: list[Any] = []
-        super().__init__("", "", ":memory:", "accounts")
-
-    def ask(self, path: str, **query: Any) -> Any:
-        words = "&".join(f"{name}={value}" for name, value in query.items() if name != "wait")
-        answer = self.program("GET", f"{path}/?{words}")
-        body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-        if answer.status_code >= 400:
-            raise HTTPError(path, answer.status_code, answer.reason_phrase, Message(), io.BytesIO(body))
-        return io.BytesIO(body)
-
-    def apply(self, change: Any) -> None:
-        if self.fuse == 0:
-            self.fuse = -1
-            raise Killed
-        self.fuse -= 1
-        self.pages.append(change)
-        super().apply(change)
-
-    def copy(self) -> Rows:
-        """What it holds."""
-        rows = self.db.execute("SELECT object, id, record FROM records WHERE record IS NOT NULL")
-        return {(name, pk): json.loads(record) for name, pk, record in rows}
 
 
 class Machine(RuleBasedStateMachine):
@@ -94,7 +61,7 @@ class Machine(RuleBasedStateMachine):
         with acting(actor=self.actor, via="test", at=START):
             Account.objects.bulk_create([Account(name=f"Account {n}") for n in range(4)])
         self.met["runs"] += 1
-        self.follower = InProcess(self.program)
+        self.follower = InProcess(self.program, "accounts")
         self.follower.go()
 
     # --- what is written ----------------------------------------------------------------------------------------------
