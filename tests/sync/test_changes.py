@@ -154,7 +154,7 @@ def test_what_is_asked_for_wrongly_is_named(root: User) -> None:
     ask = program(root)
     cursor = Follower(ask).cursor
     refused(ask, "", 400, "needs_cursor")
-    for text in ("nonsense", "a:b:c", cursor[:40], signing.Signer(salt=SALT).sign_object([1]), "ü", "." + cursor):
+    for text in ("nonsense", "a:b:c", cursor[:40], signing.Signer(salt=SALT).sign_object([1]), "ü"):
         refused(ask, f"cursor={text}", 400, "invalid_cursor")
     refused(ask, f"cursor={cursor}&limit=10001", 400, "invalid_limit")
     refused(ask, f"cursor={cursor}&limit=0", 400, "invalid_limit")
