@@ -13,8 +13,9 @@ import pytest
 from django.utils import timezone
 
 from crm.history.models import Change, Transaction
+from crm.jobs.kinds import kind_of
 from crm.jobs.models import Job, JobSlice
-from crm.jobs.work import claim, step
+from crm.jobs.work import LeaseLost, claim, do, next_slice, step
 from crm.people.models import User
 from crm.sync.bulk.engine import write_rows
 from crm.sync.jobs import work as working
@@ -238,6 +239,21 @@ def test_a_fault_is_tried_again_and_then_stops_the_job(
     answer(ask("POST", f"{where}resume/"))
     assert work(ask, where)["counts"]["created"] == 6
     assert BulkKey.objects.filter(bulk=int(where.split("/")[2])).count() == 12, "each by its own id and by ours"
+
+
+def test_a_worker_that_was_thought_dead_stores_nothing(root: User, small: None) -> None:
+    ask = program(root)
+    where = opened(ask, lines(*(lead(n) for n in range(6))))
+    answer(ask("POST", f"{where}start/"))
+    slow = claim(Job.objects.get(bulk=int(where.split("/")[2])))
+    assert slow is not None
+    part = next_slice(slow)
+    assert part is not None
+    one_slice(where)
+    with pytest.raises(LeaseLost):
+        do(slow, part, kind_of(slow), clock=timezone.now, via="api")
+    assert (Lead.objects.count(), BulkJob.objects.get().row) == (4, 4)
+    assert work(ask, where)["counts"]["created"] == 6
 
 
 def test_the_jobs_of_a_key_are_listed_page_by_page(root: User) -> None:

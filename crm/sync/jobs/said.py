@@ -20,7 +20,14 @@ OPENING: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {
         "operation": {**TEXT, "enum": list(OPERATIONS), "description": "What is done with each row."},
-        "format": {**TEXT, "enum": list(FORMS), "default": "ndjson", "description": "What the parts are, joined."},
+        "format": {
+            **TEXT,
+            "enum": list(FORMS),
+            "default": "ndjson",
+            "description": "What the parts are, joined: a JSON object on each line, or CSV (RFC 4180, UTF-8, commas)"
+            " whose first line names fields. An empty cell of a CSV leaves its field alone; lists stand between"
+            " semicolons or as JSON.",
+        },
         "system": {**TEXT, "maxLength": 50, "description": "Whose ids the rows have in `external_id`."},
         "all_or_nothing": {
             "type": "boolean",
