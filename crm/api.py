@@ -31,7 +31,7 @@ from crm.checkups.api import FindingViewSet
 from crm.clocks import api as clocks
 from crm.core.api.problems import bad_request, fault, plain_answer
 from crm.core.api.resources import publish
-from crm.core.api.views import ApiView, RecordViewSet
+from crm.core.api.views import ApiView, RecordViewSet, tell_counts
 from crm.duplicates import api as duplicates
 from crm.duplicates import api_merge as merging
 from crm.enquiries.api import EnquiryViewSet
@@ -132,6 +132,10 @@ class Description(SpectacularJSONAPIView):
     authentication_classes = [*ApiView.authentication_classes, SessionAuthentication]
     permission_classes = [IsAuthenticated]
     renderer_classes = [DescriptionJson]
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """With what is left to the key, which this counts for too."""
+        return tell_counts(request, super().finalize_response(request, response, *args, **kwargs))
 
 
 class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):

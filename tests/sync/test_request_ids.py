@@ -40,6 +40,7 @@ def test_every_answer_has_it_and_every_error_says_it(root: User, monkeypatch: py
     tag = ask("GET", f"leads/{lead.pk}/").headers["ETag"]
     asked: list[tuple[int, tuple[Any, ...], dict[str, str]]] = [
         (200, ("GET", "leads/"), {}),
+        (200, ("GET", "leads/export/"), {}),
         (304, ("GET", f"leads/{lead.pk}/"), {"If_None_Match": tag}),
         (400, ("GET", "leads/?flavour=sweet"), {}),
         (400, ("POST", "leads/", b"{"), {}),
@@ -57,6 +58,8 @@ def test_every_answer_has_it_and_every_error_says_it(root: User, monkeypatch: py
             assert json.loads(answer.content)["request_id"] == f"mine-{number}"
         if sent[1] != "nothing/here/":  # which asks nobody who it is
             assert answer.headers["RateLimit"].startswith('"key";r=')
+    described = ask.client.get("/api/schema/", headers={"Authorization": f"Bearer {ask.key}"})
+    assert (described.status_code, "RateLimit" in described.headers) == (200, True)
     wrong = Client().get("/api/v1/leads/")
     assert json.loads(wrong.content)["request_id"] == wrong.headers["X-Request-ID"]
     assert Client().get("/api/v1/leads/", headers={"Host": "elsewhere.example"}).headers["X-Request-ID"]
