@@ -32,7 +32,7 @@ from tests.sync.copies import Follower, InProcess, Killed, Rows, differences
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 LONG = bool(os.environ.get("CRM_SOAK"))
-EXAMPLES, STEPS = (150, 50) if LONG else (10, 25)
+EXAMPLES, STEPS = (150, 50) if LONG else (6, 25)
 NAIVE = "UPDATE history_transaction SET pos = id WHERE pos IS NULL"
 SESSIONS = 3
 slots = st.integers(0, SESSIONS - 1)
