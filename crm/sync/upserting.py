@@ -19,6 +19,7 @@ from crm.core.api.etags import Condition, condition, etag
 from crm.core.api.problems import Problem, not_there
 from crm.core.api.views import RecordViewSet
 from crm.core.api.writes import VIA
+from crm.core.door import stale_since
 from crm.core.errors import Stale
 from crm.core.locks import hold, hold_shared
 from crm.sync.models import ExternalId
@@ -92,9 +93,11 @@ class WritesById(RecordViewSet):
             self.kwargs["pk"] = str(record.pk)
             if absent is not None and (absent.any or absent.knows(etag(record.pk, record.version))):
                 raise Problem(412, "exists", f"This system has told us of this id: it is {record.pk} here.")
-            # What somebody asked is what they asked; sent again it says nothing new.
             if "patch" in self.http_method_names:
                 self.change(record.pk, body, known)
+            # What somebody asked is what they asked; sent again it says nothing new.
+            elif known is not None and not known.allows(record.pk, record.version):
+                raise stale_since(record, known.version_of(record.pk) or record.version)
             return record.pk, False
 
 

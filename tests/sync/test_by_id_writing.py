@@ -87,6 +87,8 @@ def test_every_followed_resource_takes_put(root: User) -> None:
     for name, body in bodies.items():
         made = ask("put", f"{name}/by/erp/1/", body)
         assert made.status_code == 201, (name, made.content)
+    late = ask("put", "enquiries/by/erp/1/", bodies["enquiries"], if_match='"1.99"')
+    assert (late.status_code, late.json()["code"]) == (412, "stale")
     for name, view in followed().items():
         again = ask("put", f"{name}/by/erp/1/", bodies.get(name, {}))
         assert (again.status_code, again.json()["id"]) == (

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from crm.core.api.etags import Condition, etag
 from crm.core.api.problems import Problem
+from crm.core.door import stale_since
 from crm.core.errors import Stale
 from crm.sync.bulk.asking import problem_for
 from crm.sync.bulk.rows import Row, RowResult
@@ -58,6 +59,8 @@ def _stored(view: RecordViewSet, row: Row, operation: str, system: str) -> RowRe
         view.remove(pk, known)
         return RowResult(row.index, "deleted", pk, row.external_id)
     if operation == "upsert" and "patch" not in view.http_method_names:
+        if row.version is not None and row.version != before:
+            raise stale_since(row.record, row.version)
         # What somebody asked is what they asked: sent again it says nothing new.
         return RowResult(row.index, "unchanged", pk, row.external_id, before)
     refuse_without(view, "patch", "changes")
