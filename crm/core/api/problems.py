@@ -191,6 +191,8 @@ def _framework_problem(error: exceptions.APIException) -> Problem:
     detail = error.detail
     given = getattr(detail, "code", code)
     words = str(detail) if not isinstance(detail, dict | list) else "The request will not do."
+    if wait := headers.get("Retry-After"):
+        words = f"These were too many requests in one minute: ask again in {wait} second{'s' if wait != '1' else ''}."
     if isinstance(error, exceptions.ParseError) and given == "parse_error":
         given = "malformed"
     known = given if error.status_code in (400, 401, 403, 409, 412) else code
