@@ -247,7 +247,7 @@ def columns(table: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def run(machine: type[Machine], actor: User, *, examples: int, derandomize: bool = True) -> Counter[str]:
+def run(machine: type[Machine], actor: User, *, examples: int, long: bool = False) -> Counter[str]:
     """Search; what was met in all runs together."""
     machine.met, machine.actor, machine.program = Counter(), actor, Program(make_key(actor))
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
@@ -257,9 +257,9 @@ def run(machine: type[Machine], actor: User, *, examples: int, derandomize: bool
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
-            derandomize=derandomize,
+            derandomize=not long,
             suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
+            phases=[Phase.generate, Phase.shrink] if long else [Phase.generate],
             print_blob=False,
         ),
     )
@@ -267,7 +267,7 @@ def run(machine: type[Machine], actor: User, *, examples: int, derandomize: bool
 
 
 def test_no_order_of_events_makes_a_copy_wrong(root: User) -> None:
-    met = run(Machine, root, examples=EXAMPLES, derandomize=not LONG)
+    met = run(Machine, root, examples=EXAMPLES, long=LONG)
     wanted = "write make delete commit rollback change merge read crash again restore lost".split()
     assert {name for name in wanted if not met[name]} == set(), met
 

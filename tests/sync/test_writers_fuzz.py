@@ -33,7 +33,7 @@ from tests.sync.hostile import BROKEN, HEADERS, IDS, as_bytes, fields, value
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 LONG = bool(os.environ.get("CRM_SOAK"))
-ROUNDS = 60 if LONG else 2
+ROUNDS = 20 if LONG else 2
 # Written whatever is answered: how often somebody asks, and what was answered under a key.
 BESIDE = {
     "sync_idempotencykey",
