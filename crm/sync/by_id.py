@@ -16,8 +16,7 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.core.api.elsewhere import finds_ids
-from crm.core.api.expanding import use_finder
+from crm.core.api.elsewhere import finds_ids, tells_ids
 from crm.core.api.problems import Flaw, invalid
 from crm.core.api.schema import ETAG, RecordSchema
 from crm.core.api.views import RecordViewSet
@@ -127,7 +126,7 @@ def id_of(kind: type[models.Model], system: str, external_id: str) -> int | None
     return known.values_list("record_id", flat=True).first()
 
 
-@use_finder
+@tells_ids
 def known_as(kind: type[models.Model], ids: Collection[int]) -> dict[int, dict[str, list[str]]]:
     """What each system calls these records; one query."""
     rows = ExternalId.objects.filter(object=kind._meta.model_name, record_id__in=ids).order_by("system", "value")

@@ -6,12 +6,13 @@ as its own resource answers it, for a key that may read that. All of it is asked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from crm.core.api.elsewhere import known_elsewhere
 from crm.core.api.resources import resources
 from crm.core.api.scopes import require_scope
 
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 
 COMPUTED, EXTERNAL_IDS = "computed", "external_ids"
 ID = "_id"
-# Of records of a kind with these ids: what each system calls each of them.
-Finder = Callable[[type[models.Model], Collection[int]], Mapping[int, Mapping[str, Sequence[str]]]]
-_finders: list[Finder] = []
-
-
-def use_finder(finder: Finder) -> Finder:
-    """Let this function tell the ids that records have in other systems: who keeps them lies above this package."""
-    _finders[:] = [finder]
-    return finder
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +101,7 @@ class Expansion:
 
     def add_external_ids(self, rows: list[dict[str, Any]]) -> None:
         """Add what other systems call them: `{system: [ids]}`."""
-        ids = [row["id"] for row in rows]
-        found = next((finder(self.view.model, ids) for finder in _finders), {})
+        found = known_elsewhere(self.view.model, [row["id"] for row in rows])
         for row in rows:
             row[EXTERNAL_IDS] = found.get(row["id"], {})
 

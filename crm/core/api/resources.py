@@ -36,8 +36,3 @@ def followed() -> dict[str, type[RecordViewSet]]:
 def object_of(view: type[RecordViewSet]) -> str:
     """What the change log calls its records (`lead`)."""
     return str(view.model._meta.model_name)
-
-
-def of_object(name: str) -> type[RecordViewSet] | None:
-    """The followed resource of what the change log calls so."""
-    return next((view for view in followed().values() if object_of(view) == name), None)
