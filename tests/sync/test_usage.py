@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 
 import pytest
 from django.db import connection
@@ -73,21 +74,24 @@ def test_a_minute_that_ends_while_many_ask_is_added_exactly_once() -> None:
     make_key(make_user("busy", role="sdr"))
     subject = f"key:{ApiKey.objects.get().pk}"
 
-    def count(times: int) -> None:
+    together = Barrier(4)
+
+    def count() -> None:
         with connection.cursor() as cursor:
-            for n in range(times):
-                cursor.execute("SELECT sync_count_use(%s, %s)", [subject, minute_of(LATE) + timedelta(minutes=n // 5)])
+            for minute in range(20):
+                together.wait(60)  # all begin each minute at once: any of them may be the first in it
+                for _ in range(5):
+                    cursor.execute(
+                        "SELECT sync_count_use(%s, %s)", [subject, minute_of(LATE) + timedelta(minutes=minute)]
+                    )
 
     with ThreadPoolExecutor(4) as pool:
-        for done in [in_thread(pool, lambda: count(100)) for _ in range(4)]:
+        for done in [in_thread(pool, count) for _ in range(4)]:
             done.result(60)
     with connection.cursor() as cursor:
         cursor.execute("SELECT count, began_at FROM sync_keyuse WHERE subject = %s", [subject])
-        counting, began = cursor.fetchone()
-    added = sum(KeyDay.objects.values_list("requests", flat=True))
-    assert began == minute_of(LATE) + timedelta(minutes=19)
-    assert added + counting == 400
-    assert added >= 300, "minutes ended meanwhile"
+        assert cursor.fetchone() == (20, minute_of(LATE) + timedelta(minutes=19))
+    assert sum(KeyDay.objects.values_list("requests", flat=True)) == 19 * 20
 
 
 @pytest.mark.django_db
