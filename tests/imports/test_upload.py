@@ -26,7 +26,7 @@ from crm.people.models import User
 from tests.imports.export import NOW, account, lead, write
 from tests.imports.uploading import sent, upload, work, zipped
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.crash]
 LEADS = b"Id,LastName,Email,Status\r\n00QNq0000000001AAA,Lea,lea@globex.example,New\r\n"
 
 

@@ -26,6 +26,7 @@ from tests.races import race, second_connection
 from tests.sync.bulk_jobs import answer, lead, lines, opened, outcomes, results, work
 
 MB = 1024 * 1024
+pytestmark = pytest.mark.crash
 LONG = bool(os.environ.get("CRM_SOAK"))
 
 

@@ -26,7 +26,7 @@ from crm.sync.models import ExternalId
 from tests.factories import START, make_account, make_contact, make_lead, make_opportunity
 from tests.keys import Program, program
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.crash]
 SOAK = bool(os.environ.get("CRM_SOAK"))
 ROUNDS = 30 if SOAK else 1
 ROWS = 60 if SOAK else 16
