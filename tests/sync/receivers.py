@@ -15,11 +15,13 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
+from crm.core.acting import acting
 from crm.people.models import User
 from crm.sync.models import Webhook, WebhookHost, WebhookMessage, WebhookQueue
 from crm.sync.webhooks.delivering import deliver
 from crm.sync.webhooks.dispatching import dispatch
 from crm.sync.webhooks.services import add_webhook
+from leads.models import Lead
 
 
 @dataclass
@@ -131,3 +133,17 @@ def later(span: timedelta) -> None:
 def states(webhook: Webhook) -> list[str]:
     """What became of its messages, the oldest first."""
     return list(WebhookMessage.objects.filter(webhook=webhook).order_by("pk").values_list("state", flat=True))
+
+
+def change(lead: Lead, by: User, **values: Any) -> Lead:
+    """Write some fields of a lead."""
+    with acting(actor=by, via="admin", at=timezone.now()):
+        for name, value in values.items():
+            setattr(lead, name, value)
+        lead.save(update_fields=list(values))
+    return lead
+
+
+def call(who: User) -> dict[str, Any]:
+    """Who acts, and when."""
+    return {"actor": who, "at": timezone.now(), "via": "admin"}
