@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from django.db import connection
 from psycopg.types.json import Jsonb
@@ -20,6 +21,9 @@ TEXT = ("text", "character varying", "character", "citext", "name")
 JSON = ("json", "jsonb")
 # What a row or a document as text writes in another way, and where a name may have a line break.
 ESCAPED = re.compile(r"""[\s"\\]+""")
+# What stands before a value and is no part of it, though it ends with a letter: the end of an escape.
+BEHIND = r"(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})"
+BETWEEN = r"(?:\s|\+|%(?:25)*(?:20|0[9ad])|\\+[nrt])+"
 
 # Generated columns follow what they are made of; views show what tables hold.
 COLUMNS = """
@@ -80,20 +84,44 @@ class Values:
         """Matches any of them, the longest first; a full name also where a line break stands between its parts."""
         shapes = []
         for text in sorted({*_forms(self.parts)}, key=len, reverse=True):
-            shapes.append(rf"(?<![\w.+-]){re.escape(text)}(?![\w-])")
+            shapes.append(rf"(?:(?<![\w.+-])|{BEHIND}){_loose(text)}(?![\w-])")
         for text in sorted({*_forms(self.words)}, key=len, reverse=True):
-            shapes.append(r"(?<!\w)" + r"\s+".join(map(re.escape, text.split())) + r"(?!\w)")
+            shapes.append(rf"(?:(?<!\w)|{BEHIND})" + BETWEEN.join(map(_loose, text.split())) + r"(?!\w)")
         return re.compile("|".join(shapes), re.IGNORECASE)
 
     def needles(self) -> list[str]:
         """Texts of which one stands in every row that matters: of each its longest piece that is written as it is."""
-        both = [max(ESCAPED.split(text), key=len) for text in _forms([*self.parts, *self.words])]
-        return sorted({one for text in both if text for one in (text, text.lower(), text.upper(), text.title())})
+        both = [piece for text in _forms([*self.parts, *self.words]) if (piece := _longest(text))]
+        plain = {one for text in both for one in (text, text.lower(), text.upper(), text.title())}
+        return sorted(plain | {form.lower() for text in both for form in _escaped(text)})
 
 
 def _forms(texts: Iterable[str]) -> list[str]:
     """As they are, and as Unicode would take them apart or put them together."""
     return [form for text in texts if text for form in {unicodedata.normalize(n, text) for n in ("NFC", "NFD")}]
+
+
+def _longest(text: str) -> str:
+    return max(ESCAPED.split(text), key=len)
+
+
+def _escaped(text: str) -> set[str]:
+    """As an address has it in its query, and JSON in a text."""
+    return {*(quote(text, safe=safe) for safe in ("", "/", "@/")), _longest(json.dumps(text)), text.replace("/", "\\/")}
+
+
+def _loose(text: str) -> str:
+    """A pattern of these signs, each as it is or as an escape of an address (`%40`) or of JSON (`\\u0040`)."""
+    return "".join(sign if sign.isascii() and sign.isalnum() else _any_of(sign) for sign in text)
+
+
+def _any_of(sign: str) -> str:
+    found = {re.escape(sign), rf"\\+{re.escape(sign)}"}
+    for one in {sign, sign.lower(), sign.upper()}:
+        found.add("".join(f"%(?:25)*{byte:02x}" for byte in one.encode("utf-8", "replace")))
+        units = one.encode("utf-16-be", "surrogatepass").hex()
+        found.add("".join(rf"\\+u{units[n : n + 4]}" for n in range(0, len(units), 4)))
+    return f"(?:{'|'.join(sorted(found))})"
 
 
 def tables(*, generated: bool = False) -> list[Table]:
@@ -148,6 +176,7 @@ def take_out(
     whole = ", ".join(f't."{column.name}"::text' for column in columns)
     needles = values.needles()
     lowered = [needle for needle in needles if needle == needle.lower()]
+    needles = [needle for needle in needles if needle != needle.lower()]
     with connection.cursor() as cursor:
         # No index knows where in a text a name stands, so every row is read, but only once: OFFSET 0 keeps the database
         # from writing it out anew for each needle.

@@ -1,0 +1,64 @@
+"""Erasing a person reaches what programs left behind: answers, messages, filters, ids elsewhere, and the feed."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.utils import timezone
+
+from crm.core.acting import acting
+from crm.jobs.models import Job
+from crm.people.models import User
+from crm.privacy.erasing import erase_person
+from crm.privacy.everywhere import search
+from crm.sync.exporting.record import KIND
+from crm.sync.models import Webhook, WebhookAttempt, WebhookMessage
+from leads.models import Lead
+from tests.factories import make_lead
+
+pytestmark = pytest.mark.django_db
+EMAIL, LINK = "zoë+crm@quill.example", "https://www.linkedin.com/in/zoe-quillfeather"
+PERSON = {
+    "first_name": "Zoë",
+    "last_name": "Quillfeather",
+    "email": EMAIL,
+    "linkedin_url": LINK,
+    "street": "7 Heron Lane",
+}
+VALUES = ("Zoë", "Quillfeather", "Heron Lane", "quill.example", "zoe-quill", "sailing")
+
+
+def erase(root: User, lead: Lead) -> None:
+    """At the request of the person."""
+    erase_person(lead=lead, reason="They asked.", actor=root, at=timezone.now(), via="test")
+
+
+def test_filters_and_answers_lose_the_person_however_they_are_written(root: User) -> None:
+    at = timezone.now()
+    lead = make_lead(**PERSON)
+    filters = {"email": EMAIL, "q": "Zoë Quillfeather", "linkedin_url": LINK, "lead_status": "new"}
+    plain = "&".join(f"{name}={value}" for name, value in filters.items())
+    escapes = quote(f'"{EMAIL}", Zoë Quillfeather', safe="")
+    written = [plain, urlencode(filters), quote(plain), escapes, urlencode(filters).lower()]
+    with acting(actor=root, via="test", at=at):
+        for number, text in enumerate(written):
+            Job.objects.create(kind=KIND, title="Export over the API", by=root, asked_at=at, input={"filter": text})
+            hook = Webhook.objects.create(
+                name=f"W{number}", url=f"https://x.example/{number}", user=root, made_by=root, filter=text, salt="x"
+            )
+            message = WebhookMessage.objects.create(
+                webhook=hook, message_id=f"m{number}", event="test", body="{}", made_at=at
+            )
+            for ascii_only in (True, False):
+                said = json.dumps({"got": [filters, text]}, ensure_ascii=ascii_only)
+                for answer in (said, said.replace("/", "\\/"), json.dumps(said)):
+                    WebhookAttempt.objects.create(message=message, at=at, answer=answer)
+    erase(root, lead)
+    left = [*Job.objects.values_list("input__filter", flat=True), *Webhook.objects.values_list("filter", flat=True)]
+    left += WebhookAttempt.objects.values_list("answer", flat=True)
+    for text in left:
+        assert not any(word in text.lower() for word in ("zo", "quill", "0eb", "c3%ab")), text
+    assert left.count("email=[erased]&q=[erased]&linkedin_url=[erased]&lead_status=new") >= 4
+    assert search(VALUES) == []
