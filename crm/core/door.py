@@ -151,6 +151,8 @@ def read_facts(
 def move(
     record: R,
     verb: str,
+    given: Mapping[str, Any] | None = None,
+    /,
     *,
     actor: User,
     at: datetime,
@@ -161,8 +163,8 @@ def move(
 ) -> Move:
     """Make one move, or say why not and leave everything as it was.
 
-    `at` is when it was true; `version` is the version the caller looked at, if it looked. The given instance is
-    brought up to date.
+    `at` is when it was true; `version` is the version the caller looked at, if it looked. `given` are facts by names
+    that somebody else chose, which may be any. The given instance is brought up to date.
 
     Raises:
         Refused: with every missing fact at once; `not_found` when the record is gone.
@@ -170,7 +172,7 @@ def move(
     """
     info = find_verb(type(record), verb)
     with acting(actor=actor, via=via, at=at, reason=reason):
-        ask = Ask(actor, at, via, tidy(reason), facts)
+        ask = Ask(actor, at, via, tidy(reason), {**facts, **(given or {})})
         type(record).take_holds([record.pk], info, ask)
         locked = type(record)._base_manager.select_for_update(of=("self",)).filter(pk=record.pk).first()
         if locked is None:

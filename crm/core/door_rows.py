@@ -57,12 +57,12 @@ def _one(record: Any, row: Asked, verb: str, *, actor: User, at: datetime, via: 
         step = move(
             record,
             verb,
+            row.facts,
             actor=actor,
             at=row.at or at,
             via=via,
             reason=row.reason,
             version=row.version,
-            **row.facts,
         )
     except Refused as refused:
         return Outcome(row.record_id, None, refused)

@@ -150,7 +150,7 @@ def by_id_addresses(views: Iterable[type[RecordViewSet]]) -> list[URLPattern]:
     """
     return [
         re_path(
-            f"^{view.resource}/by/(?P<system>[^/]+)/(?P<external_id>.+?)/?$",
+            f"^{view.resource}/by/(?P<system>[^/]+)/(?P<external_id>[\\s\\S]+?)/?$",
             _of(view).as_view({method: action for method, action in ACTIONS.items() if method in _methods(view)}),
             name=f"{view.resource}-by-id",
         )

@@ -129,6 +129,8 @@ def test_a_batch_that_cannot_be_told_stores_nothing(mona: User, settings: Any) -
         (f"{bulk}create", {"rows": [row]}, "application/json", "not_an_array"),
         (f"{bulk}create", b"[]", "application/json", "no_rows"),
         (f"{bulk}create", b"\n \n", "application/x-ndjson", "no_rows"),
+        (f"{bulk}create", b"", "application/x-ndjson", "no_rows"),
+        (f"{bulk}create", b"", "application/json", "no_rows"),
         (f"{bulk}create", ndjson(*[row] * 100), "application/x-ndjson", "too_large"),
         (f"{bulk}create", ndjson(row), "text/csv", "unsupported_media_type"),
         (f"{bulk}make", [row], "application/json", "invalid"),

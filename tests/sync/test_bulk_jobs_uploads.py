@@ -19,6 +19,7 @@ from django.db import connection
 
 from crm.people.models import User
 from crm.sync.jobs import uploading
+from crm.sync.jobs.said import PART
 from crm.sync.models import BulkJob, BulkPart
 from tests.children import running, wait_for
 from tests.keys import Program, make_key, program
@@ -54,6 +55,7 @@ def test_a_part_is_stored_whole_and_once(root: User, monkeypatch: pytest.MonkeyP
     sent = lines(lead(1), lead(2))
     first = answer(ask("PUT", f"{put}1/", sent[:100], Content_Digest=f"sha-256=:{digest(sent[:100])}:"), 201)
     assert (first["part"], first["bytes"], first["sha256"]) == (1, 100, hashlib.sha256(sent[:100]).hexdigest())
+    assert first.keys() == PART["properties"].keys()
     # Sent again it is the same part; other bytes are refused, and nothing of them is kept.
     again = answer(ask("PUT", f"{put}1/", sent[:100], Digest=f"md5=x,SHA-512={digest(sent[:100], 'sha512')}"))
     assert again == first

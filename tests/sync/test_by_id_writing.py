@@ -6,6 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -54,6 +55,17 @@ def test_put_makes_a_record_and_then_changes_what_is_sent(mona: User) -> None:
     assert ask("get", BY).status_code == 404
     again = ask("put", BY, LEAD)
     assert (again.status_code, again.json()["id"] != lead.pk) == (201, True)
+
+
+@pytest.mark.django_db
+def test_whatever_a_batch_calls_a_record_is_an_address_of_it(mona: User) -> None:
+    ask = program(mona)
+    names = ["two\nlines", "a/b", "1/", "..", "50%", "a?b#c", "é🙂", "moves"]
+    rows = [{"external_id": name, "last_name": f"L{n}", "email": LEAD["email"]} for n, name in enumerate(names)]
+    made = ask("post", "leads/bulk/?operation=upsert&system=erp", rows).json()["results"]
+    for name, row in zip(names, made, strict=True):
+        answer = ask("put", f"leads/by/erp/{quote(name, safe='')}/", {"last_name": "Same"})
+        assert (answer.status_code, answer.json()["id"]) == (200, row["id"]), name
 
 
 @pytest.mark.django_db

@@ -93,6 +93,19 @@ def test_it_tells_of_every_next_status_what_the_page_tells(status: Status, mona:
     assert told["place"]["code"] == "forbidden"
 
 
+def test_facts_of_any_name_are_refused_alike_one_by_one_and_by_row(ask: Program, mona: User) -> None:
+    lead = make_lead(owner=mona, status=Status.WORKING_TO_ENGAGE)
+    for name in ("actor", "at", "via", "reason", "version", "record", "verb", "given", "colour"):
+        facts = {name: 1}
+        one = ask("POST", f"leads/{lead.pk}/moves/nurture/", {"facts": facts})
+        assert one.status_code == 409, (name, one.content)
+        rows = ask("POST", "leads/moves/", {"verb": "nurture", "rows": [{"id": lead.pk, "facts": facts}]})
+        assert rows.status_code == 200, (name, rows.content)
+        for told in (body_of(one), body_of(rows)["results"][0]):
+            assert (told["errors"][0]["field"], told["errors"][0]["code"]) == (name, "unknown_fact")
+    assert not Move.objects.filter(verb="nurture").exists()
+
+
 @pytest.mark.parametrize("verb", sorted(Lead.verbs()))
 def test_odd_facts_are_refused_by_name_and_nothing_is_written(verb: str, root: User) -> None:
     ask = program(root)

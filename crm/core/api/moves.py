@@ -175,12 +175,12 @@ class OneMove(MovesView):
             step = move(
                 record,
                 info.name,
+                facts_from(info, body.get("facts") or {}),
                 actor=self.actor,
                 at=at,
                 via=VIA,
                 reason=body.get("reason") or "",
                 version=version,
-                **facts_from(info, body.get("facts") or {}),
             )
         except Stale as stale:
             raise self.stale(stale) from stale

@@ -15,7 +15,7 @@ from crm.core.api.schema import RecordSchema
 from crm.core.api.views import ApiView, RecordViewSet
 from crm.sync.bulk.engine import write_rows
 from crm.sync.bulk.options import read_options, scope_of
-from crm.sync.bulk.parsing import RowsJson, RowsNdjson
+from crm.sync.bulk.parsing import RowsJson, RowsNdjson, SentRows, counted
 from crm.sync.bulk.rows import RowResult
 from crm.sync.bulk.said import ANSWER, BODY, PARAMETERS
 
@@ -51,7 +51,8 @@ class BulkView(ApiView):
         options = read_options(request.query_params)
         results = write_rows(
             self.of,
-            cast("list[Any]", request.data),
+            # Of no body at all no parser is asked, and there is nothing to count.
+            counted(cast("SentRows", request.data or SentRows())),
             operation=options.operation,
             system=options.system,
             all_or_nothing=options.all_or_nothing,

@@ -69,7 +69,7 @@ PART: dict[str, Any] = {
     "type": "object",
     "required": ["part", "bytes", "sha256", "at"],
     "properties": {
-        "job_part": {"type": "integer", "minimum": 1, "maximum": MOST_PARTS},
+        "part": {"type": "integer", "minimum": 1, "maximum": MOST_PARTS},
         "bytes": COUNT,
         "sha256": {**TEXT, "pattern": "^[0-9a-f]{64}$", "description": "Of the bytes that are stored."},
         "at": {"type": "string", "format": "date-time"},
