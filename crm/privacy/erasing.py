@@ -23,7 +23,9 @@ from crm.core.locks import hold
 from crm.core.permissions import may
 from crm.core.text import tidy
 from crm.people.models import User
+from crm.privacy.answering import blank_answers
 from crm.privacy.blanking import (
+    FREE_FACTS,
     blank_held_rows,
     blank_log,
     blank_near,
@@ -165,6 +167,7 @@ def _erase(person: Person, actor: User, dry_run: bool) -> Erased:
     counts["imports_heldrow"], held = blank_held_rows(person, elsewhere)
     own |= {"lead": person.ids["lead"], "contact": person.ids["contact"], "heldrow": held}
     counts.update(blank_near(person, own))
+    counts["sync_idempotencykey"] = blank_answers(own, person.near(), FREE_FACTS)
     counts["activities_suppressedkey"] = hash_keys(person)
     counts["django_session"] = end_sessions(elsewhere)
     # The log last: every change of the steps before is in it, with the value that was.

@@ -34,6 +34,9 @@ PATIENCE = "2s"
 REPLAYED = "Idempotent-Replayed"
 # The draft has the key as a quoted string; most clients send it bare. It is the same key.
 SHAPE = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
+# The status of one whose answer is not kept any more.
+FORGOTTEN = 410
+GONE = "This was carried out once. What was answered is not kept: the person it was about was erased since."
 LOCK_NOT_AVAILABLE = "55P03"
 BATCH = 1000
 
@@ -122,15 +125,23 @@ def find(asked: IdempotencyKey) -> IdempotencyKey | None:
     return rows.first()
 
 
+def forget_answer(known: IdempotencyKey) -> None:
+    """Keep that it was carried out, and nothing of what was answered."""
+    known.status, known.body, known.headers = FORGOTTEN, "", {}
+    known.save(update_fields=["status", "body", "headers"])
+
+
 def replay(known: IdempotencyKey, asked: IdempotencyKey) -> HttpResponse:
     """The first answer, byte for byte, with a header that says so.
 
     Raises:
-        Problem: 422 `key_reused` when the key was sent with another request.
+        Problem: 422 `key_reused` when the key was sent with another request; 410 `gone` when its answer is not kept.
     """
     if known.fingerprint != asked.fingerprint:
         said = f"This {HEADER} was sent with another request. Send a new one with each request that is a new one."
         raise Problem(422, "key_reused", said, [Flaw(HEADER, "key_reused", said)])
+    if known.status == FORGOTTEN and not known.body:
+        raise Problem(410, "gone", GONE, headers={REPLAYED: "true"})
     return HttpResponse(known.body.encode(), status=known.status, headers={**known.headers, REPLAYED: "true"})
 
 

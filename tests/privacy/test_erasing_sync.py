@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -14,13 +15,14 @@ from crm.people.models import User
 from crm.privacy.erasing import erase_person
 from crm.privacy.everywhere import search
 from crm.sync.exporting.record import KIND
-from crm.sync.models import Webhook, WebhookAttempt, WebhookMessage
+from crm.sync.models import IdempotencyKey, Webhook, WebhookAttempt, WebhookMessage
 from leads.models import Lead
 from tests.factories import make_lead
+from tests.keys import program
 
 pytestmark = pytest.mark.django_db
 EMAIL, LINK = "zoë+crm@quill.example", "https://www.linkedin.com/in/zoe-quillfeather"
-PERSON = {
+PERSON: dict[str, Any] = {
     "first_name": "Zoë",
     "last_name": "Quillfeather",
     "email": EMAIL,
@@ -62,3 +64,47 @@ def test_filters_and_answers_lose_the_person_however_they_are_written(root: User
         assert not any(word in text.lower() for word in ("zo", "quill", "0eb", "c3%ab")), text
     assert left.count("email=[erased]&q=[erased]&linkedin_url=[erased]&lead_status=new") >= 4
     assert search(VALUES) == []
+
+
+def test_answers_that_are_sent_again_do_not_tell_of_who_was_erased(root: User) -> None:
+    ask = program(root)
+    other = make_lead(last_name="Neighbour")
+    said = {"evidence": "email.replied", "said": "Likes sailing boats"}
+    made = {
+        **PERSON,
+        "email": "zoe.q@quill.example",
+        "company": "Quill",
+        "owner_id": root.pk,
+        "description": "She likes sailing",
+    }
+    first = ask("POST", "leads/", made, idempotency_key="leads/")
+    pk = first.json()["id"]
+    wrong = [{"id": pk, "Quillfeather": 1}, {"id": other.pk, "email": "no address"}]
+    sent: dict[str, Any] = {
+        "leads/": made,
+        "tasks/": {"text": "Talk of sailing", "lead_id": pk, "owner_id": root.pk},
+        f"leads/{pk}/moves/work/": {},
+        f"leads/{pk}/moves/engage/": {"facts": said},
+        "leads/moves/": {"verb": "nurture", "ids": [pk, other.pk], "facts": {"nurture_reason": "no_budget"}},
+        "leads/bulk/?operation=update": wrong,
+        "tasks/?": {"text": "Go sailing", "lead_id": other.pk, "owner_id": root.pk},
+    }
+    before = {path: ask("POST", path, body, idempotency_key=path) for path, body in sent.items()}
+    answers = [one.status_code for one in before.values()]
+    assert answers == [201, 201, 200, 200, 200, 200, 201], before[f"leads/{pk}/moves/work/"].content
+    assert "Quillfeather" in str(before["leads/bulk/?operation=update"].json())
+    erase(root, Lead.objects.get(pk=pk))
+    count = Lead.objects.count()
+    after = {path: ask("POST", path, body, idempotency_key=path) for path, body in sent.items()}
+    *theirs, moved, written, neighbours = after
+    for path in theirs:
+        assert (path, after[path].status_code, after[path].json()["code"]) == (path, 410, "gone")
+        assert after[path].headers["Idempotent-Replayed"] == "true"
+    assert Lead.objects.count() == count, "it is not made again"
+    for path in (moved, written):
+        rows, were = after[path].json()["results"], before[path].json()["results"]
+        assert [(row["outcome"], row["id"]) for row in rows] == [(row["outcome"], row["id"]) for row in were]
+        assert rows[1] == were[1]
+    assert after[neighbours].content == before[neighbours].content
+    kept = str(list(IdempotencyKey.objects.exclude(body=before[neighbours].content.decode()).values()))
+    assert not any(word in kept for word in VALUES)

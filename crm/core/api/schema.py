@@ -60,7 +60,8 @@ WORDS = {
     405: "This address has no such method.",
     406: "Answers are JSON only.",
     409: "It conflicts with what is stored.",
-    410: "It was merged: `survivor` has the record that it is now.",
+    410: "It was merged: `survivor` has the record that it is now. Of a POST that is sent again: whom it was about was"
+    " erased since, and the first answer is not kept.",
     412: "Somebody changed the record since the version in If-Match; their changes are named.",
     413: "The body is too large.",
     415: "Bodies are JSON only.",
@@ -70,7 +71,7 @@ WORDS = {
 }
 EVERYWHERE = (400, 401, 403, 404, 405, 406, 429, 503)
 WITH_BODY = (409, 412, 413, 415)
-ONCE = (422,)
+ONCE = (410, 422)
 MERGED = (410,)
 ETAG = {
     "ETag": {
