@@ -244,6 +244,21 @@ def blank_near(person: Person, own: dict[str, list[int]]) -> dict[str, int]:
     return counts
 
 
+def blank_ids(far: Values) -> int:
+    """Ids elsewhere that are an address, a number or a link of theirs: nothing is found by them any more."""
+    values = Values(far.parts)
+    needles = [needle.lower() for needle in values.needles()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.id, e.value FROM sync_externalid e WHERE EXISTS ("
+            "SELECT FROM unnest(%s::text[]) AS v (v) WHERE strpos(lower(e.value), v.v) > 0) FOR UPDATE",
+            [needles],
+        )
+        found = [(f"{ERASED} {pk}", pk) for pk, value in cursor.fetchall() if values.pattern().search(value)]
+        cursor.executemany("UPDATE sync_externalid SET value = %s WHERE id = %s", found)
+    return len(found)
+
+
 def hash_keys(person: Person) -> int:
     """Do not contact still holds when nobody can read whom it is about: a keyed hash stands in place of the key."""
     emails = {*person.keys["email"], *compute_keys("email_key", sorted(person.emails))}

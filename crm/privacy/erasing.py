@@ -27,6 +27,7 @@ from crm.privacy.answering import blank_answers
 from crm.privacy.blanking import (
     FREE_FACTS,
     blank_held_rows,
+    blank_ids,
     blank_log,
     blank_near,
     blank_parts,
@@ -168,6 +169,7 @@ def _erase(person: Person, actor: User, dry_run: bool) -> Erased:
     own |= {"lead": person.ids["lead"], "contact": person.ids["contact"], "heldrow": held}
     counts.update(blank_near(person, own))
     counts["sync_idempotencykey"] = blank_answers(own, person.near(), FREE_FACTS)
+    counts["sync_externalid"] += blank_ids(elsewhere)
     counts["activities_suppressedkey"] = hash_keys(person)
     counts["django_session"] = end_sessions(elsewhere)
     # The log last: every change of the steps before is in it, with the value that was.

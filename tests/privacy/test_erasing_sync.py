@@ -108,3 +108,30 @@ def test_answers_that_are_sent_again_do_not_tell_of_who_was_erased(root: User) -
     assert after[neighbours].content == before[neighbours].content
     kept = str(list(IdempotencyKey.objects.exclude(body=before[neighbours].content.decode()).values()))
     assert not any(word in kept for word in VALUES)
+
+
+def test_the_feed_tells_nothing_of_who_was_erased_whatever_place_it_is_read_from(root: User) -> None:
+    ask = program(root)
+    start = ask("GET", "changes/?cursor=now&objects=leads,contacts,tasks").json()["cursor"]
+    lead = make_lead(**{**PERSON, "owner": root})
+    with acting(actor=root, via="test", at=timezone.now(), reason="Zoë Quillfeather wrote"):
+        lead.email, lead.first_name, lead.street = "z.q@quill.example", "Z.", "8 Heron Lane"
+        lead.save()
+    gone = make_lead(**PERSON)
+    with acting(actor=root, via="test", at=timezone.now(), reason="Quillfeather twice"):
+        gone.delete()
+    by_email = f"leads/by/newsletter/{quote('z.q@quill.example')}/"
+    assert (
+        ask(
+            "PUT", by_email, {"last_name": "Quillfeather", "company": "Quill", "email": "z.q@quill.example"}
+        ).status_code
+        == 201
+    )
+    told = ask("GET", f"changes/?cursor={start}").content.decode()
+    assert all(word in told for word in ("Heron", "Zoë", "Quillfeather"))
+    erase(root, lead)
+    assert search(VALUES) == []
+    told = ask("GET", f"changes/?cursor={start}").content.decode()
+    assert not [word for word in VALUES if word in told]
+    assert told.count('"op":"erased"') == 3
+    assert ask("GET", by_email).status_code == 404
