@@ -93,6 +93,19 @@ class ApiKeyAuthentication(BaseAuthentication):
         key.by_old_secret = not newest and old and key.old_until is not None and key.old_until > at
         return key if (newest or key.by_old_secret) and key.state(at) == "active" else None
 
+    def again(self, key: ApiKey, at: datetime) -> ApiKey:
+        """The key as it is now, of a request that took its time: nothing is counted.
+
+        Raises:
+            AuthenticationFailed: 401 where it is of no use any more.
+        """
+        now = ApiKey.objects.select_related("user").filter(pk=key.pk).first()
+        ended = key.by_old_secret and (now is None or now.old_until is None or now.old_until <= at)
+        if now is None or ended or now.state(at) != "active":
+            raise AuthenticationFailed(NO_KEY, code="not_authenticated")
+        now.by_old_secret = key.by_old_secret
+        return now
+
     def note_use(self, key: ApiKey, at: datetime) -> None:
         """Note when it was last used, once a minute at most; that makes no version and no entry in the change log."""
         if key.last_used_at is None or at - key.last_used_at >= NOTED:

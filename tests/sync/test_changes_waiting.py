@@ -80,6 +80,29 @@ def test_who_waits_in_vain_is_told_so_with_a_cursor_that_went_on(root: User, pau
     assert page["cursor"] != follower.cursor
 
 
+@pytest.mark.parametrize(
+    ("lost", "status", "code"),
+    [
+        ("UPDATE sync_apikey SET revoked_at = now()", 401, "not_authenticated"),
+        ("UPDATE people_user SET is_active = false WHERE role = 'administrator'", 401, "not_authenticated"),
+        ("UPDATE sync_apikey SET scopes = '{tasks:read}'", 403, "missing_scope"),
+    ],
+)
+def test_who_waits_is_told_nothing_of_what_happens_after_they_lost_the_right(
+    lost: str, status: int, code: str, root: User, pauses: Pauses
+) -> None:
+    follower = Follower(program(root), "leads")
+    address = f"changes/?cursor={follower.cursor}&wait=30"
+    with second_connection() as writer, ThreadPoolExecutor(1) as pool:
+        answer = in_thread(pool, partial(Program(follower.ask.key), "GET", address))
+        assert pauses.begun.acquire(timeout=10)
+        writer.execute(lost)
+        writer.commit()
+        make_lead()
+        refused = answer.result(timeout=10)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+
+
 def test_too_many_who_wait_are_answered_at_once(root: User, pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_seats", threading.BoundedSemaphore(2))
     follower = Follower(program(root), "leads")

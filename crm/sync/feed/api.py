@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from django.db import models
 from django.utils import timezone
@@ -26,10 +26,14 @@ from crm.core.errors import Refused
 from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.history.feed import latest, number_transactions
+from crm.sync.authentication import ApiKeyAuthentication
 from crm.sync.feed.cursors import CURSOR, Place, make_cursor, read_cursor
 from crm.sync.feed.description import ANSWER, ChangesSchema
 from crm.sync.feed.reading import LIMIT, MOST, Page, read_page
 from crm.sync.feed.waiting import LONGEST, wait_for_page
+
+if TYPE_CHECKING:
+    from crm.sync.models import ApiKey
 
 NOW = "now"
 OBJECTS, HOW_MANY, WAIT = "objects", "limit", "wait"
@@ -105,6 +109,8 @@ class Changes(ApiView):
             return self.begin(asked)
         place = self.place(params.get(CURSOR, ""), asked)
         page = wait_for_page(lambda before: self.read(place, before, limit), wait)
+        if wait:
+            self.judge_again(place)
         body = {
             "transactions": page.transactions,
             "cursor": make_cursor(page.cursor, place.objects),
@@ -163,6 +169,18 @@ class Changes(ApiView):
         for name in place.objects:
             self.see_objects(name)
         return place
+
+    def judge_again(self, place: Place) -> None:
+        """Tell who waited what they may know now, which may be less than when they asked.
+
+        Raises:
+            AuthenticationFailed: 401 where the key is of no use any more.
+            Problem: 403, as `see_objects`.
+        """
+        key = ApiKeyAuthentication().again(cast("ApiKey", self.request.auth), self.now())
+        self.request.user, self.request.auth = key.user, key
+        for name in place.objects:
+            self.see_objects(name)
 
     def asked(self, text: str) -> tuple[str, ...]:
         """The resources that were named, sorted.
