@@ -25,6 +25,8 @@ MAKERS = {"Refused": 0, "Missing": 0, "bad_request": 0, "_refuse": 0, "Problem":
 # Of the same name in other modules, without a code or of errors that are no answers.
 OTHERS = {"Problem": "crm.core.api.problems", "Unreadable": "crm.sync.bulk"}
 CODE = re.compile(r"[a-z][a-z0-9_]*")
+# Few modules are worth a second look: reading a tree takes long.
+WORTH_IT = re.compile(rf"\b(?:{'|'.join(MAKERS)})\(|\bCODE =")
 
 
 def texts_of(node: ast.expr | None) -> Iterator[str]:
@@ -40,7 +42,10 @@ def texts_of(node: ast.expr | None) -> Iterator[str]:
 
 def codes_in(path: Path) -> Iterator[str]:
     """Every code that a module answers with."""
-    tree = ast.parse(path.read_text())
+    text = path.read_text()
+    if not WORTH_IT.search(text):
+        return
+    tree = ast.parse(text)
     imported = {
         name.asname or name.name: node.module or ""
         for node in ast.walk(tree)
