@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -183,10 +184,13 @@ def test_a_bad_body_is_refused_and_nothing_is_written(resource: str, root: User,
 ODD: list[Any] = [None, 0, -1, 2**63, 10**40, 1.5, True, "", "\x00", "x" * 100_000, "2026-02-30", "0001-01-01", [], {}]
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_no_value_of_any_field_is_a_fault(resource: str, root: User, keyed: Keyed) -> None:
     client, record = keyed(root), SAMPLES[LABELS[resource]](root)
-    for value in ODD:
+    # Each resource takes every other one, in turn; the long form all of them.
+    place = 0 if os.environ.get("CRM_SOAK") else 1 + RESOURCES.index(resource) % 2
+    for value in ODD[place - 1 :: 2] if place else ODD:
         with transaction.atomic():
             try_everywhere(value, resource, record, client)
             transaction.set_rollback(True)
