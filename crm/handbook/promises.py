@@ -26,6 +26,7 @@ NoticeKind = Literal[
     "meeting_minutes",
     "review_summary",
     "webhook_silent",
+    "key_expires",
 ]
 
 

@@ -35,7 +35,7 @@ def test_the_profile_offers_each_kind_and_keeps_what_is_chosen(alice: User) -> N
     assert "A limit is near, by email" in text
     assert "Always sent, so that nobody waits unseen." in text
     others = ["checkup_done", "checkup_rose", "finding_assigned", "ritual_due", "meeting_minutes", "review_summary"]
-    others += ["webhook_silent"]
+    others += ["webhook_silent", "key_expires"]
     rest = [f"{kind}:{way}" for kind in others for way in ("bell", "email")]
     sent = {"on": ["response_warned:bell", "enquiry_received:bell", *rest]}
     answer = client.post(reverse("admin:notifications_preferences"), sent)
