@@ -146,6 +146,7 @@ class TryIt(LoginRequiredMixin, SpectacularSwaggerSplitView):
     template_name = "api/try.html"
     title = "Plumb API"
     url_name = "schema"
+    schema = None  # it is a page
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """The page, or its script."""

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from crm.core.api.elsewhere import finds_ids, tells_ids
 from crm.core.api.problems import Flaw, invalid
 from crm.core.api.schema import ETAG, RecordSchema
+from crm.core.api.schema_words import ANSWERS, LOCATION
 from crm.core.api.views import RecordViewSet
 from crm.core.text import tidy
 from crm.sync.models import ExternalId
@@ -48,7 +49,8 @@ class ByIdSchema(RecordSchema):
         if operation is not None and self.method == "PUT":
             answers = operation["responses"]
             answers["200"]["headers"] = dict(ETAG)
-            answers["201"] = {**answers["200"], "description": "It was made."}
+            made = {"description": ANSWERS["201"], "headers": {**ETAG, **LOCATION}}
+            answers["201"] = {**answers["200"], **made}
         return operation
 
     def _get_parameters(self) -> list[Any]:

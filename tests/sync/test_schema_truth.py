@@ -93,3 +93,27 @@ def test_every_answer_is_declared_with_its_request_id(description: Any) -> None:
         for code, answer in said["responses"].items():
             assert "X-Request-ID" in answer["headers"], (method, path, code)
         assert "Retry-After" in said["responses"]["429"]["headers"]
+
+
+def test_every_operation_is_told_apart_and_said_in_words(description: Any) -> None:
+    wordless = []
+    for path, methods in description["paths"].items():
+        for method, said in methods.items():
+            where = f"{method.upper()} {path}"
+            parts = {one["name"]: one for one in said["parameters"] if "$ref" not in one}
+            texts = [said.get("summary"), *(one.get("description") for one in parts.values())]
+            texts += [answer["description"] for answer in said["responses"].values()]
+            wordless += [where for text in texts if not text]
+    assert wordless == []
+    assert [path for path in description["paths"] if not path.startswith("/api/v1/")] == [], "a page is no operation"
+    leads = description["paths"]["/api/v1/leads/"]
+    listed = {one["name"]: one for one in leads["get"]["parameters"] if "name" in one}
+    assert leads["get"]["summary"] == "List leads"
+    assert listed["updated_since"]["schema"]["format"] == "date-time"
+    assert "engaged" in listed["lead_status"]["schema"]["items"]["enum"]
+    assert "Location" in leads["post"]["responses"]["201"]["headers"]
+    put = description["paths"]["/api/v1/leads/by/{system}/{external_id}/"]["put"]
+    assert "Location" in put["responses"]["201"]["headers"]
+    bulk = description["paths"]["/api/v1/leads/bulk/"]["post"]
+    assert "application/x-ndjson" in bulk["requestBody"]["content"]
+    assert "JSON only" not in bulk["responses"]["415"]["description"]

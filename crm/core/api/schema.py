@@ -13,6 +13,7 @@ from drf_spectacular.types import OpenApiTypes
 
 from crm.core.api.expanding import expandable, expanded_schema
 from crm.core.api.once import header_parameter
+from crm.core.api.schema_words import LOCATION, filter_schema, say_all, summary_of
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -58,13 +59,13 @@ WORDS = {
     403: "The key lacks a scope, or its user may not.",
     404: "There is no such record.",
     405: "This address has no such method.",
-    406: "Answers are JSON only.",
+    406: "There is no answer of a kind that Accept names.",
     409: "It conflicts with what is stored.",
     410: "It was merged: `survivor` has the record that it is now. Of a POST that is sent again: whom it was about was"
     " erased since, and the first answer is not kept.",
     412: "Somebody changed the record since the version in If-Match; their changes are named.",
     413: "The body is too large.",
-    415: "Bodies are JSON only.",
+    415: "A body of this Content-Type is not taken here, nor one with a Content-Encoding.",
     422: "The Idempotency-Key was sent with another request.",
     429: "Too many requests: Retry-After says how many seconds to wait.",
     503: "The database did not answer in time; nothing was written.",
@@ -98,6 +99,9 @@ class RecordSchema(AutoSchema):
     def get_operation_id(self) -> str:
         action = getattr(self.view, "action", None)
         return f"{self.get_tags()[0]}_{action or type(self.view).__name__}"
+
+    def get_summary(self) -> str:
+        return super().get_summary() or summary_of(self.view, self.get_description())
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return False
@@ -144,7 +148,10 @@ class RecordSchema(AutoSchema):
         reading = self.view.reading  # type: ignore[attr-defined]
         filters = reading.filterset.base_filters
         return [
-            *(_query(name, str(one.extra.get("help_text") or one.label or "")) for name, one in filters.items()),
+            *(
+                {**_query(name, str(one.extra.get("help_text") or one.label or "")), **filter_schema(one)}
+                for name, one in filters.items()
+            ),
             _query(
                 "ordering", "By id, the newest first unless said.", {"type": "string", "enum": [*reading.orderings]}
             ),
@@ -179,7 +186,7 @@ class RecordSchema(AutoSchema):
             answers["304"] = {"description": "You have this already.", "headers": ETAG}
         for code in ("200", "201"):
             if code in answers and action in ("list", "create", "retrieve", "partial_update") and not self._is_whole():
-                answers[code]["headers"] = dict(ETAG)
+                answers[code]["headers"] = {**ETAG, **(LOCATION if code == "201" else {})}
         codes = (*EVERYWHERE, *(WITH_BODY if self.method in ("POST", "PUT", "PATCH", "DELETE") else ()))
         codes += ONCE if self.method == "POST" else ()
         codes += MERGED if "{id}" in self.path else ()
@@ -188,6 +195,7 @@ class RecordSchema(AutoSchema):
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for number in sorted(codes):
             answers[str(number)] = {"description": WORDS[number], "content": problem}
+        say_all(operation)
         return operation
 
     def _add_expanded(self, answer: dict[str, Any]) -> None:
