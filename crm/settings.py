@@ -243,7 +243,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Plumb",
-    "DESCRIPTION": "Records, moves and do not contacts. Every error is a problem+json with a stable code.",
+    "DESCRIPTION": "Records one by one, in bulk and whole, their moves, every change of them, and webhooks."
+    " Every error is a problem+json with a stable code.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",

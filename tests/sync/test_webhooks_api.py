@@ -159,4 +159,8 @@ def test_an_administrator_looks_after_webhooks_on_pages(other: Receiver, root: U
         webhook.refresh_from_db()
         assert admin.post(f"{page}{what}/", {"reason": "So", "version": webhook.version}).status_code == 302
         assert state in admin.get(f"{page}change/").content.decode()
+        if what == "pause":
+            host = reverse("admin:sync_webhookhost_delete", args=[WebhookHost.objects.get().pk])
+            assert "Nothing is sent to Billing any more" in admin.get(host).content.decode()
     assert "stopped" in admin.post(f"{page}rotate/", {"hours": 1}).content.decode()
+    assert "No webhook is sent there." in admin.get(host).content.decode()

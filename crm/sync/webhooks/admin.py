@@ -17,6 +17,7 @@ from crm.core.admin_list import OneFilter, PickFilter
 from crm.core.admin_read import ReadAdmin
 from crm.core.display import plain_text
 from crm.core.related import of_record
+from crm.core.text import whole_number
 from crm.people.models import SYSTEM_EMAIL, User
 from crm.site import site
 from crm.sync.models import Webhook, WebhookHost, WebhookMessage, WebhookQueue
@@ -195,6 +196,14 @@ class WebhookAdmin(RecordAdmin):
             row.shown_last = last.get(row.pk)
 
 
+def webhooks_by_host() -> dict[str, list[str]]:
+    """The names of the webhooks that are not stopped, by where they are sent."""
+    used: dict[str, list[str]] = {}
+    for name, url in Webhook.objects.filter(stopped_at=None).order_by("name").values_list("name", "url"):
+        used.setdefault(host_of(url), []).append(name)
+    return used
+
+
 @admin.register(WebhookHost, site=site)
 class WebhookHostAdmin(RecordAdmin):
     """Hosts that anything may be sent to (L16)."""
@@ -208,6 +217,14 @@ class WebhookHostAdmin(RecordAdmin):
     empty_title = "No host is allowed yet"
     empty_hint = "Webhooks are sent to hosts that an administrator allowed, and to no others."
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Ask, with who is sent nothing any more."""
+        found = WebhookHost.objects.filter(pk=whole_number(object_id) or 0).first()
+        used = webhooks_by_host().get(found.host.lower(), []) if found else []
+        said = f"Nothing is sent to {' and '.join(used)} any more: for three days messages wait for it to be allowed."
+        told = {"goes_with": said if used else "No webhook is sent there."}
+        return super().delete_view(request, object_id, (extra_context or {}) | told)
+
     @admin.display(description="webhooks")
     def shown_used(self, host: Any) -> str:
         """Which webhooks are sent there."""
@@ -215,9 +232,7 @@ class WebhookHostAdmin(RecordAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """Who is sent where."""
-        used: dict[str, list[str]] = {}
-        for name, url in Webhook.objects.filter(stopped_at=None).order_by("name").values_list("name", "url"):
-            used.setdefault(host_of(url), []).append(name)
+        used = webhooks_by_host()
         for row in rows:
             row.shown_used = used.get(row.host.lower(), [])
 
