@@ -2,7 +2,8 @@
 
 The column `external_id` has the ids that the other system (`erp`) knows the rows by; the others are called as the
 fields of the API. Rows that are not here yet are created, the others changed where they differ; an empty cell leaves
-what is stored. Bring in the same file again whenever you like: what is the same stays as it is.
+what is stored; several domains stand between semicolons. Bring in the same file again whenever you like: what is the
+same stays as it is.
 """
 
 import csv
@@ -18,6 +19,7 @@ from urllib.request import Request, urlopen
 
 # Cells are texts; these columns, and all that end in _id, are numbers to the API.
 NUMBERS = {"employees", "if_version", "probability", "confidence", "hosts"}
+LISTS = {"domains"}
 ROWS, TRIES = 1000, 10
 
 
@@ -25,7 +27,8 @@ def row_of(line):
     """A row as the API takes it."""
     cells = {name.strip(): cell.strip() for name, cell in line.items() if name and cell and cell.strip()}
     numbers = {name for name in cells if name in NUMBERS or (name.endswith("_id") and name != "external_id")}
-    return {name: int(cell) if name in numbers and cell.isdecimal() else cell for name, cell in cells.items()}
+    read = {name: int(cell) if name in numbers and cell.isdecimal() else cell for name, cell in cells.items()}
+    return read | {name: cells[name].replace(";", " ").split() for name in LISTS & cells.keys()}
 
 
 def send(address, key, rows):
@@ -42,9 +45,12 @@ def send(address, key, rows):
             with urlopen(Request(address, body, headers), timeout=300) as answer:
                 return json.load(answer)
         except HTTPError as error:
-            problem = json.load(error)
-            if error.code not in (429, 500, 502, 503, 504) and problem["code"] != "still_running":
-                raise SystemExit(f"{problem['detail']} (request {problem['request_id']})") from error
+            said = error.read().decode(errors="replace")
+            # What stands between answers in words of its own.
+            problem = json.loads(said) if error.headers.get_content_type() == "application/problem+json" else {}
+            if error.code not in (429, 500, 502, 503, 504) and problem.get("code") != "still_running":
+                detail = problem.get("detail", f"{address} answered {error.code}.")
+                raise SystemExit(f"{detail} (request {problem.get('request_id')})") from error
             wait = int(error.headers.get("Retry-After", wait))
         except (OSError, HTTPException, ValueError) as error:
             print(f"{error}: trying again", file=sys.stderr)
@@ -57,6 +63,8 @@ def main(url, key, resource, system, file):
     counts = {"created": 0, "updated": 0, "unchanged": 0, "rejected": 0}
     with open(file, newline="", encoding="utf-8-sig") as lines:
         reader = csv.DictReader(lines)
+        if "external_id" not in {name.strip() for name in reader.fieldnames or ()}:
+            raise SystemExit("The first line names no column “external_id”: save it as CSV with commas, in UTF-8.")
         rows = ((reader.line_num, row_of(line)) for line in reader)
         while batch := list(islice(rows, ROWS)):
             answer = send(address, key, [row for _, row in batch])
@@ -69,4 +77,7 @@ def main(url, key, resource, system, file):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:6]))
+    try:
+        sys.exit(main(*sys.argv[1:6]))
+    except UnicodeDecodeError:
+        sys.exit("The file is not UTF-8: save it as CSV in UTF-8, and bring it in again: nothing is stored twice.")

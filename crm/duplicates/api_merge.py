@@ -143,6 +143,13 @@ class MergeView(ApiView):
         if body["leads"]:
             require_scope(self.request, "leads:merge")
             others += [self.record("lead", one) for one in body["leads"]]
+        named = [ref(record) for record in (survivor, *others)]
+        if strange := [name for name in body["versions"] if name not in named]:
+            # A version that is compared with nothing would keep nobody's change.
+            said = f"Say it of the records that are merged: {', '.join(named)}."
+            raise invalid(
+                Flaw(f"versions.{name}", "unknown_record", said, pointer_to("versions", name)) for name in strange
+            )
         for record in (survivor, *others):
             record.version = body["versions"].get(ref(record), record.version)
         return survivor, others

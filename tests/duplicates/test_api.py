@@ -97,6 +97,8 @@ def test_the_same_refusals_as_at_the_other_doors(alice: User, charlie: User, key
     assert (chosen.status_code, chosen.json()["code"]) == (409, "missing_facts")
     stale = send(client, "post", address, {"others": [other.pk], "versions": {f"lead:{other.pk}": 99}})
     assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    strange = send(client, "post", address, {"others": [other.pk], "versions": {str(other.pk): 99}})
+    assert (strange.status_code, strange.json()["errors"][0]["pointer"]) == (400, f"/versions/{other.pk}")
     guarded = send(client, "post", address, {"others": [other.pk]}, **{"If-Match": f'"{one.pk}.99"'})
     assert guarded.status_code == 412
     assert Lead.objects.count() == 2

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from crm.core.api.problems import Problem
 from crm.core.api.resources import followed
@@ -20,6 +22,7 @@ from leads.models import Lead
 from tests.keys import Program, program
 
 pytestmark = pytest.mark.django_db
+REJECTED = [("rejected", "constraint"), *[("created", "")] * 7]
 
 
 def write(
@@ -33,6 +36,11 @@ def write(
 def told(results: list[RowResult]) -> list[tuple[str, str]]:
     """The outcome and code of each row."""
     return [(one.outcome, one.code) for one in results]
+
+
+def lead(n: int) -> dict[str, Any]:
+    """A new lead."""
+    return {"last_name": f"L{n}", "email": f"l{n}@initech.example"}
 
 
 def test_each_row_of_a_batch_ends_in_one_outcome(mona: User, now: datetime) -> None:
@@ -71,6 +79,23 @@ def test_each_row_of_a_batch_ends_in_one_outcome(mona: User, now: datetime) -> N
     new = write("leads", rows[:1], "upsert", actor=mona, at=now)
     assert told(new) == [("created", "")]
     assert new[0].id != lead.pk
+
+
+def test_rows_that_break_a_check_do_not_have_the_others_stored_again_and_again(mona: User, now: datetime) -> None:
+    write("leads", [lead(n) | {"external_id": str(n)} for n in range(12)], "upsert", actor=mona, at=now)
+    rows = [lead(n) | {"external_id": str(n)} for n in range(48)]
+    for row in rows[::8]:
+        row["email"] = ""
+    with CaptureQueriesContext(connection) as asked:
+        found = write("leads", rows, "upsert", actor=mona, at=now)
+    expected = [("rejected", "constraint"), *[("unchanged", "")] * 7, ("rejected", "constraint")]
+    assert told(found) == [*expected, *[("unchanged", "")] * 3, *[("created", "")] * 4, *([*REJECTED] * 4)]
+    assert [one.version for one in found[1:8]] == [1] * 7
+    assert Lead.objects.get(last_name="L0").email == "l0@initech.example"
+    # Once with them, once without, and each that is rejected alone.
+    written = [one["sql"] for one in asked.captured_queries if one["sql"].startswith('INSERT INTO "leads_lead"')]
+    stored = [one["sql"] for one in asked.captured_queries if one["sql"].startswith("INSERT INTO leads_lead")]
+    assert (len(written), len(stored)) == (4, 2)
 
 
 def test_all_or_nothing_leaves_nothing(mona: User, now: datetime) -> None:

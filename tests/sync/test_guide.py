@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
 from django.test import Client
 
+from accounts.models import Account
 from crm.core.api.deprecation import Deprecation
 from crm.core.standard_webhooks import signed_headers
 from crm.people.models import User
@@ -87,8 +91,46 @@ def test_the_printed_programs_load_follow_and_bring_in(
     moreau = Lead.objects.get(pk=ExternalId.objects.get(value="77").record_id)
     assert (moreau.employees, moreau.phone) == (120, "")
     assert "0 created, 0 updated, 2 unchanged, 1 rejected" in run(*words, folder=tmp_path).stdout
+    for text, said in (
+        ("external_id;last_name\n80;Ito\n".encode("utf-8-sig"), "CSV with commas"),
+        ("external_id,last_name\n80,M\u00fcller\n".encode("latin-1"), "not UTF-8"),
+    ):
+        (tmp_path / "leads.csv").write_bytes(text)
+        assert said in run(*words, folder=tmp_path).stderr.splitlines()[-1]
+    (tmp_path / "leads.csv").write_text("external_id,name,domains\n1,Globex,globex.example; globex-eu.example\n")
+    accounts = run(*words[:4], "accounts", *words[5:], folder=tmp_path)
+    assert (accounts.returncode, accounts.stderr) == (0, ""), accounts.stdout
+    assert Account.objects.get(name="Globex").domains == "globex-eu.example, globex.example"
     wrong = run(*words[:3], "plumb_00000000_" + "0" * 64, *words[4:], folder=tmp_path)
     assert "Send a key that is in use" in wrong.stderr
+
+
+def test_a_spreadsheet_is_sent_again_when_what_stands_between_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Between(BaseHTTPRequestHandler):
+        """A proxy whose server is away for a moment."""
+
+        answers: ClassVar[list[tuple[int, bytes]]] = [(502, b"<html>Bad gateway</html>"), (200, b'{"results": []}')]
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, body = self.answers.pop(0)
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html" if status == 502 else "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: Any) -> None:
+            """Say nothing."""
+
+    program = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "upsert_csv.py"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Between) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        assert program["send"](f"http://127.0.0.1:{server.server_port}/", "key", [{}]) == {"results": []}
+        server.shutdown()
+    assert not Between.answers
 
 
 @pytest.fixture

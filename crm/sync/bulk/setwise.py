@@ -180,12 +180,35 @@ class Sets:
                 with connection.cursor() as cursor:
                     # What the database would say no to only at the end, it says of these now.
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
-        except SAYS_NO:
+        except SAYS_NO as error:
+            if wrong := self.breaking(planned, error):
+                for one in wrong.values():
+                    self.singly(one.row, results)
+                self.store_set([one for one in planned if id(one) not in wrong], results)
+                return
             middle = len(planned) // 2
             self.store_set(planned[:middle], results)
             self.store_set(planned[middle:], results)
             return
         results |= {result.index: result for result in found}
+
+    def breaking(self, planned: Sequence[Planned], error: Exception) -> dict[int, Planned]:
+        """Those that break the check which the database named: looking for each by halves stores the others often."""
+        named = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        rule = next((one for one in self.model._meta.constraints if one.name == named), None)
+        if not isinstance(rule, models.CheckConstraint):
+            return {}
+        found = {}
+        for one in planned:
+            record = one.candidate.record
+            if not one.candidate.new:
+                for name, value in one.values.items():
+                    setattr(record, name, value)
+            try:
+                rule.validate(self.model, record)
+            except ValidationError:
+                found[id(one)] = one
+        return found
 
     def insert(self, planned: Sequence[Planned]) -> list[RowResult]:
         """Make the new records, with their moves, for each reason by one statement."""
