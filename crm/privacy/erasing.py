@@ -37,7 +37,7 @@ from crm.privacy.blanking import (
     placeholder,
 )
 from crm.privacy.everywhere import replace_in, tables, take_out
-from crm.privacy.files import end_sessions, files_with
+from crm.privacy.files import end_sessions, files_with, uploads_about
 from crm.privacy.models import Erasure
 from crm.privacy.persons import CHOSEN, Person, far, find_person
 from leads.models import Lead
@@ -168,6 +168,7 @@ def _erase(person: Person, actor: User, dry_run: bool) -> Erased:
     counts["imports_heldrow"], held = blank_held_rows(person, elsewhere)
     own |= {"lead": person.ids["lead"], "contact": person.ids["contact"], "heldrow": held}
     counts.update(blank_near(person, own))
+    files = list(dict.fromkeys([*files, *uploads_about(own)]))
     counts["sync_idempotencykey"] = blank_answers(own, person.near(), FREE_FACTS)
     counts["sync_externalid"] += blank_ids(elsewhere)
     counts["activities_suppressedkey"] = hash_keys(person)

@@ -10,17 +10,21 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from django.contrib.sessions.models import Session
 from django.core.files.storage import default_storage
 
+from crm.core.api.resources import followed, object_of
 from crm.core.errors import Refused
+from crm.jobs.models import Job
 from crm.privacy.everywhere import Values, replace_in
 from crm.sync.jobs.joined import open_parts
+from crm.sync.jobs.results import find_results
 from crm.sync.models import BulkJob, BulkPart
 
 CHUNK = 1024 * 1024
+ENDED = (Job.State.DONE, Job.State.CANCELLED, Job.State.FAILED)
 
 
 def files_with(values: Values) -> list[str]:
@@ -54,6 +58,28 @@ def _across_parts(needles: list[bytes]) -> Iterator[str]:
             for needle in needles:
                 for found in re.finditer(re.escape(needle), text, re.IGNORECASE):
                     yield from _covering(parts, begin + found.start(), begin + found.end())
+
+
+def uploads_about(own: Mapping[str, Collection[int]]) -> list[str]:
+    """The uploads of ended bulk jobs with a row of one of these records: what was found by an id need not name anybody.
+
+    Their results name ids alone, and stay.
+    """
+    found: list[str] = []
+    for name, view in followed().items():
+        ids = set(own.get(object_of(view), ()))
+        for bulk in BulkJob.objects.filter(resource=name, job__state__in=ENDED).order_by("pk") if ids else ():
+            parts = [part.file for part in bulk.parts.order_by("number") if default_storage.exists(part.file)]
+            if parts and _wrote(bulk, ids):
+                found += parts
+    return found
+
+
+def _wrote(bulk: BulkJob, ids: set[int]) -> bool:
+    try:
+        return any(row["id"] in ids for row in find_results(bulk).rows())
+    except Refused:  # results were removed: it cannot be told, so nothing is kept
+        return True
 
 
 def _covering(parts: list[BulkPart], begin: int, end: int) -> Iterator[str]:

@@ -101,6 +101,20 @@ def test_erasing_a_person_removes_what_names_them(root: User, monkeypatch: pytes
     assert worked(ask, others[0])["rows_done"] == 1
 
 
+def test_erasing_a_person_removes_uploads_that_know_them_by_an_id_alone(root: User) -> None:
+    ask = program(root)
+    theirs = Lead.objects.get(pk=answer(ask("POST", "leads/", {**PERSON, "company": "Quill"}), 201)["id"])
+    told = opened(ask, lines({"id": theirs.pk, "description": "Likes sailing"}, {"id": 0}), operation="update")
+    other = opened(ask, lines(lead(1)))
+    for where in (told, other):
+        worked(ask, where)
+    erased = erase_person(lead=theirs, reason="They asked.", actor=root, at=timezone.now(), via="test")
+    bulk = BulkJob.objects.get(pk=told.split("/")[2])
+    assert erased.files == [part.file for part in bulk.parts.all()]
+    default_storage.delete(erased.files[0])
+    assert outcomes(results(ask, told)) == [(0, "updated", ""), (1, "rejected", "invalid")]
+
+
 def test_administrators_see_what_programs_sent(root: User, mona: User, alice: User) -> None:
     ask = program(alice)
     where = opened(ask, lines(lead(1), lead(2, external_id="=1+1", email="x")), label="From the ERP")
