@@ -4,6 +4,7 @@ leads nowhere any more says so."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from crm.core.acting import acting
+from crm.handbook import SHIPPED, read, use
 from crm.history.feed import number_transactions
 from crm.history.models import Change
 from crm.people.models import User
@@ -183,6 +185,29 @@ def test_a_cursor_of_another_installation_or_history_is_gone(root: User) -> None
     make_account()
     number_transactions()
     refused(ask, f"cursor={follower.cursor}", 410, "lost_cursor")
+
+
+def test_a_copy_begins_anew_when_the_company_has_other_fields_of_its_own(root: User, tmp_path: Path) -> None:
+    ask = program(root)
+    lead = make_lead()
+    leads, accounts = Follower(ask, "leads"), Follower(ask, "accounts")
+    told_before = ask("GET", f"leads/{lead.pk}/").json()["own"]
+    path = tmp_path / "ours.toml"
+    field = '[[own_fields]]\nobject = "lead"\nkey = "seats"\nlabel = "Seats"\ntype = "{}"\n'
+    path.write_text(SHIPPED.read_text() + field.format("number"))
+    with use(read(path)):
+        told_now = ask("GET", f"leads/{lead.pk}/").json()["own"]
+        assert (told_before, told_now) == ({}, {"seats": None}), "no version says so"
+        found = refused(ask, f"cursor={leads.cursor}", 410, "changed_fields")
+        assert found["resync"] == {"exports": ["http://testserver/api/v1/leads/export/"]}
+        assert accounts.read() == [], "of others nothing is told otherwise"
+        again = Follower(ask, "leads")
+        assert again.read() == []
+    path.write_text(SHIPPED.read_text() + field.format("text"))
+    with use(read(path)):
+        refused(ask, f"cursor={again.cursor}", 410, "changed_fields")
+    refused(ask, f"cursor={again.cursor}", 410, "changed_fields")
+    assert leads.read() == []
 
 
 def test_a_cursor_is_answered_for_ninety_days(root: User, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

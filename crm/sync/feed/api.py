@@ -27,7 +27,7 @@ from crm.core.permissions import may
 from crm.core.text import whole_number
 from crm.history.feed import latest, number_transactions
 from crm.sync.authentication import ApiKeyAuthentication
-from crm.sync.feed.cursors import CURSOR, Place, make_cursor, read_cursor
+from crm.sync.feed.cursors import CURSOR, Place, make_cursor, own_told, read_cursor
 from crm.sync.feed.description import ANSWER, ChangesSchema
 from crm.sync.feed.reading import LIMIT, MOST, Page, read_page
 from crm.sync.feed.waiting import LONGEST, wait_for_page
@@ -168,6 +168,9 @@ class Changes(ApiView):
             raise bad_request("other_cursor", said, [Flaw(OBJECTS, "other_cursor", said)])
         for name in place.objects:
             self.see_objects(name)
+        if place.own != own_told(place.objects):
+            said = "Records are told with other fields of the company's own since this cursor: begin anew."
+            self.begin_anew("changed_fields", said, place.objects)
         return place
 
     def judge_again(self, place: Place) -> None:

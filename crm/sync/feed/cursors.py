@@ -1,16 +1,20 @@
-"""A follower's place as text: opaque, signed, and bound to the objects that are followed."""
+"""A follower's place as text: opaque, signed, and bound to the objects that are followed, and to the company's own
+fields of them: where the handbook names others, records are told otherwise without a change of theirs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
 from django.core import signing
 
+from crm.core.api.own import own_fields
 from crm.core.api.problems import Flaw, Problem, bad_request
+from crm.core.api.resources import followed
 from crm.history.feed import Cursor
 
 SALT = "crm.sync.feed.cursor"
@@ -24,12 +28,28 @@ class Place:
 
     cursor: Cursor
     objects: tuple[str, ...]
+    own: str = ""
+
+
+def own_told(objects: Sequence[str]) -> str:
+    """Which fields of the company's own are told of these resources, in a word; empty where there are none."""
+    views = followed()
+    found = {name: own_fields(views[name].model) for name in sorted(set(objects)) if name in views}
+    told = [
+        [name, one.name, one.key, schema["type"], schema.get("format")]
+        for name, known in found.items()
+        for one in known.values()
+        for schema in [one.schema()]
+    ]
+    return blake2b(json.dumps(sorted(told, key=str)).encode(), digest_size=6).hexdigest() if told else ""
 
 
 def make_cursor(cursor: Cursor, objects: Sequence[str]) -> str:
     """The text of a place; for these resources (`leads`) and no others."""
     token = cursor.token.hex if cursor.token else ""
-    place = [cursor.pos, cursor.change_id, token, sorted(set(objects))]
+    place: list[Any] = [cursor.pos, cursor.change_id, token, sorted(set(objects))]
+    if own := own_told(objects):
+        place.append(own)
     # Of one place there is one text, whenever it is made.
     return signing.Signer(salt=SALT).sign_object(place)
 
@@ -58,10 +78,11 @@ def _place(found: Any) -> Place:
     Raises:
         ValueError: it is not of this form.
     """
-    pos, change_id, token, objects = found
-    if type(pos) is not int or type(change_id) is not int or not isinstance(objects, list):
+    pos, change_id, token, objects, *own = found
+    if type(pos) is not int or type(change_id) is not int or not isinstance(objects, list) or len(own) > 1:
         raise ValueError("no cursor of changes")
-    return Place(Cursor(pos, change_id, UUID(hex=token) if token else None), tuple(str(name) for name in objects))
+    cursor = Cursor(pos, change_id, UUID(hex=token) if token else None)
+    return Place(cursor, tuple(str(name) for name in objects), *(str(word) for word in own))
 
 
 def _looks_like_one(text: str) -> bool:

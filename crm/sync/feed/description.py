@@ -86,8 +86,8 @@ class ChangesSchema(RecordSchema):
         answers["304"] = {"description": "Nothing new.", "headers": dict(ETAG)}
         answers["410"] = {
             "description": "This cursor leads nowhere any more: `code` is `lost_cursor` (a backup was restored),"
-            " `expired_cursor` (too old) or `foreign_cursor` (of another installation). `resync.exports` are the"
-            " addresses to begin a new copy from.",
+            " `expired_cursor` (too old), `changed_fields` (the company has other fields of its own) or"
+            " `foreign_cursor` (of another installation). `resync.exports` are the addresses to begin a new copy from.",
             "content": answers["400"]["content"],
         }
         return operation
