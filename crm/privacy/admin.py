@@ -16,7 +16,7 @@ from crm.core.display import plain_text
 from crm.core.permissions import may
 from crm.history.words import address_of, kind_of
 from crm.privacy import panels  # noqa: F401 - registers the button on leads and contacts
-from crm.privacy.exports import columns_of, filter_of, what_left
+from crm.privacy.exports import columns_of, filter_of, way_of, what_left
 from crm.privacy.models import Erasure, Export
 from crm.privacy.views import erase
 from crm.site import site
@@ -81,9 +81,9 @@ class ErasureAdmin(ReadAdmin):
 
 @admin.register(Export, site=site)
 class ExportAdmin(ReadAdmin):
-    """Files of details that left: who, what, how many, by which filter, which columns."""
+    """Files of details that left, and what programs took: who, what, how many, by which filter, which columns."""
 
-    list_display = ("shown_when", "by", "shown_what", "shown_rows", "shown_columns", "state")
+    list_display = ("shown_when", "by", "shown_what", "shown_way", "shown_rows", "shown_columns", "state")
     list_display_links = ("shown_when",)
     list_select_related = ("by",)
     list_title = "Exports"
@@ -91,7 +91,9 @@ class ExportAdmin(ReadAdmin):
     page_related = ("by",)
     filters = (ByFilter,)
     empty_title = "Nothing was exported yet"
-    empty_hint = "Whoever exports a list into a file is on record here, with the filter and the columns."
+    empty_hint = (
+        "Who exports a list into a file, or over the API, is on record here, with the filter and the columns."
+    )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Managers: who exported something sees the job itself."""
@@ -107,7 +109,7 @@ class ExportAdmin(ReadAdmin):
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """What, by which filter, which columns."""
-        return {"what": what_left(obj), "columns": columns_of(obj), "filter": filter_of(obj)}
+        return {"what": what_left(obj), "way": way_of(obj), "columns": columns_of(obj), "filter": filter_of(obj)}
 
     @admin.display(description="when")
     def shown_when(self, job: Any) -> str:
@@ -118,6 +120,11 @@ class ExportAdmin(ReadAdmin):
     def shown_what(self, job: Any) -> str:
         """The kind of record."""
         return what_left(job)[:1].upper() + what_left(job)[1:]
+
+    @admin.display(description="way")
+    def shown_way(self, job: Any) -> str:
+        """In a file, or with which key."""
+        return way_of(job)
 
     @admin.display(description="rows")
     def shown_rows(self, job: Any) -> str:

@@ -22,6 +22,12 @@ def what_left(job: Job) -> str:
         return label or "records"
 
 
+def way_of(job: Job) -> str:
+    """How they left: in a file, or over the API with a key."""
+    key = job.input.get("key")
+    return f"API key “{key}”" if key else "File"
+
+
 def columns_of(job: Job) -> list[str]:
     """The columns of the file, as its first line has them, or the fields of an answer; empty when none was written."""
     return [str(name) for name in job.input.get("header") or job.input.get("columns") or []]

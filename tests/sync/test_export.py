@@ -155,6 +155,8 @@ def test_what_left_is_on_record_where_files_that_left_are(root: User, mona: User
     assert (job.by, job.state, job.done, job.total) == (alice, Job.State.DONE, 1, 1)
     assert job.finished_at is not None
     page = client_of(mona).get(reverse("admin:privacy_export_change", args=[job.pk])).content.decode()
+    listed = client_of(mona).get(reverse("admin:privacy_export_changelist")).content.decode()
+    assert all("API key “" in one for one in (page, listed)), "it is told from a file"
     for said in ("Leads", "owner_id=", "email", "version"):
         assert said in page
     assert "Export over the API: leads, with the key" in client_of(alice).get(reverse("admin:jobs")).content.decode()
