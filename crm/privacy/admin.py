@@ -91,9 +91,7 @@ class ExportAdmin(ReadAdmin):
     page_related = ("by",)
     filters = (ByFilter,)
     empty_title = "Nothing was exported yet"
-    empty_hint = (
-        "Who exports a list into a file, or over the API, is on record here, with the filter and the columns."
-    )
+    empty_hint = "Who exports a list into a file, or over the API, is on record here, with the filter and the columns."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Managers: who exported something sees the job itself."""
