@@ -48,6 +48,7 @@ GOOD: dict[str, dict[str, Any]] = {
 SPECIAL: dict[str, list[dict[str, Any]]] = {
     "leads": [
         {"lead_status": "engaged", "status_since": "2025-06-01T10:00:00Z"},
+        {"lead_status": "engaged", "status_since": "2099-01-01T00:00:00Z"},
         {"lead_status": "new_mql"},
         {"email": "barred@globex.example"},
         {"phone": "415 555 2671", "owner_id": "user"},

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from crm.core.door import verdicts
-from crm.history.models import Move
+from crm.history.models import Change, Move
 from crm.people.models import User
 from leads.models import Lead
 from leads.statuses import Status
@@ -186,6 +186,24 @@ def test_placing_has_a_scope_and_a_time_of_its_own(robot: User, mona: User) -> N
     many = {"verb": "place", "ids": [lead.pk], "facts": {"status": "new"}}
     assert program(robot, "leads:move")("POST", "leads/moves/", many).status_code == 403
     assert body_of(program(robot, "leads:place")("POST", "leads/moves/", many))["moved"] == 1
+
+
+def test_a_placed_record_is_made_now_and_so_since_a_time_that_has_passed(robot: User) -> None:
+    ask = program(robot)
+    row = {"last_name": "Lumbergh", "email": "bill@initech.example", "lead_status": "engaged"}
+    ahead = row | {"status_since": "2099-01-01T00:00:00Z"}
+    one = ask("POST", "leads/", ahead)
+    assert (one.status_code, body_of(one)["errors"][0]["code"]) == (400, "not_in_past")
+    many = body_of(ask("POST", "leads/bulk/?operation=create", [ahead] * 9))
+    assert {(told["code"], told["errors"][0]["field"]) for told in many["results"]} == {("invalid", "status_since")}
+    row |= {"status_since": "2025-06-01T12:00:00Z"}
+    assert ask("POST", "leads/", row).status_code == 201
+    assert ask("PUT", "leads/by/erp/1/", row).status_code == 201
+    assert body_of(ask("POST", "leads/bulk/?operation=create", [row] * 9))["created"] == 9
+    assert {lead.status_since.year for lead in Lead.objects.all()} == {2025}
+    made = Change.objects.filter(object="lead", op="I")
+    assert {change.at.year for change in made} == {timezone.now().year}
+    assert len(made) == 11
 
 
 def test_many_moves_have_a_verdict_each_in_the_order_they_were_sent(ask: Program, mona: User) -> None:

@@ -7,6 +7,7 @@ instances. Every answer holds the stored columns by the same names, and what els
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -20,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
+from crm.core.acting import acting, retry_deadlocks
 from crm.core.api.cursors import after, fingerprint, make_cursor, read_cursor
 from crm.core.api.deprecation import Deprecation
 from crm.core.api.etags import Hashed, condition, etag, versioned
@@ -33,7 +35,7 @@ from crm.core.api.schema import RecordSchema
 from crm.core.api.scopes import STANDARD, has_scope, require_scope
 from crm.core.api.selecting import Selection
 from crm.core.api.serializers import RecordSerializer
-from crm.core.api.writes import change_record, create_record, delete_record, stale_problem
+from crm.core.api.writes import VIA, change_record, create_record, delete_record, refuse_future, stale_problem
 from crm.core.errors import Stale
 from crm.core.permissions import may
 from crm.core.text import whole_number
@@ -258,14 +260,18 @@ class RecordViewSet(ViewSetMixin, ApiView):
     def hold_for(self, bodies: Sequence[Mapping[str, Any]]) -> None:
         """Take the holds that come before the locks of rows, for writes of these bodies in one transaction."""
 
+    @retry_deadlocks
     def store(self, values: dict[str, Any]) -> int:
         """Store a new record with these values; returns its id. Placing it in a status takes the scope `place`."""
-        kind: Any = self.model
+        kind, values = cast("Any", self.model), dict(values)
         flow = getattr(kind, "FLOW", "")
         state, at = values.pop(flow, None) if flow else None, values.pop(f"{flow}_since", None) if flow else None
         if flow and (at is not None or state not in {None, *kind.entry_states()}):
             require_scope(self.request, f"{self.resource}:place")
-        return int(self.keep(self.make(values), at=at or self.at, state=state).pk)
+            refuse_future(kind, at, now=self.at, name_of=self.serializer_class.name_of)
+        # Since when it is in its status is a fact; it was made here now.
+        with nullcontext() if at is None else acting(actor=self.actor, via=VIA, at=self.at):
+            return int(self.keep(self.make(values), at=at or self.at, state=state).pk)
 
     def make(self, values: dict[str, Any]) -> Any:
         """The unsaved record."""

@@ -12,7 +12,7 @@ from django.db import IntegrityError, models
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.api.database import Broken, holds
 from crm.core.api.etags import Condition
-from crm.core.api.problems import Flaw, Problem, not_there
+from crm.core.api.problems import Flaw, Problem, invalid, not_there
 from crm.core.constraints import SayingCheck
 from crm.core.display import names_of, shown
 from crm.core.door import create, stale_since
@@ -64,6 +64,17 @@ def change_record(
             ask_checks(record)
             columns = {field.attname: field.name for field in kind._meta.concrete_fields}
             record.save(update_fields=[columns[name] for name in changed])
+
+
+def refuse_future(kind: type[Stateful], at: datetime | None, *, now: datetime, name_of: Callable[[str], str]) -> None:
+    """Refuse to place a record in a status since a time that has not passed, as the move that places does.
+
+    Raises:
+        Problem: 400 `invalid`.
+    """
+    if at is not None and at > now:
+        said = "It was placed there at a time that has passed."
+        raise invalid([Flaw(name_of(f"{kind.FLOW}_since"), "not_in_past", said)])
 
 
 def ask_checks(record: models.Model) -> None:

@@ -19,7 +19,7 @@ from crm.core.api.etags import Condition, etag
 from crm.core.api.many import Candidate, Many
 from crm.core.api.problems import Problem
 from crm.core.api.scopes import require_scope
-from crm.core.api.writes import VIA
+from crm.core.api.writes import VIA, refuse_future
 from crm.core.door import entry_move, next_ids, stale_since
 from crm.core.errors import Refused, Stale
 from crm.core.flow import Ask, Stateful
@@ -108,6 +108,7 @@ class Sets:
             placing = state not in {None, *self.model.entry_states()}
             if at is not None or placing:
                 require_scope(self.view.request, f"{self.view.resource}:place")
+                refuse_future(self.model, at, now=self.view.at, name_of=self.view.serializer_class.name_of)
             if placing and not may(self.view.actor, "place", self.model):
                 said = f"A {self.model._meta.verbose_name} is placed in a status by imports only."
                 raise Refused("forbidden", said)
