@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from crm.core.admin import RecordAdmin
+from crm.core.records import Record
 
 
 class ReadAdmin(RecordAdmin):
@@ -26,3 +27,8 @@ class ReadAdmin(RecordAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """No field is a field here: the page's own template shows the record."""
         return ()
+
+    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """No way to a history where none is kept."""
+        context["show_history"] = issubclass(self.model, Record)
+        return super().render_change_form(request, context, *args, **kwargs)

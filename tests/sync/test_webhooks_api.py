@@ -151,6 +151,7 @@ def test_an_administrator_looks_after_webhooks_on_pages(other: Receiver, root: U
     message = WebhookMessage.objects.filter(event="records.changed").order_by("pk")[0]
     tries = admin.get(reverse("admin:sync_webhookmessage_change", args=[message.pk])).content.decode()
     assert f"&quot;id&quot;: {lead.pk}" in tries
+    assert (f"{page}history/" in seen, f"webhookmessage/{message.pk}/history/" in tries) == (True, False)
     assert admin.post(reverse("admin:sync_webhookmessage_redeliver", args=[message.pk])).status_code == 302
     go()
     assert len({one.headers["webhook-id"] for one in other.got}) == 3
