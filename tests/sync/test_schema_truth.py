@@ -109,6 +109,8 @@ def test_every_operation_is_told_apart_and_said_in_words(description: Any) -> No
     leads = description["paths"]["/api/v1/leads/"]
     listed = {one["name"]: one for one in leads["get"]["parameters"] if "name" in one}
     assert leads["get"]["summary"] == "List leads"
+    users = description["paths"]["/api/v1/users/{id}/"]
+    assert users["delete"]["summary"] == "Never: 409 says what to do instead"
     assert listed["updated_since"]["schema"]["format"] == "date-time"
     assert "engaged" in listed["lead_status"]["schema"]["items"]["enum"]
     assert "Location" in leads["post"]["responses"]["201"]["headers"]

@@ -31,7 +31,7 @@ PARTS = {
     "webhook": "The webhook's id.",
 }
 LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the record."}}
-SENTENCE = re.compile(r"(?<=[.:;])\s")
+SENTENCE = re.compile(r"(?<=[.;])\s")
 
 
 def summary_of(view: Any, description: str) -> str:
