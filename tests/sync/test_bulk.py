@@ -161,6 +161,8 @@ def test_a_batch_that_cannot_be_told_stores_nothing(mona: User, settings: Any) -
         (f"{bulk}make", [row], "application/json", "invalid"),
         ("leads/bulk/", [row], "application/json", "invalid"),
         (f"{bulk}create&system=", [row], "application/json", "invalid"),
+        (f"{bulk}create&system=a/b", [row], "application/json", "invalid"),
+        ("leads/jobs/", {"operation": "create", "system": "a/b"}, "application/json", "invalid"),
         (f"{bulk}create&all_or_nothing=maybe", [row], "application/json", "invalid"),
         (f"{bulk}create&colour=red", [row], "application/json", "unknown_parameter"),
     ]:

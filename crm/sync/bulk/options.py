@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crm.core.api.views import RecordViewSet
 
 NAMES = ("operation", "system", "all_or_nothing")
+# Its records have addresses: /by/{system}/{external_id}/.
+NO_SLASH = "The name of a system has no “/”: it is a part of addresses."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ def read_options(given: Mapping[str, str]) -> Options:
     longest: Any = ExternalId._meta.get_field("system").max_length  # type: ignore[union-attr]
     if "\x00" in system or len(tidy(system)) > longest or ("system" in given and not tidy(system)):
         flaws.append(Flaw("system", "invalid_system", f"The name of a system has from 1 to {longest} characters."))
+    elif "/" in system:
+        flaws.append(Flaw("system", "invalid_system", NO_SLASH))
     if both not in ("", "true", "false") or ("all_or_nothing" in given and not both):
         flaws.append(Flaw("all_or_nothing", "type", "Send true or false."))
     if flaws:

@@ -76,7 +76,7 @@ PARAMETERS: list[dict[str, Any]] = [
         "name": "system",
         "in": "query",
         "description": "Whose ids the rows have in `external_id`.",
-        "schema": {**TEXT, "minLength": 1, "maxLength": 50},
+        "schema": {**TEXT, "minLength": 1, "maxLength": 50, "pattern": "^[^/]+$"},
     },
     {
         "name": "all_or_nothing",

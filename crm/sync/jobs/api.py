@@ -21,7 +21,7 @@ from crm.core.api.scopes import has_scope, require_scope
 from crm.core.api.views import ApiView, RecordViewSet, record_id
 from crm.core.errors import Refused
 from crm.core.text import whole_number
-from crm.sync.bulk.options import scope_of
+from crm.sync.bulk.options import NO_SLASH, scope_of
 from crm.sync.jobs import said
 from crm.sync.jobs.digests import Digests
 from crm.sync.jobs.results import as_csv, as_ndjson, find_results, in_chunks
@@ -170,6 +170,8 @@ def read_opening(body: Mapping[str, Any]) -> dict[str, Any]:
             flaws.append(Flaw(name, "type", "Send a text."))
         elif "\x00" in value:
             flaws.append(Flaw(name, "null_characters_not_allowed", "Null characters are not allowed."))
+        elif name == "system" and "/" in value:
+            flaws.append(Flaw(name, "invalid_system", NO_SLASH))
         elif len(value) > LONGEST[name]:
             flaws.append(Flaw(name, "max_length", f"{LONGEST[name]} characters at most."))
     if not isinstance(given["all_or_nothing"], bool):

@@ -28,7 +28,12 @@ OPENING: dict[str, Any] = {
             " whose first line names fields. An empty cell of a CSV leaves its field alone; lists stand between"
             " semicolons or as JSON.",
         },
-        "system": {**TEXT, "maxLength": 50, "description": "Whose ids the rows have in `external_id`."},
+        "system": {
+            **TEXT,
+            "maxLength": 50,
+            "pattern": "^[^/]*$",
+            "description": "Whose ids the rows have in `external_id`.",
+        },
         "all_or_nothing": {
             "type": "boolean",
             "default": False,
