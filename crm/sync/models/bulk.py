@@ -32,7 +32,7 @@ class BulkJob(models.Model):
         NDJSON = "ndjson", "NDJSON"
         CSV = "csv", "CSV"
 
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="bulk_jobs")
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="bulk_jobs", verbose_name="API key")
     resource = Line(max_length=50, blank=False)
     operation = Line(max_length=20, blank=False, choices=Operation)
     system = Line(max_length=50, help_text="Whose ids the rows have; empty where they have ours.")

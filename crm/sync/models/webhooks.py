@@ -42,7 +42,7 @@ class Webhook(Record):
     """
 
     name = Line(blank=False)
-    url = Line(max_length=500, blank=False)
+    url = Line("address", max_length=500, blank=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="webhooks")
     objects_told = ArrayField(models.CharField(max_length=50), default=list)
     events = ArrayField(models.CharField(max_length=20), default=list)
@@ -120,7 +120,7 @@ class WebhookMessage(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     ended_at = models.DateTimeField(null=True)
     # The last that is of the feed: what a replay begins behind.
-    pos = models.BigIntegerField(default=0)
+    pos = models.BigIntegerField("place in the feed", default=0)
 
     class Meta:
         ordering = ["-id"]
