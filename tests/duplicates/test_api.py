@@ -69,7 +69,7 @@ def test_a_merged_record_answers_410_and_names_the_survivor(alice: User, now: da
         answer = send(client, method, address, body)
         found = answer.json()
         assert (answer.status_code, found["code"]) == (410, "merged")
-        assert found["survivor"] == {"object": "lead", "id": one.pk}
+        assert found["survivor"] == {"object": "leads", "id": one.pk}
         assert found["detail"].startswith(f"Lead {other.pk} was merged into lead {one.pk} by Alice")
     again = send(keyed(alice, "leads:merge"), "post", f"/api/v1/leads/{one.pk}/merge/", {"others": [other.pk]})
     assert again.status_code == 410

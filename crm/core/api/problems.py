@@ -102,7 +102,10 @@ def not_there(kind: type[models.Model], pk: int) -> Exception:
     went = where_went(kind, pk)
     if went is None:
         return Http404()
-    return Problem(410, "merged", went.sentence, more={"survivor": {"object": went.object, "id": went.pk}})
+    from crm.core.api.resources import resource_of  # it knows the views, which know this module
+
+    survivor = {"object": resource_of(went.object), "id": went.pk}
+    return Problem(410, "merged", went.sentence, more={"survivor": survivor})
 
 
 def bad_request(code: str, detail: str, errors: Iterable[Flaw] = ()) -> Problem:

@@ -36,3 +36,8 @@ def followed() -> dict[str, type[RecordViewSet]]:
 def object_of(view: type[RecordViewSet]) -> str:
     """What the change log calls its records (`lead`)."""
     return str(view.model._meta.model_name)
+
+
+def resource_of(name: str) -> str:
+    """What the API calls the records that the change log calls so; the log's own word where they are not followed."""
+    return next((view.resource for view in followed().values() if object_of(view) == name), name)

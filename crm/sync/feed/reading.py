@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm import handbook
 from crm.core.api.representation import from_log, instant
-from crm.core.api.resources import followed, object_of
+from crm.core.api.resources import followed, object_of, resource_of
 from crm.core.forwarding import where_all_went
 from crm.history.feed import END, Cursor, Row, next_changes, number_transactions
 from crm.history.models import Transaction
@@ -151,11 +151,6 @@ class _Teller:
             return None
         name, pk = went
         return {"object": resource_of(name), "id": pk}
-
-
-def resource_of(name: str) -> str:
-    """What the API calls the records that the change log calls so; the log's own word where they are not followed."""
-    return next((view.resource for view in followed().values() if object_of(view) == name), name)
 
 
 def changed(view: View, what: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
