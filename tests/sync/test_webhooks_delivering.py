@@ -61,10 +61,10 @@ def test_one_that_hangs_keeps_nobody_else_waiting(other: Receiver, root: User, m
             pass
         WebhookQueue.objects.filter(webhook=stuck).update(next_at=timezone.now() - timedelta(hours=1))
         with ThreadPoolExecutor(1) as pool:
-            turn = in_thread(pool, lambda: deliver(seconds=1))
+            turn = in_thread(pool, lambda: deliver(seconds=20))
             # All five of the healthy one's arrive while the other one's first hangs.
             wait_for(lambda: len(other.got) == 5)
-            assert dead.asked.is_set()
+            assert dead.asked.wait(10)
             assert not dead.got
             assert not turn.done()
             wait_for(lambda: states(healthy) == ["delivered"] * 5)
@@ -80,7 +80,7 @@ def test_one_that_hangs_keeps_nobody_else_waiting(other: Receiver, root: User, m
         later(timedelta(minutes=1))
         deliver(seconds=1)
     attempt = WebhookAttempt.objects.filter(message__webhook=stuck)[0]
-    assert (attempt.status, "no answer within 0 seconds" in attempt.error) == (None, True)
+    assert (attempt.status, "no answer" in attempt.error) == (None, True)
     queue = WebhookQueue.objects.get(webhook=stuck)
     assert (queue.failures, WebhookMessage.objects.filter(attempts__gt=0, webhook=stuck).count()) == (2, 1)
 
