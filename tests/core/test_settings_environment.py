@@ -179,7 +179,7 @@ BEAT = ("-m", "celery", "-A", "crm", "beat", "--pidfile=")
 @pytest.mark.usefixtures("django_db_setup")
 @pytest.mark.parametrize(
     "words",
-    [MANAGE, GUNICORN, WORKER, *(pytest.param(one, marks=pytest.mark.soak) for one in (PLAIN_GUNICORN, BEAT))],
+    [MANAGE, GUNICORN, *(pytest.param(one, marks=pytest.mark.soak) for one in (PLAIN_GUNICORN, WORKER, BEAT))],
     ids=lambda words: words[2] if words[1] == "gunicorn" else words[-1],
 )
 def test_no_process_starts_in_production_without_a_secret_key(words: tuple[str, ...]) -> None:

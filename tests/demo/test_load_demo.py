@@ -31,6 +31,7 @@ def counted() -> list[int]:
     return [kind._base_manager.count() for kind in KINDS]
 
 
+@pytest.mark.soak
 def test_at_any_hour_a_second_run_adds_nothing_and_the_printed_logins_work(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

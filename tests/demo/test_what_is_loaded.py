@@ -87,6 +87,12 @@ def loaded(once: Loaded, db: None) -> datetime:
     return once.at
 
 
+def test_a_second_load_adds_nothing(loaded: datetime) -> None:
+    before = counted()
+    assert not load_demo(at=loaded)
+    assert counted() == before
+
+
 @pytest.mark.soak
 def test_it_is_the_same_every_time(once: Loaded) -> None:
     assert once.told[0] == once.told[1] != []

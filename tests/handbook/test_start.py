@@ -90,6 +90,7 @@ def test_it_refuses_servers_and_workers_which_run_no_checks(broken: Path, door: 
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.soak
 def test_it_checks_a_file_though_the_configured_one_is_broken(broken: Path) -> None:
     ended = run("manage.py", "handbook", "--check", str(SHIPPED), handbook=broken)
     assert (ended.returncode, ended.stdout) == (0, f"{SHIPPED}: fine\n")

@@ -52,7 +52,9 @@ def start_worker(media: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", WORKER], cwd=project.BASE_DIR, env=environment)
 
 
-@pytest.mark.parametrize("moment", ["COPY import_staged", "INSERT INTO leads_lead"])
+@pytest.mark.parametrize(
+    "moment", [pytest.param("COPY import_staged", marks=pytest.mark.soak), "INSERT INTO leads_lead"]
+)
 def test_another_worker_goes_on_and_no_row_comes_twice(
     moment: str, export: Path, root: User, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

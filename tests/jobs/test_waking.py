@@ -69,6 +69,7 @@ log_touch(lead, actor=alice, at=at, via="test", kind="email", outcome="sent", ha
 """
 
 
+@pytest.mark.soak
 def test_an_outreach_that_should_not_have_been_made_wakes_a_worker_too(alice: User, mona: User, tmp_path: Path) -> None:
     make_lead()
     asked = run("-c", VIOLATE, DJANGO_SETTINGS_MODULE="crm.settings")
