@@ -73,8 +73,8 @@ def faults(page: Page) -> list[str]:
     return found
 
 
-# Colours follow the scheme and places the width: two of the four show every one of each.
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+# Colours follow the scheme and places the width: two of the four show every one of each, of which one is asked daily.
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), pytest.param("dark", 390, marks=pytest.mark.soak)])
 def test_every_page_can_be_read(
     live_server: Any, open_page: OpenPage, watch: Watch, alice: User, pages: list[str], scheme: str, width: int
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +53,10 @@ ODD: list[Any] = [
 
 
 def odd_for(verb: str, name: str) -> list[Any]:
-    """What to send as this fact: everything, where it is the first of its kind; of the others each a part, in turn."""
+    """What to send as this fact: half of everything, where it is the first of its kind; of the others each a part.
+
+    In the long form of the first of each kind everything.
+    """
     facts = [
         (one, fact, type(field))
         for one in sorted(Lead.verbs())
@@ -61,7 +65,10 @@ def odd_for(verb: str, name: str) -> list[Any]:
     place, kind = next(
         ((at, kind) for at, (one, fact, kind) in enumerate(facts) if (one, fact) == (verb, name)), (0, None)
     )
-    return ODD[place % 5 :: 5] if any(kind is same for _, _, same in facts[:place]) else ODD
+    first = not any(kind is same for _, _, same in facts[:place])
+    if not first:
+        return ODD[place % 5 :: 5]
+    return ODD if os.environ.get("CRM_SOAK") else ODD[place % 2 :: 2]
 
 
 @pytest.fixture
@@ -106,6 +113,7 @@ def test_facts_of_any_name_are_refused_alike_one_by_one_and_by_row(ask: Program,
     assert not Move.objects.filter(verb="nurture").exists()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("verb", sorted(Lead.verbs()))
 def test_odd_facts_are_refused_by_name_and_nothing_is_written(verb: str, root: User) -> None:
     ask = program(root)

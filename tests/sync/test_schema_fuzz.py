@@ -31,7 +31,7 @@ from tests.keys import make_key
 # The server's own entrance closes connections after each request: what is stored has to be committed.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 SOAK = bool(os.environ.get("CRM_SOAK"))
-EXAMPLES = 400 if SOAK else 3
+EXAMPLES = 400 if SOAK else 2
 # What every followed resource has alike: asked of leads, and in the long form of all.
 ALIKE = re.compile(r"/api/v1/(?!leads/)\w+/(?:jobs|bulk|export|by)/")
 ROTATES = "/api/v1/keys/self/secret/"
