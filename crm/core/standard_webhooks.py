@@ -17,9 +17,6 @@ from django.utils.crypto import salted_hmac
 # How far the time of a message may be from the receiver's own.
 TOLERANCE = timedelta(minutes=5)
 PREFIX = "whsec_"
-# How long the old secret still works after an exchange, unless somebody wants otherwise; in hours.
-OVERLAP_HOURS = 24
-MOST_HOURS = 24 * 14
 
 
 def make_secret(purpose: str, number: int | None, salt: str) -> str:

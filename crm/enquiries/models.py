@@ -17,6 +17,7 @@ from crm.clocks.models import Clock
 from crm.core.keys import generated_key
 from crm.core.phones import PhoneKey
 from crm.core.records import Record
+from crm.core.salted import Salted
 from crm.core.text import Email, Line, Link, Paragraphs
 from crm.core.triggers import tracked
 from crm.enquiries.time_left import TimeLeft  # noqa: F401 - a table of this app
@@ -248,7 +249,7 @@ class Recheck(models.Model):
         return f"lead {self.lead_id}, contact {self.contact_id}, enquiry {self.enquiry_id}"
 
 
-class Source(Record):
+class Source(Salted, Record):
     """Another system that sends enquiries, signed: a chat tool, a calendar tool.
 
     Its secret is made of the server's own and `salt`, so that nothing stored here is worth stealing; a new salt is a

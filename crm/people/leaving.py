@@ -6,7 +6,7 @@ follows somebody registers here (`ends`): keys of programs, jobs, what they were
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ from crm.core.permissions import may
 from crm.people.models import Absence, Team, User
 from crm.people.owners import refuse_owner
 from crm.people.services import refuse_losing_last_administrator
+
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Ending:
 
     said: Callable[[User], str]
     carry_out: Callable[[Leaving], None]
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of what ends by name, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 @dataclass(frozen=True, slots=True)

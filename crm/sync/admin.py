@@ -12,8 +12,9 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
 
-from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.admin import moment, user_of
 from crm.core.admin_list import OneFilter
+from crm.core.admin_told_once import ToldOnceAdmin
 from crm.core.display import plain_text
 from crm.core.related import of_record
 from crm.people.models import SYSTEM_EMAIL, User
@@ -56,7 +57,7 @@ class StateFilter(OneFilter):
 
 
 @admin.register(ApiKey, site=site)
-class ApiKeyAdmin(RecordAdmin):
+class ApiKeyAdmin(ToldOnceAdmin):
     """Keys. What one may do is settled when it is made: who needs more makes another."""
 
     form = KeyForm
@@ -99,12 +100,9 @@ class ApiKeyAdmin(RecordAdmin):
         """A key ends after a year unless somebody wants otherwise."""
         return {"expires_at": moment(request) + FIRST_YEAR} | super().get_changeform_initial_data(request)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store a new key by its service, which tells it once."""
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        made, secret = make_api_key(
+    def make(self, request: HttpRequest, obj: Any, form: Any) -> tuple[Any, str]:
+        """Store a new key by its service."""
+        return make_api_key(
             name=obj.name,
             user=obj.user,
             scopes=form.cleaned_data["scopes"],
@@ -114,12 +112,10 @@ class ApiKeyAdmin(RecordAdmin):
             at=moment(request),
             via="admin",
         )
-        obj.__dict__.update(made.__dict__)
-        request.told_once = secret  # type: ignore[attr-defined]
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """The one page that shows the key."""
-        return views.show_once(request, obj, request.told_once)  # type: ignore[attr-defined]
+    def show_once(self, request: HttpRequest, obj: Any, secret: str) -> HttpResponse:
+        """The one page that shows it."""
+        return views.show_once(request, obj, secret)
 
     def get_urls(self) -> list[URLPattern]:
         """Another secret, and revoking, beside the page."""
@@ -150,11 +146,6 @@ class ApiKeyAdmin(RecordAdmin):
                 (resource.replace("_", " ").capitalize(), found) for resource, found in grouped(obj.scopes).items()
             ],
         }
-
-    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """One way to save: a made key is shown on a page of its own, and what is revoked stays as it is."""
-        context.update(show_save_and_continue=False, show_save_and_add_another=False)
-        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="begins with")
     def shown_start(self, key: Any) -> str:

@@ -17,9 +17,10 @@ from crm.core.api.problems import Flaw, invalid
 from crm.core.api.scopes import declare_right, declare_scopes
 from crm.core.api.views import ApiView
 from crm.core.api.writes import VIA
+from crm.core.salted import MOST_HOURS, OVERLAP_HOURS
 from crm.sync.authentication import NO_KEY
 from crm.sync.models import ApiKey
-from crm.sync.rotation import HOURS, MOST_HOURS, rotate_api_key
+from crm.sync.rotation import rotate_api_key
 
 RESOURCE = "keys"
 declare_scopes(RESOURCE, rotate="Give itself another secret")
@@ -63,7 +64,7 @@ BODY = {
             "type": "integer",
             "minimum": 0,
             "maximum": MOST_HOURS,
-            "default": HOURS,
+            "default": OVERLAP_HOURS,
             "description": "How long the secret of now works beside the new one.",
         }
     },
@@ -139,13 +140,19 @@ class OwnSecret(ApiView):
         Raises:
             Problem: 400 for anything that is no number of hours, and for unknown names.
         """
-        body = self.body()
-        if unknown := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in body if name != "hours"]:
-            raise invalid(unknown)
-        hours = body.get("hours", HOURS)
-        if type(hours) is not int or not 0 <= hours <= MOST_HOURS:
-            raise invalid([Flaw("hours", "invalid_hours", f"A whole number from 0 to {MOST_HOURS}.")])
-        return hours
+        return hours_of(self.fields("hours"))
+
+
+def hours_of(body: Mapping[str, Any]) -> int:
+    """How long an old secret works on.
+
+    Raises:
+        Problem: 400 for anything that is no number of hours.
+    """
+    hours = body.get("hours", OVERLAP_HOURS)
+    if type(hours) is not int or not 0 <= hours <= MOST_HOURS:
+        raise invalid([Flaw("hours", "invalid_hours", f"A whole number from 0 to {MOST_HOURS}.")])
+    return hours
 
 
 addresses: list[URLPattern] = [

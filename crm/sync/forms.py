@@ -9,8 +9,8 @@ from django.template.loader import render_to_string
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from crm.core.admin_edit import RecordForm
+from crm.core.salted import OVERLAP_HOURS
 from crm.sync.models import ApiKey
-from crm.sync.rotation import HOURS
 from crm.sync.scopes import grouped, scopes
 
 
@@ -68,7 +68,7 @@ class RotateForm(forms.Form):
     hours = forms.TypedChoiceField(
         label="The old secret works for",
         coerce=int,
-        initial=HOURS,
+        initial=OVERLAP_HOURS,
         choices=[
             (0, "Not at all"),
             (1, "1 hour"),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from crm.people.leaving import Ending, Leaving, ends
+from crm.people.leaving import Ending, Leaving, ends, named
 from crm.people.models import User
 from crm.sync.models import ApiKey
-
-NAMED = 3
 
 
 def said(user: User) -> str:
@@ -14,9 +12,7 @@ def said(user: User) -> str:
     names = list(ApiKey.objects.of(user).filter(revoked_at=None).order_by("name").values_list("name", flat=True))
     if not names:
         return ""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    named = ", ".join(names[:NAMED]) + more
-    return f"{len(names)} API key{'s' if len(names) > 1 else ''} ({named}): revoked, what uses them is refused"
+    return f"{len(names)} API key{'s' if len(names) > 1 else ''} ({named(names)}): revoked, what uses them is refused"
 
 
 def revoke_keys(leaving: Leaving) -> None:

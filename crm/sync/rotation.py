@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.permissions import may
+from crm.core.salted import MOST_HOURS, OVERLAP_HOURS
 from crm.people.models import User
 from crm.sync.authentication import hash_of
 from crm.sync.models import ApiKey
-
-# How long the old secret works, in hours: long enough to bring the new one to where it is needed, two weeks at most.
-HOURS, MOST_HOURS = 24, 336
 
 
 @retry_deadlocks
@@ -23,7 +21,7 @@ def rotate_api_key(
     actor: User,
     at: datetime,
     via: str,
-    hours: int = HOURS,
+    hours: int = OVERLAP_HOURS,
     sent: ApiKey | None = None,
     reason: str = "",
     version: int | None = None,

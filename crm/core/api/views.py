@@ -94,6 +94,17 @@ class ApiView(APIView):
         """The request's body, one JSON object."""
         return body_of(self.request)
 
+    def fields(self, *names: str) -> dict[str, Any]:
+        """The request's body, which has these names and no others.
+
+        Raises:
+            Problem: 400 that names each other one.
+        """
+        body = self.body()
+        if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in body if name not in names]:
+            raise invalid(flaws)
+        return body
+
     def no_query(self) -> None:
         """Refuse parameters where there are none."""
         if self.request.query_params:
@@ -307,8 +318,7 @@ class RecordViewSet(ViewSetMixin, ApiView):
         """Delete a record that nothing holds: 204."""
         self.no_query()
         known = condition(self.request, "If-Match")
-        if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
-            raise invalid(flaws)
+        self.fields()
         try:
             self.remove(record_id(pk), known)
         except Stale as stale:

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.decorators import display
 
-from crm.core.admin import RecordAdmin, moment, user_of
+from crm.core.admin import moment, user_of
 from crm.core.admin_list import OneFilter
+from crm.core.admin_told_once import ToldOnceAdmin
 from crm.core.display import plain_text
 from crm.enquiries.hooks import pages
 from crm.enquiries.hooks.forms import NewSourceForm, SourceForm
@@ -46,7 +47,7 @@ class StateFilter(OneFilter):
 
 
 @admin.register(Source, site=site)
-class SourceAdmin(RecordAdmin):
+class SourceAdmin(ToldOnceAdmin):
     """Sources. What one sends is settled when it is made; its secret is exchanged, and it is stopped for good."""
 
     form = SourceForm
@@ -74,12 +75,9 @@ class SourceAdmin(RecordAdmin):
             kwargs["queryset"] = User.objects.filter(is_active=True, is_service=True).exclude(email=SYSTEM_EMAIL)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store a new source by its service, which tells its secret once."""
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        made, secret = add_source(
+    def make(self, request: HttpRequest, obj: Any, form: Any) -> tuple[Any, str]:
+        """Store a new source by its service."""
+        return add_source(
             name=obj.name,
             kind=obj.kind,
             channel=obj.channel,
@@ -88,12 +86,10 @@ class SourceAdmin(RecordAdmin):
             at=moment(request),
             via="admin",
         )
-        obj.__dict__.update(made.__dict__)
-        request.told_once = secret  # type: ignore[attr-defined]
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """The one page that shows the secret."""
-        return pages.show_once(request, obj, request.told_once)  # type: ignore[attr-defined]
+    def show_once(self, request: HttpRequest, obj: Any, secret: str) -> HttpResponse:
+        """The one page that shows it."""
+        return pages.show_once(request, obj, secret)
 
     def get_urls(self) -> list[URLPattern]:
         """Another secret, and stopping, beside the page."""
@@ -113,15 +109,10 @@ class SourceAdmin(RecordAdmin):
             "address": pages.address_of(request, obj),
             "state_label": STATES[state],
             "tone": TONES[state],
-            "two_secrets": bool(obj.old_salt and obj.old_until and obj.old_until > at),
+            "two_secrets": obj.has_two_secrets(at),
             "received": [_row(one) for one in Received.objects.filter(source=obj)[:SHOWN]],
             "shown_most": SHOWN,
         }
-
-    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """One way to save: a made secret is shown on a page of its own."""
-        context.update(show_save_and_continue=False, show_save_and_add_another=False)
-        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="sends")
     def shown_kind(self, source: Any) -> str:

@@ -6,7 +6,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from crm.core.admin_edit import RecordForm
-from crm.core.standard_webhooks import MOST_HOURS, OVERLAP_HOURS
+from crm.core.salted import MOST_HOURS, OVERLAP_HOURS
 from crm.enquiries.models import Source
 
 

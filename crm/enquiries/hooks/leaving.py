@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from crm.enquiries.models import Source
-from crm.people.leaving import Ending, Leaving, ends
+from crm.people.leaving import Ending, Leaving, ends, named
 from crm.people.models import User
-
-NAMED = 3
 
 
 def said(user: User) -> str:
@@ -14,11 +12,8 @@ def said(user: User) -> str:
     names = list(Source.objects.filter(user=user, stopped_at=None).values_list("name", flat=True))
     if not names:
         return ""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    named = ", ".join(names[:NAMED]) + more
-    return (
-        f"{len(names)} source{'s' if len(names) > 1 else ''} of enquiries ({named}): stopped, what they send is refused"
-    )
+    count = f"{len(names)} source{'s' if len(names) > 1 else ''} of enquiries"
+    return f"{count} ({named(names)}): stopped, what they send is refused"
 
 
 def stop_sources(leaving: Leaving) -> None:

@@ -46,10 +46,7 @@ def secrets_of(source: Source | None, *, at: datetime) -> list[str]:
     that an answer about nothing takes as long as any other."""
     if source is None:
         return [secret_of(Source(pk=0), "")]
-    salts = [source.salt]
-    if source.old_salt and source.old_until is not None and source.old_until > at:
-        salts.append(source.old_salt)
-    return [secret_of(source, salt) for salt in salts]
+    return [secret_of(source, salt) for salt in source.salts(at)]
 
 
 def check(source: Source | None, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Signed:

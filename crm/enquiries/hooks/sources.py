@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from crm import handbook
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.permissions import may
-from crm.core.standard_webhooks import MOST_HOURS, OVERLAP_HOURS
+from crm.core.salted import OVERLAP_HOURS, new_salt, refuse_hours
 from crm.core.text import tidy
 from crm.enquiries.hooks.signing import secret_of
 from crm.enquiries.models import Source
@@ -31,7 +30,7 @@ def add_source(
         raise Refused("forbidden", WHO)
     refuse_wrong(name=name, kind=kind, channel=channel, user=user)
     with acting(actor=actor, via=via, at=at):
-        source = Source(name=tidy(name), kind=kind, channel=channel, user=user, salt=secrets.token_hex(32))
+        source = Source(name=tidy(name), kind=kind, channel=channel, user=user, salt=new_salt())
         source.save(force_insert=True)
     return source, secret_of(source, source.salt)
 
@@ -70,14 +69,11 @@ def rotate_secret(
     """
     if not may(actor, "change", source):
         raise Refused("forbidden", WHO)
-    if not 0 <= hours <= MOST_HOURS:
-        said = f"Hours: a number from 0 to {MOST_HOURS}."
-        raise Refused("missing_facts", said, [Missing("invalid_hours", said, "hours")])
+    refuse_hours(hours)
     with acting(actor=actor, via=via, at=at, reason="Another secret."):
         locked = _locked(source, version)
-        locked.old_salt, locked.old_until = (locked.salt, at + timedelta(hours=hours)) if hours else ("", None)
-        locked.salt = secrets.token_hex(32)
-        locked.save(update_fields=["salt", "old_salt", "old_until"])
+        locked.exchange_salt(hours=hours, at=at)
+        locked.save(update_fields=locked.KEPT)
     return locked, secret_of(locked, locked.salt)
 
 

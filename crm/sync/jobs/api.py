@@ -69,11 +69,6 @@ class JobView(ApiView):
         Reading({}, RecordFilters).refuse_unknown(self.request.query_params, set(known))
         return self.request.query_params
 
-    def no_body(self) -> None:
-        """Refuse fields where there are none."""
-        if flaws := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
-            raise invalid(flaws)
-
     def answer(self, bulk: BulkJob, status: int = 200) -> Response:
         """A job with its parts."""
         found = BulkJob.objects.select_related("job").get(pk=bulk.pk)
@@ -121,14 +116,6 @@ class Jobs(JobView):
         following = make_cursor(bound_to, [found[limit - 1].pk]) if len(found) > limit else None
         page = [described(bulk) for bulk in found[:limit]]
         return Response({"results": page, "next": self.next_address(following), "next_cursor": following})
-
-    def next_address(self, cursor: str | None) -> str | None:
-        """Where the next page is."""
-        if cursor is None:
-            return None
-        params = self.request.query_params.copy()
-        params["cursor"] = cursor
-        return self.request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
 
     @extend_schema(request={"application/json": said.OPENING}, responses={201: said.ONE_JOB})
     def post(self, request: Request) -> Response:
@@ -229,7 +216,7 @@ class Start(JobView):
     def post(self, request: Request, pk: str) -> Response:
         """Let it be done: 409 while parts are missing in between, or the CSV's first line names what is no field."""
         self.no_query()
-        self.no_body()
+        self.fields()
         return self.answer(start_bulk(self.bulk(pk), at=self.at))
 
 
@@ -243,7 +230,7 @@ class Cancel(JobView):
     def post(self, request: Request, pk: str) -> Response:
         """Stop it within half a minute: what is stored stays, the rows after it are unprocessed until it is resumed."""
         self.no_query()
-        self.no_body()
+        self.fields()
         return self.answer(cancel_bulk(self.bulk(pk), at=self.at))
 
 
@@ -257,7 +244,7 @@ class Resume(JobView):
     def post(self, request: Request, pk: str) -> Response:
         """Go on where it stopped, when it was cancelled or has failed; from now on with this key."""
         self.no_query()
-        self.no_body()
+        self.fields()
         return self.answer(resume_bulk(self.bulk(pk), api_key=self.key, at=self.at))
 
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from crm.core.records import Record
+from crm.core.salted import Salted
 from crm.core.text import Line
 from crm.core.triggers import tracked
 
@@ -33,7 +34,7 @@ class WebhookHost(Record):
         return self.host
 
 
-class Webhook(Record):
+class Webhook(Salted, Record):
     """Another system that is told when records change: where, of what, and only of what its `user` may see.
 
     `objects_told` are resources (`leads`), `events` among created, updated, deleted, merged and erased; `fields`

@@ -15,6 +15,7 @@ from unfold.decorators import display
 from crm.core.admin import RecordAdmin, moment, user_of
 from crm.core.admin_list import OneFilter, PickFilter
 from crm.core.admin_read import ReadAdmin
+from crm.core.admin_told_once import ToldOnceAdmin
 from crm.core.display import plain_text
 from crm.core.related import of_record
 from crm.core.text import whole_number
@@ -56,7 +57,7 @@ class StateFilter(OneFilter):
 
 
 @admin.register(Webhook, site=site)
-class WebhookAdmin(RecordAdmin):
+class WebhookAdmin(ToldOnceAdmin):
     """Webhooks. Each is changed, paused and resumed; its secret is exchanged; it is stopped for good."""
 
     form = WebhookForm
@@ -88,12 +89,9 @@ class WebhookAdmin(RecordAdmin):
         """Whatever happens to them, unless somebody wants less."""
         return {"events": list(EVENTS)} | super().get_changeform_initial_data(request)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store a new webhook by its service, which tells its secret once."""
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        made, secret = add_webhook(
+    def make(self, request: HttpRequest, obj: Any, form: Any) -> tuple[Any, str]:
+        """Store a new webhook by its service."""
+        return add_webhook(
             name=obj.name,
             url=obj.url,
             user=obj.user,
@@ -105,12 +103,10 @@ class WebhookAdmin(RecordAdmin):
             at=moment(request),
             via="admin",
         )
-        obj.__dict__.update(made.__dict__)
-        request.told_once = secret  # type: ignore[attr-defined]
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """The one page that shows the secret."""
-        return pages.show_once(request, obj, request.told_once)  # type: ignore[attr-defined]
+    def show_once(self, request: HttpRequest, obj: Any, secret: str) -> HttpResponse:
+        """The one page that shows it."""
+        return pages.show_once(request, obj, secret)
 
     def get_urls(self) -> list[URLPattern]:
         """What is done with one, beside its page."""
@@ -139,7 +135,7 @@ class WebhookAdmin(RecordAdmin):
             "state": state,
             "state_label": STATES[state],
             "tone": TONES[state],
-            "two_secrets": bool(obj.old_salt and obj.old_until and obj.old_until > at),
+            "two_secrets": obj.has_two_secrets(at),
             "queue": queue,
             "waiting": sent.filter(state=State.WAITING)[:1001].count(),
             "given_up": sent.filter(state=State.FAILED)[:1001].count(),
@@ -148,11 +144,6 @@ class WebhookAdmin(RecordAdmin):
             "shown_most": SHOWN,
             "verify": pages.VERIFY,
         }
-
-    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """One way to save: a made secret is shown on a page of its own."""
-        context.update(show_save_and_continue=False, show_save_and_add_another=False)
-        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="host")
     def shown_host(self, webhook: Any) -> str:

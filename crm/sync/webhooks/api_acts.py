@@ -8,16 +8,16 @@ from typing import Any, ClassVar, cast
 
 from django.http import Http404
 from django.urls import URLPattern, re_path
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm.core.api.facts import instant
 from crm.core.api.problems import Flaw, invalid
 from crm.core.api.views import ApiView, record_id
 from crm.core.api.writes import VIA
-from crm.core.standard_webhooks import MOST_HOURS, OVERLAP_HOURS
+from crm.core.salted import MOST_HOURS, OVERLAP_HOURS
+from crm.sync.api_keys import hours_of
 from crm.sync.models import Webhook
 from crm.sync.webhooks import api_messages
 from crm.sync.webhooks.again import preview_replay, redeliver_failed, replay, send_test
@@ -87,10 +87,7 @@ class Act(ApiView):
     def sent(self, *names: str) -> dict[str, Any]:
         """The body, which has these names and no others."""
         self.no_query()
-        body = self.body()
-        if wrong := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in body if name not in names]:
-            raise invalid(wrong)
-        return body
+        return self.fields(*names)
 
     def reason(self) -> str:
         """Why, in a sentence."""
@@ -118,9 +115,7 @@ class Secret(Act):
     )
     def put(self, request: Request, pk: str) -> Response:
         """Another secret."""
-        hours = self.sent("hours").get("hours", OVERLAP_HOURS)
-        if type(hours) is not int or not 0 <= hours <= MOST_HOURS:
-            raise invalid([Flaw("hours", "invalid_hours", f"A whole number from 0 to {MOST_HOURS}.")])
+        hours = hours_of(self.sent("hours"))
         webhook, secret = rotate_secret(self.webhook(pk), hours=hours, **self.who)
         answer = {"secret": secret, "old_secret_until": webhook.old_until}
         return Response(answer, headers={"Cache-Control": "no-store"})
@@ -214,11 +209,8 @@ def instant_of(value: Any) -> datetime:
     Raises:
         Problem: 400 for anything else.
     """
-    try:
-        found = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if found is None or is_naive(found):
+    found = instant(value)
+    if found is None:
         raise invalid([Flaw("since", "type", "Send a time with its offset, as 2026-03-04T18:00:00Z.")])
     return found
 

@@ -14,7 +14,6 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.core.api.problems import Flaw, invalid
 from crm.core.api.queries import Reading, Words
 from crm.core.api.serializers import RecordSerializer
 from crm.core.api.views import ApiView, RecordViewSet, record_id
@@ -135,8 +134,7 @@ class Redeliver(ApiView):
     def post(self, request: Request, webhook: str, pk: str) -> Response:
         """Send it again; the answer is the message as it waits."""
         self.no_query()
-        if wrong := [Flaw(name, "unknown_field", f"“{name}” is no field here.") for name in self.body()]:
-            raise invalid(wrong)
+        self.fields()
         rows = WebhookMessage.objects.select_related("webhook__user")
         message = rows.filter(webhook=record_id(webhook), pk=record_id(pk)).first()
         if message is None:

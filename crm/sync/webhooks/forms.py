@@ -16,7 +16,7 @@ from unfold.widgets import (
 
 from crm.core.admin_edit import RecordForm
 from crm.core.api.resources import followed
-from crm.core.standard_webhooks import MOST_HOURS, OVERLAP_HOURS
+from crm.core.salted import MOST_HOURS, OVERLAP_HOURS
 from crm.sync.models import Webhook, WebhookHost
 from crm.sync.webhooks.hosts import HOST_SHAPE, is_host, plain_host
 from crm.sync.webhooks.rules import EVENTS, faults

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from crm.people.leaving import Ending, Leaving, ends
+from crm.people.leaving import Ending, Leaving, ends, named
 from crm.people.models import User
 from crm.sync.models import Webhook
 from crm.sync.webhooks.notices import tell_silent
-
-NAMED = 3
 
 
 def said(user: User) -> str:
@@ -15,11 +13,8 @@ def said(user: User) -> str:
     names = list(Webhook.objects.filter(user=user, stopped_at=None).order_by("name").values_list("name", flat=True))
     if not names:
         return ""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    named = ", ".join(names[:NAMED]) + more
-    return (
-        f"{len(names)} webhook{'s' if len(names) > 1 else ''} ({named}): nothing is sent until somebody else is chosen"
-    )
+    count = f"{len(names)} webhook{'s' if len(names) > 1 else ''}"
+    return f"{count} ({named(names)}): nothing is sent until somebody else is chosen"
 
 
 def fall_silent(leaving: Leaving) -> None:

@@ -107,7 +107,7 @@ def tell_again(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             if "confirmed" in request.POST:
                 replay(webhook, since, **_sent(request))
-                messages.success(request, f"{webhook} is told again, from {_words(since)} on.")
+                messages.success(request, f"{webhook} is told again, from {plain_text(since)} on.")
                 return HttpResponseRedirect(page_of(webhook))
             found = preview_replay(webhook, since, actor=user_of(request), at=moment(request))
             preview = {"changes": count_words(found.changes), "count": found.changes, "messages": found.messages}
@@ -173,11 +173,6 @@ def _webhook(request: HttpRequest, pk: int) -> Webhook:
 def _sent(request: HttpRequest, *, version: bool = True) -> dict[str, Any]:
     found: dict[str, Any] = {"actor": user_of(request), "at": moment(request), "via": "admin"}
     return {**found, "version": whole_number(request.POST.get("version", ""))} if version else found
-
-
-def _words(since: Any) -> str:
-
-    return str(plain_text(since))
 
 
 def _ask(request: HttpRequest, webhook: Webhook, form: Any, what: str, title: str, **more: Any) -> HttpResponse:

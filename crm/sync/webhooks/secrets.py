@@ -17,7 +17,4 @@ def secret_of(webhook: Webhook, salt: str) -> str:
 
 def secrets_of(webhook: Webhook, *, at: datetime) -> list[str]:
     """Those in use: the present one, and the one before it until that ends."""
-    salts = [webhook.salt]
-    if webhook.old_salt and webhook.old_until is not None and webhook.old_until > at:
-        salts.append(webhook.old_salt)
-    return [secret_of(webhook, salt) for salt in salts]
+    return [secret_of(webhook, salt) for salt in webhook.salts(at)]

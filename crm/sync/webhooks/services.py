@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Now
@@ -12,7 +11,7 @@ from django.db.models.functions import Now
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused, Stale
 from crm.core.permissions import may
-from crm.core.standard_webhooks import MOST_HOURS, OVERLAP_HOURS
+from crm.core.salted import OVERLAP_HOURS, new_salt, refuse_hours
 from crm.core.text import tidy
 from crm.history.feed import latest
 from crm.jobs import wake
@@ -57,7 +56,7 @@ def add_webhook(
         events=list(dict.fromkeys(events)),
         fields=list(dict.fromkeys(fields)),
         filter=tidy(filter),
-        salt=secrets.token_hex(32),
+        salt=new_salt(),
         made_by=actor,
     )
     refuse_wrong(webhook)
@@ -99,14 +98,11 @@ def rotate_secret(
         Refused: `forbidden`, `stopped`, `missing_facts` with `invalid_hours`; `Stale` when no longer at `version`.
     """
     refuse_others(webhook, actor)
-    if not 0 <= hours <= MOST_HOURS:
-        said = f"Hours: a number from 0 to {MOST_HOURS}."
-        raise Refused("missing_facts", said, [Missing("invalid_hours", said, "hours")])
+    refuse_hours(hours)
     with acting(actor=actor, via=via, at=at, reason="Another secret."):
         locked = lock(webhook, version)
-        locked.old_salt, locked.old_until = (locked.salt, at + timedelta(hours=hours)) if hours else ("", None)
-        locked.salt = secrets.token_hex(32)
-        locked.save(update_fields=["salt", "old_salt", "old_until"])
+        locked.exchange_salt(hours=hours, at=at)
+        locked.save(update_fields=locked.KEPT)
     return locked, secret_of(locked, locked.salt)
 
 

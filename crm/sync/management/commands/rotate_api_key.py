@@ -9,9 +9,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from crm.core.errors import Refused
+from crm.core.salted import OVERLAP_HOURS
 from crm.sync.management.asking import administrator
 from crm.sync.models import ApiKey
-from crm.sync.rotation import HOURS, rotate_api_key
+from crm.sync.rotation import rotate_api_key
 
 
 class Command(BaseCommand):
@@ -20,7 +21,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", help="how it begins, as in plumb_12ab34cd, or its name")
         parser.add_argument(
-            "--hours", type=int, default=HOURS, help="how long the old secret works (default: 24; 0: not at all)"
+            "--hours",
+            type=int,
+            default=OVERLAP_HOURS,
+            help="how long the old secret works (default: 24; 0: not at all)",
         )
         parser.add_argument("--reason", default="", help="why, for the change log")
         parser.add_argument("--as", dest="acting", metavar="EMAIL", help="the administrator who does it")
