@@ -20,6 +20,7 @@ from django.conf import settings
 from crm.sync.exporting.forms import Ndjson
 from crm.sync.exporting.record import Record
 from crm.sync.exporting.snapshot import Snapshot
+from crm.sync.pieces import by_size
 
 # So many bytes are handed to the server at once, and it has so many seconds to be rid of them.
 PIECE, PATIENCE = 128 * 1024, 60
@@ -83,7 +84,7 @@ class Sending(Iterator[bytes]):
     def _pieces(self, record: Record, cursor: str) -> Iterator[bytes]:
         yield self.form.first()
         noted = time.monotonic()
-        for held in _by_size(map(self.form.row, self._rows) if self.form.mend else self._rows):
+        for held in by_size(map(self.form.row, self._rows) if self.form.mend else self._rows, PIECE):
             self.count += len(held)
             yield b"".join(held)
             if time.monotonic() - noted > NOTED:
@@ -115,20 +116,6 @@ class Sending(Iterator[bytes]):
 
 def _records(count: int) -> str:
     return f"{count:,} record{'' if count == 1 else 's'}"
-
-
-def _by_size(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    """Rows, as many together as make a piece."""
-    held: list[Any] = []
-    size = 0
-    for row in rows:
-        held.append(row)
-        size += len(row)
-        if size >= PIECE:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
 
 
 def _zipped(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ ten thousand changes as for one of ten: a few, and two for each kind of record.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -161,8 +161,3 @@ def changed(view: View, what: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             if before != after:
                 found[name] = {"old": before, "new": after}
     return found
-
-
-def objects_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of resources in the order in which cursors have them."""
-    return tuple(sorted(set(names)))

@@ -26,6 +26,7 @@ from crm.sync.jobs.reading import rows_from
 from crm.sync.jobs.states import STOPPED, state_of
 from crm.sync.jobs.work import view_of
 from crm.sync.models import BulkJob
+from crm.sync.pieces import by_size
 
 COLUMNS = ("index", "outcome", "id", "external_id", "version", "code", "message", "errors")
 UNPROCESSED = "unprocessed"
@@ -140,13 +141,5 @@ def _line(cells: Iterable[Any]) -> bytes:
 
 def in_chunks(lines: Iterator[bytes], size: int = 64 * 1024) -> Iterator[bytes]:
     """The same in pieces that are worth sending."""
-    held: list[bytes] = []
-    length = 0
-    for line in lines:
-        held.append(line)
-        length += len(line)
-        if length >= size:
-            yield b"".join(held)
-            held, length = [], 0
-    if held:
-        yield b"".join(held)
+    for piece in by_size(lines, size):
+        yield b"".join(piece)

@@ -11,7 +11,6 @@ from crm import handbook
 from crm.core.acting import acting, retry_deadlocks
 from crm.core.errors import Missing, Refused
 from crm.core.paging import COUNT_LIMIT
-from crm.core.permissions import may
 from crm.history.feed import Cursor
 from crm.jobs import wake
 from crm.people.models import User
@@ -154,8 +153,3 @@ def _going(webhook: Webhook) -> Webhook:
     if not locked.user.is_active:
         raise Refused("idle", f"{locked.user} is deactivated: it is told what an active user may see.")
     return locked
-
-
-def may_look(actor: User) -> bool:
-    """Whether somebody sees what was sent."""
-    return may(actor, "view", WebhookMessage)

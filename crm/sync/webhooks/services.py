@@ -9,15 +9,14 @@ from typing import Any
 from django.db.models.functions import Now
 
 from crm.core.acting import acting, retry_deadlocks
-from crm.core.errors import Missing, Refused, Stale
+from crm.core.errors import Refused, Stale
 from crm.core.permissions import may
 from crm.core.salted import OVERLAP_HOURS, new_salt, refuse_hours
 from crm.core.text import tidy
 from crm.history.feed import latest
 from crm.jobs import wake
 from crm.people.models import User
-from crm.sync.models import Webhook, WebhookHost, WebhookMessage, WebhookQueue
-from crm.sync.webhooks.hosts import HOST_SHAPE, is_host, plain_host
+from crm.sync.models import Webhook, WebhookMessage, WebhookQueue
 from crm.sync.webhooks.places import is_of_this_feed, stands
 from crm.sync.webhooks.rules import refuse_wrong
 from crm.sync.webhooks.secrets import secret_of
@@ -181,25 +180,6 @@ def stop_webhook(
         waiting = WebhookMessage.objects.filter(webhook=locked, state=WebhookMessage.State.WAITING)
         waiting.update(state=WebhookMessage.State.FAILED, ended_at=at)
     return locked
-
-
-def add_host(*, host: str, note: str = "", actor: User, at: datetime, via: str) -> WebhookHost:
-    """Allow messages to a host.
-
-    Raises:
-        Refused: `forbidden`, or with everything that will not do.
-    """
-    if not may(actor, "add", WebhookHost):
-        raise Refused("forbidden", "Only administrators say where anything may be sent.")
-    refuse_host(host)
-    with acting(actor=actor, via=via, at=at):
-        return WebhookHost.objects.create(host=plain_host(host), note=tidy(note))
-
-
-def refuse_host(host: str) -> None:
-    """Raises Refused for what is no host."""
-    if not is_host(host):
-        raise Refused("missing_facts", HOST_SHAPE, [Missing("invalid_host", HOST_SHAPE, "host")])
 
 
 def refuse_others(webhook: Webhook, actor: User) -> None:
