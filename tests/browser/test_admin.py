@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.people.models import User
 from tests.browser.conftest import OpenPage, Watch, log_in
@@ -37,7 +37,7 @@ def test_pages_work_under_the_policy_and_by_keyboard(page: Page) -> None:
     page.keyboard.type("hadd")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=hadd**")
-    assert page.locator("#result_list tbody tr").count() == 1
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
     page.get_by_label("Clear the filter Search: hadd").click()
     page.wait_for_url("**/admin/leads/lead/?*")
 
@@ -58,5 +58,5 @@ def test_the_filter_sheet_applies_what_is_chosen(page: Page) -> None:
     page.select_option("select[name=rating]", ["hot"], force=True)
     page.get_by_role("button", name="Apply filters").click()
     page.wait_for_url("**rating=hot**")
-    assert page.locator("#result_list tbody tr").count() == 1
-    assert page.get_by_text("Rating: Hot").is_visible()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.get_by_text("Rating: Hot")).to_be_visible()

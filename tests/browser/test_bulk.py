@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.jobs.models import Job
 from leads.models import Lead
@@ -57,7 +57,7 @@ def test_small_selections_are_done_at_once_and_undone(page: Page) -> None:
     page.get_by_role("button", name="Count first").click()
     page.get_by_role("button", name="Start working: 60 leads").wait_for()
     shot(page, "bulk-preview")
-    assert page.get_by_text("may be done by").is_visible()
+    expect(page.get_by_text("may be done by")).to_be_visible()
     assert not Lead.objects.filter(status=Status.WORKING_TO_ENGAGE).exists()
     page.get_by_role("button", name="Start working: 60 leads").click()
     page.get_by_role("heading", name="Row by row").wait_for()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts.models import Account
 from contracts.models import Opportunity
@@ -48,15 +48,15 @@ def test_a_list_comes_in_by_the_page_and_goes_again(page: Page, tmp_path: Path) 
     work()
     stage(page, "choosing")
     # 2: the columns are matched by their names, and the system is asked for.
-    assert page.get_by_label("close_value becomes").input_value() == "amount"
-    assert page.get_by_label("sales_agent becomes").input_value() == "owner"
+    expect(page.get_by_label("close_value becomes")).to_have_value("amount")
+    expect(page.get_by_label("sales_agent becomes")).to_have_value("owner")
     page.get_by_label("Whose ids these are").fill("maven")
     page.get_by_role("button", name="Keep and go on").click()
     # 3: the format that could be two is asked, the words, the people and the names are chosen.
     asked = page.get_by_label("How close_date is written")
-    assert asked.input_value() == ""
+    expect(asked).to_have_value("")
     asked.select_option("mdy")
-    assert page.get_by_label("How engage_date is written").input_value() == "mdy"
+    expect(page.get_by_label("How engage_date is written")).to_have_value("mdy")
     page.get_by_label("deal_stage: Won").select_option("closed_won")
     page.get_by_label("deal_stage: Engaging").select_option("discovery")
     page.get_by_label("Moses Frase").select_option("new")
@@ -70,7 +70,7 @@ def test_a_list_comes_in_by_the_page_and_goes_again(page: Page, tmp_path: Path) 
     stage(page, "trying")
     work()
     stage(page, "tried")
-    assert "1" in page.locator('[data-section="files"]').inner_text()
+    expect(page.locator('[data-section="files"]')).to_contain_text("1")
     assert not Opportunity.objects.exists()
     page.get_by_role("button", name="Import 2 rows").click()
     stage(page, "running")

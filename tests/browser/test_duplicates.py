@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.people.models import User
 from leads.models import Lead
@@ -36,16 +36,16 @@ def test_two_leads_are_compared_merged_and_taken_apart(page: Page, alice: User) 
     choice = page.get_by_label("Last name: Prospect")
     choice.focus()
     page.keyboard.press("ArrowRight")
-    assert page.get_by_label("Last name: Prospekt").is_checked()
+    expect(page.get_by_label("Last name: Prospekt")).to_be_checked()
     page.get_by_role("button", name="Merge 2 records").click()
     page.wait_for_url(f"**/admin/leads/lead/{one.pk}/change/")
     one.refresh_from_db()
     assert (one.last_name, one.title, one.city, Lead.objects.count()) == ("Prospekt", "CTO", "Reno", 1)
     page.goto(page.url.replace(f"/{one.pk}/", f"/{other.pk}/"))
-    assert page.get_by_text(f"Lead {other.pk} was merged into lead {one.pk} by Alice").is_visible()
+    expect(page.get_by_text(f"Lead {other.pk} was merged into lead {one.pk} by Alice")).to_be_visible()
     page.locator("[data-section=merged]").get_by_role("link", name="Undo…").click()
     page.get_by_role("button", name="Undo", exact=True).click()
-    assert page.get_by_text("put back").first.is_visible()
+    expect(page.get_by_text("put back").first).to_be_visible()
     one.refresh_from_db()
     assert (one.last_name, one.city, Lead.objects.get(pk=other.pk).city) == ("Prospect", "", "Reno")
 
@@ -65,4 +65,4 @@ def test_entering_somebody_known_is_said_before_saving(page: Page, alice: User) 
     page.locator("[name=email]").fill("CORA+x@globex.example")
     page.keyboard.press("Tab")
     page.get_by_text("This may be here already").wait_for()
-    assert page.get_by_role("link", name="Cora Known").is_visible()
+    expect(page.get_by_role("link", name="Cora Known")).to_be_visible()

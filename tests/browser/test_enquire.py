@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from crm.enquiries.models import Enquiry
 from tests.browser.conftest import OpenPage, Watch, shot
@@ -26,7 +27,7 @@ def test_somebody_writes_to_us_without_script_or_cookie(open_page: OpenPage, wat
     fill(page, name="Nia Park", company="Hooli", email="nia@hooli.example", message="Do you support Windows?")
     page.get_by_role("button", name="Send").click()
     page.wait_for_url("**/enquire/received/")
-    assert page.get_by_role("heading").inner_text() == "Thank you"
+    expect(page.get_by_role("heading")).to_have_text("Thank you")
     shot(page, "enquire-received")
     assert page.context.cookies() == []
     page.reload()
@@ -42,7 +43,7 @@ def test_what_is_wrong_is_told_first_and_beside_its_field(
     page = open_page(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{live_server.url}/enquire/?channel=talk_to_expert")
-    assert page.get_by_role("heading", level=1).inner_text() == "Talk to an expert"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Talk to an expert")
     shot(page, f"enquire-phone-{scheme}")
     fill(page, name="Nia Park", email="nia at hooli", linkedin="linkedin.com/company/hooli", message="Hello")
     page.get_by_label("Message").press("Tab")
@@ -57,7 +58,7 @@ def test_what_is_wrong_is_told_first_and_beside_its_field(
     assert page.evaluate("document.activeElement.id || location.hash") in ("email", "#email")
     email = page.get_by_label("Email", exact=True)
     assert email.get_attribute("aria-invalid") == "true"
-    assert "valid email address" in page.locator("#email-error").inner_text()
+    expect(page.locator("#email-error")).to_contain_text("valid email address")
     assert (email.input_value(), page.get_by_label("Message").input_value()) == ("nia at hooli", "Hello")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     email.fill("nia@hooli.example")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts.models import Account
 from crm.imports.models import HeldRow, ImportRun
@@ -69,12 +69,12 @@ def test_an_export_comes_in_by_the_page_and_goes_again(page: Page, export: Path)
     page.get_by_role("button", name="Keep the choices").click()
     page.get_by_text("Your choices are kept").wait_for()
     page.reload()
-    assert page.get_by_label("Lead status: Parked").input_value() == "closed_nurture"
+    expect(page.get_by_label("Lead status: Parked")).to_have_value("closed_nurture")
     page.get_by_role("button", name="Dry run").click()
     stage(page, "trying")
     work()
     stage(page, "tried")
-    assert page.get_by_text("Dry run: what an import would do").is_visible()
+    expect(page.get_by_text("Dry run: what an import would do")).to_be_visible()
     assert not Lead.objects.exists()
     page.get_by_role("button", name="Import 4 rows").click()
     stage(page, "running")

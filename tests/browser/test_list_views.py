@@ -42,14 +42,14 @@ def test_each_tab_opens_on_its_filter_and_rows_open_the_full_page(page: Page) ->
         page.goto("/admin/")
         page.locator("#nav-sidebar-apps").get_by_role("link", name=tab).click()
         page.locator(".plumb-view-menu > summary h2").wait_for()
-        assert page.locator(".plumb-view-menu > summary h2").inner_text() == title
+        expect(page.locator(".plumb-view-menu > summary h2")).to_have_text(title)
         chips = [text.strip() for text in page.locator(".plumb-chip > span:first-child").all_inner_texts()]
         assert chips == ([chip] if chip else [])
         shot(page, f"list-{tab.lower()}")
         page.locator("#result_list tbody th a").first.click()
         page.wait_for_url("**/change/**")
     page.goto("/admin/accounts/account/")
-    assert page.get_by_text("3 accounts hidden").is_visible()
+    expect(page.get_by_text("3 accounts hidden")).to_be_visible()
     page.get_by_role("link", name="Clear the filter type: Customer").click()
     page.get_by_text("Looker").wait_for()
 
@@ -66,11 +66,11 @@ def test_a_view_is_saved_pinned_shared_and_deleted(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "up-email", "the focus stays where it was"
     page.get_by_role("button", name="Remove the column Created").click()
     page.locator('[data-column="created"]').wait_for(state="detached")
-    assert page.locator("#view-title").input_value() == "Engaged ones"
+    expect(page.locator("#view-title")).to_have_value("Engaged ones")
     shot(page, "view-editor")
     page.get_by_role("button", name="Save view").click()
     page.get_by_text("The view “Engaged ones” is saved.").wait_for()
-    assert page.locator("#result_list tbody tr").count() == 2
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
     view = ListView.objects.get(title="Engaged ones")
     assert view.columns[-1] == "email"
 
@@ -84,7 +84,7 @@ def test_a_view_is_saved_pinned_shared_and_deleted(page: Page) -> None:
     page.get_by_text("is shared with everybody").wait_for()
 
     page.goto("/admin/leads/lead/")
-    assert page.locator(".plumb-view-menu > summary h2").inner_text() == "All leads", "whatever was pinned"
+    expect(page.locator(".plumb-view-menu > summary h2")).to_have_text("All leads")
     page.locator(".plumb-view-menu > summary").click()
     page.get_by_role("link", name="Engaged ones").click()
     page.locator(".plumb-view-menu > summary").click()
@@ -103,7 +103,7 @@ def test_a_view_without_a_name_is_not_saved_and_nothing_is_lost(page: Page) -> N
     page.get_by_role("button", name="Save view").click()
     page.get_by_text("Give the view a name.").wait_for()
     page.get_by_text("“many” is no number").wait_for()
-    assert page.locator('[data-condition="employees"] input[type=text]').input_value() == "many"
+    expect(page.locator('[data-condition="employees"] input[type=text]')).to_have_value("many")
 
 
 def test_the_menu_of_views_closes_by_escape_and_by_a_click_beside_it(page: Page) -> None:

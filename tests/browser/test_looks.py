@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.activities.models import Activity
 from crm.people.models import User
@@ -108,6 +108,6 @@ def test_a_label_in_a_dialog_leads_to_the_dialogs_own_field(
     page.get_by_role("link", name="Mark as enriched").click()
     dialog = page.locator("#pl-dialog")
     dialog.get_by_label("Mobile").fill("+1 415 555 0100")
-    assert dialog.locator("[name=mobile]").input_value() == "+1 415 555 0100"
+    expect(dialog.locator("[name=mobile]")).to_have_value("+1 415 555 0100")
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
     assert len(ids) == len(set(ids)), sorted({one for one in ids if ids.count(one) > 1})

@@ -59,7 +59,7 @@ def test_somebody_is_answered_from_home_without_the_mouse(
         "text => document.querySelectorAll('[data-section=home-respond] time[data-left]')[1].textContent !== text",
         arg=before,
     )
-    assert rows.nth(1).locator("[aria-live]").count() == 0
+    expect(rows.nth(1).locator("[aria-live]")).to_have_count(0)
 
     # One key goes down, one opens what has the focus.
     page.keyboard.press("j")

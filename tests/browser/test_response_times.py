@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.enquiries.voiding import void_enquiry
 from crm.people.models import User
@@ -45,15 +45,15 @@ def test_every_number_opens_the_enquiries_that_it_counts(page: Page, asked: None
     page.goto("/admin/")
     page.get_by_role("link", name="Response times").click()
     total = page.locator("[data-section=total]")
-    assert "5" in total.inner_text()
+    expect(total).to_contain_text("5")
     shot(page, "response_times")
     line = page.locator("[data-section=by_owner] tbody tr").filter(has_text="Alice")
     late = line.locator("td").nth(3).get_by_role("link")
-    assert late.inner_text() == "2"
+    expect(late).to_have_text("2")
     late.click()
     page.wait_for_url("**/admin/enquiries/enquiry/**")
-    assert page.locator("#result_list tbody tr").count() == 2
-    assert page.get_by_text(re.compile("Breached, Alice")).first.is_visible()
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    expect(page.get_by_text(re.compile("Breached, Alice")).first).to_be_visible()
     page.go_back()
     # The bar of a week is a number too, and is reached by the keyboard.
     bar = page.locator(".rt-figure a").first
@@ -64,19 +64,19 @@ def test_every_number_opens_the_enquiries_that_it_counts(page: Page, asked: None
     page.go_back()
     page.locator("[data-section=voiders]").get_by_role("link", name="1").click()
     page.wait_for_url("**/admin/enquiries/enquiry/**")
-    assert page.locator("#result_list tbody tr").count() == 1
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
 
 
 def test_it_is_narrowed_and_taken_away_as_a_file(page: Page, asked: None) -> None:
     page.goto("/admin/response-times/")
     page.locator("select[name=channel]").select_option(label="Web chat")
     page.get_by_role("button", name="Show", exact=True).click()
-    assert "1" in page.locator("[data-section=total] dd").first.inner_text()
+    expect(page.locator("[data-section=total] dd").first).to_contain_text("1")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV").click()
     assert download.value.suggested_filename.startswith("response-times-")
     page.get_by_role("link", name="Show all of the period").click()
-    assert "5" in page.locator("[data-section=total] dd").first.inner_text()
+    expect(page.locator("[data-section=total] dd").first).to_contain_text("5")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -19,6 +20,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account, Contact
+from contracts.models import ContactRole, Invoice
 from crm.activities.models import Task
 from crm.core.acting import acting
 from crm.core.errors import Refused
@@ -35,7 +37,7 @@ from tests.imports.csv.using import bring
 from tests.keys import Program, make_key
 from tests.leads.converting import convert, ready
 from tests.races import in_thread, second_connection
-from tests.samples import make_task
+from tests.samples import make_contract, make_task
 
 Writer = Callable[["World", random.Random], bool]
 WRITERS: dict[str, Writer] = {}
@@ -58,6 +60,7 @@ class World:
     now: datetime
     key: str = ""
     done: threading.Event = field(default_factory=threading.Event)
+    turns: count[int] = field(default_factory=count)
     written: Counter[str] = field(default_factory=Counter)
     beaten: Counter[str] = field(default_factory=Counter)
     browser: Client = field(default_factory=Client)
@@ -69,8 +72,12 @@ class World:
             account = make_account(owner=self.people["ann"])
             make_contact(account=account, owner=self.people["ann"])
             make_lead(owner=self.people["alice"])
-        make_opportunity(account=account, owner=self.people["ann"])
+        sale = make_opportunity(account=account, owner=self.people["ann"])
         make_task(self.people["ann"])
+        contract, contact = make_contract(self.people["ann"]), make_contact(account=account)
+        role = {"opportunity_id": sale.pk, "contact_id": contact.pk, "role": "champion"}
+        assert sent(self, "POST", "contact_roles/", role)
+        assert sent(self, "POST", "invoices/", {"contract_id": contract.pk, "number": "1"})
         return self
 
     def some(self, kind: type[models.Model], draw: random.Random) -> Any:
@@ -118,10 +125,10 @@ def sent(world: World, method: str, path: str, body: Any = None, **headers: str)
 
 @writer
 def by_api(world: World, draw: random.Random) -> bool:
-    """One request, of any object that is followed."""
+    """Some requests: in turn, one of each object that is followed."""
     account, about = world.some(Account, draw), draw.choice(["lead", "contact"])
     person = world.some(Lead if about == "lead" else Contact, draw)
-    noon = world.now.isoformat()
+    noon, role = world.now.isoformat(), world.some(ContactRole, draw)
     number = draw.randrange(10**9)
     requests: list[tuple[str, str, Any]] = [
         ("POST", "accounts/", {"name": f"New {number}", "domains": [f"new{number}.example"]}),
@@ -135,8 +142,10 @@ def by_api(world: World, draw: random.Random) -> bool:
         ("POST", "contracts/", {"name": word(draw), "account_id": account.pk}),
         ("POST", "enquiries/", {"channel": "contact_form", "email": f"e{number}@hooli.example", "text": word(draw)}),
         ("PATCH", f"users/{world.people['bob'].pk}/", {"last_name": word(draw)}),
+        ("PATCH", f"contact_roles/{role.pk}/", {"is_primary": not role.is_primary}),
+        ("PATCH", f"invoices/{world.some(Invoice, draw).pk}/", {"number": str(number)}),
     ]
-    return sent(world, *draw.choice(requests))
+    return sum(sent(world, *requests[next(world.turns) % len(requests)]) for _ in range(3)) > 0
 
 
 @writer
