@@ -53,12 +53,19 @@ STAND = """
         WHERE pos <= LEAST(last.pos, COALESCE((SELECT pos FROM untold), 0) + %(span)s) ORDER BY pos DESC LIMIT 1
     ) stretch ON true
 """
+# Transaction by transaction, until the page is full: joined as one, PostgreSQL goes through the whole log for a page as
+# long as its statistics are of an import, whose transactions have thousands of changes.
 CHANGES = """
     SELECT t.pos, t.id, t.token, t.recorded_at, t.actor_id, t.actor_name, t.via, t.reason, t.request,
            c.id, c.object, c.record_id, c.version, c.op, c.at, c.what
-    FROM history_transaction t JOIN history_change c ON c.transaction_id = t.id
-    WHERE t.pos >= %s AND t.pos <= %s AND c.id > CASE WHEN t.pos = %s THEN %s ELSE 0 END AND (%s OR c.object = ANY(%s))
-    ORDER BY t.pos, c.id LIMIT %s
+    FROM history_transaction t CROSS JOIN LATERAL (
+        SELECT * FROM history_change c
+        WHERE c.transaction_id = t.id AND (t.pos > %(pos)s OR c.id > %(change_id)s)
+          AND (%(all)s OR c.object = ANY(%(objects)s))
+        ORDER BY c.id LIMIT %(limit)s
+    ) c
+    WHERE t.pos BETWEEN %(pos)s AND %(upto)s
+    ORDER BY t.pos, c.id LIMIT %(limit)s
 """
 
 
@@ -140,8 +147,8 @@ def next_changes(
             raise Refused("expired", "What comes next after this cursor is not told any more: start from a snapshot.")
         if untold_since is None:
             return Stretch([], after, False)
-        place = [after.pos, upto, after.pos, after.change_id]
-        cursor.execute(CHANGES, [*place, objects is None, list(objects or ()), limit + 1])
+        place = {"pos": after.pos, "change_id": after.change_id, "upto": upto}
+        cursor.execute(CHANGES, {**place, "all": objects is None, "objects": list(objects or ()), "limit": limit + 1})
         found = cursor.fetchall()
     rows = [Row._make((*one[:-1], _exact(one[-1]))) for one in found[:limit]]
     if len(found) <= limit:

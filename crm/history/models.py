@@ -33,10 +33,14 @@ class Transaction(models.Model):
     reason = Paragraphs("why", editable=False)
     recorded_at = models.DateTimeField("when", db_default=Now(), editable=False)
     token = models.UUIDField(default=uuid.uuid4, editable=False)
-    pos = models.BigIntegerField("place in the feed", null=True, unique=True, editable=False)
+    pos = models.BigIntegerField("place in the feed", null=True, editable=False)
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            # Only of those that have one: a transaction that is being written is not entered.
+            models.UniqueConstraint(fields=["pos"], condition=models.Q(pos__isnull=False), name="history_txn_by_place")
+        ]
         indexes = [
             models.Index(fields=["id"], name="history_txn_unnumbered", condition=models.Q(pos__isnull=True)),
             models.Index(fields=["actor_id", "-id"], name="history_txn_by_actor"),
@@ -70,7 +74,9 @@ class Change(models.Model):
 
     # No database constraint: the trigger that writes the row has just made the transaction, and a check per row
     # would cost a third of a bulk write.
-    transaction = models.ForeignKey(Transaction, models.DO_NOTHING, db_constraint=False, related_name="changes")
+    transaction = models.ForeignKey(
+        Transaction, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="changes"
+    )
     object = Line(max_length=50, blank=False)
     record_id = models.BigIntegerField()
     version = models.IntegerField()
@@ -82,7 +88,6 @@ class Change(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["object", "record_id", "id"], name="history_change_of_record"),
             models.Index(fields=["object", "record_id", "at", "id"], name="history_change_by_time"),
             models.Index(fields=["transaction", "id"], name="history_change_of_txn"),
         ]

@@ -21,6 +21,7 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 SHOTS = os.environ.get("PLUMB_SHOTS", "")
 
 OpenPage = Callable[..., Page]
+PAGES = pytest.StashKey[list[Page]]()
 
 # Milliseconds until something has to be on a page: a busy machine is no fault of the page.
 PATIENCE = 15_000
@@ -65,15 +66,28 @@ def watch(live_server: Any) -> Watch:
     return Watch(live_server.url)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """A failure is told with what was on the pages."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for page in item.stash.get(PAGES, []):
+            shown = [f"{one.url}\n{one.evaluate('document.body.innerText')}" for one in page.context.pages]
+            report.sections.append(("page", "\n".join(shown)))
+    return report
+
+
 @pytest.fixture
-def open_page(browser: Browser, watch: Watch) -> Iterator[OpenPage]:
+def open_page(browser: Browser, watch: Watch, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
     """Opens a window of its own, as another person's, in light or dark."""
     contexts = []
+    pages = request.node.stash.setdefault(PAGES, [])
 
     def open_one(**options: Any) -> Page:
         context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
         contexts.append(context)
         page: Page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         watch.follow(page)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -30,7 +31,7 @@ from tests import races
 from tests.checkups.findings import AT, NO_OWNER, find_ownerless, find_yearless, look
 from tests.factories import make_lead
 
-TODAY = AT.date()
+TODAY = AT.astimezone(ZoneInfo("America/Los_Angeles")).date()
 MONTH = TODAY + timedelta(days=20)
 
 

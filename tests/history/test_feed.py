@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from crm.core.acting import acting
@@ -190,6 +191,41 @@ def test_a_cursor_older_than_what_is_kept_is_refused() -> None:
         session.execute("DELETE FROM history_transaction WHERE pos <= %s", [cursor.pos])
     with pytest.raises(Refused):
         read_feed(cursor)
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """All rows that a plan looked at, whether it kept them or not."""
+    own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return int(own + sum(rows_read(part) for part in plan.get("Plans", [])))
+
+
+ADD = (
+    "WITH made AS (INSERT INTO history_transaction (actor_name, via, request, reason, token)"
+    " SELECT '', 'database', '', '', gen_random_uuid() FROM generate_series(1, %s) RETURNING id)"
+    " INSERT INTO history_change (transaction_id, object, record_id, version, op, at)"
+    " SELECT id, 'account', n, 1, 'I', now() FROM made, generate_series(1, %s) n"
+)
+
+
+def test_a_page_looks_at_what_it_tells_and_not_at_the_whole_log() -> None:
+    """After an import, which is what PostgreSQL has counted; and when it has counted anew."""
+    with connection.cursor() as session:
+        session.execute(ADD, [2, 3000])
+        session.execute("ANALYZE history_transaction, history_change")
+        session.execute(ADD, [3000, 1])
+        number_transactions()
+        for counted in (False, True):
+            if counted:
+                session.execute("ANALYZE history_transaction, history_change")
+            for before in (100, 8800):
+                _, cursor = read_feed(Cursor(), limit=before)
+                with CaptureQueriesContext(connection) as queries:
+                    told, _ = read_feed(cursor, limit=100)
+                (asked,) = (one["sql"] for one in queries if "ORDER BY t.pos, c.id" in one["sql"])
+                session.execute(f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {asked}")
+                plan = session.fetchone()[0][0]["Plan"]
+                assert len(told) == 100
+                assert rows_read(plan) < 15_000, plan
 
 
 def test_an_empty_page_leaves_the_cursor_where_it_is() -> None:

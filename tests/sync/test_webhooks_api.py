@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -138,7 +139,7 @@ def test_an_administrator_looks_after_webhooks_on_pages(other: Receiver, root: U
     assert (webhook.name, webhook.events) == ("Billing", ["created", "deleted"])
     today = {"since_0": "2020-01-01", "since_1": "00:00"}
     assert "From when: a moment of the last" in admin.post(f"{page}replay/", today).content.decode()
-    day = timezone.localdate()
+    day = timezone.localdate(timezone=ZoneInfo("America/Los_Angeles"))
     asked = admin.post(f"{page}replay/", {"since_0": day.isoformat(), "since_1": "00:00"}).content.decode()
     assert "<strong>1</strong> change" in asked
     again = {"since_0": day.isoformat(), "since_1": "00:00", "confirmed": "1", "version": webhook.version}
