@@ -17,7 +17,8 @@ def at_ease() -> Iterator[None]:
 
     A migration has the project as it was at each step as model classes. Django makes those of a model, and of all that
     it is related to, again for whatever changes about it. Most changes here are of indexes, constraints and triggers,
-    and no statement of a migration follows from whether the classes know of these.
+    and no statement of a migration follows from whether the classes know of these; only a field that loses its index
+    does so before another one on its column is added, which would go with it.
     """
 
     def reload_nothing(self: ProjectState, *args: Any, **kwargs: Any) -> None:

@@ -35,6 +35,6 @@ class Migration(migrations.Migration):
     dependencies = [("leads", "0009_restore_search_text")]
 
     operations = [
-        *(AddIndexConcurrently("lead", by_converted(kind)) for kind in BECAME),
         *(migrations.AlterField("lead", f"converted_{kind}", field(target)) for kind, target in BECAME.items()),
+        *(AddIndexConcurrently("lead", by_converted(kind)) for kind in BECAME),
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from crm.people.models import User
 from tests.factories import PASSWORD
@@ -67,14 +67,22 @@ def watch(live_server: Any) -> Watch:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """A failure is told with what was on the pages."""
+def pytest_runtest_makereport(item: pytest.Function) -> Any:
+    """A failure is told with what was on the pages, and what went wrong in them."""
     report = yield
     if report.when == "call" and report.failed:
-        for page in item.stash.get(PAGES, []):
-            shown = [f"{one.url}\n{one.evaluate('document.body.innerText')}" for one in page.context.pages]
-            report.sections.append(("page", "\n".join(shown)))
+        watch, pages = item.funcargs.get("watch"), item.stash.get(PAGES, [])
+        wrong = watch.errors if isinstance(watch, Watch) else []
+        report.sections.append(("pages", "\n".join([*map(shown_on, pages), *wrong])))
     return report
+
+
+def shown_on(page: Page) -> str:
+    """The address and the text of a page, if it still answers."""
+    try:
+        return f"{page.url}\n{page.locator('body').inner_text(timeout=2000)}"
+    except Error as gone:
+        return f"{page.url}\n{gone}"
 
 
 @pytest.fixture

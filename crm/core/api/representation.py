@@ -10,6 +10,7 @@ keys; `finish` makes it what the list answers, and there is nothing to finish wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     View = type[RecordViewSet]
 
 INSTANT = """replace(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z')"""
+# A time as PostgreSQL writes it in our connections.
+IN_UTC = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)((?:\.\d+)?)\+00")
 # What jsonb_build_object takes at most, as names and values.
 PAIRS = 50
 
@@ -111,6 +114,8 @@ def image_from_log(view: View, image: Mapping[str, Any], names: Sequence[str] | 
 
 def instant(value: str | datetime) -> str:
     """A time as answers have it; of the text that PostgreSQL makes of one in whatever zone."""
+    if isinstance(value, str) and (usual := IN_UTC.fullmatch(value)):
+        return f"{usual[1]}T{usual[2]}{usual[3] and usual[3].ljust(7, '0')}Z"
     try:
         found = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -14,6 +14,7 @@ from django.db import connection, models
 from django.db.models import Expression
 
 from crm.core.api.own import OWN, answered_by, own_fields
+from crm.core.api.representation import instant
 
 if TYPE_CHECKING:
     from crm.core.api.serializers import RecordSerializer
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class Columns(Expression):
     """Columns by their fields' names or attnames (`owner_id`), in this order; for `values_list` alone, and alone in it.
 
-    A document comes out as its text.
+    A document comes out as its text, and a time: objects of the three times of each record take longer to make than all
+    the rest of a page.
 
     Raises:
         ValueError: for another field whose values Django would convert as it reads them; these would come out raw.
@@ -38,10 +40,10 @@ class Columns(Expression):
         self.columns: list[tuple[str, str]] = []
         for name in names:
             field = known[name]
-            document = isinstance(field, models.JSONField)
-            if not document and (hasattr(field, "from_db_value") or field.get_db_converters(connection)):
+            as_text = isinstance(field, models.JSONField | models.DateTimeField)
+            if not as_text and (hasattr(field, "from_db_value") or field.get_db_converters(connection)):
                 raise ValueError(f"{name} is read by a converter")
-            self.columns.append((str(field.column), "::text" if document else ""))
+            self.columns.append((str(field.column), "::text" if as_text else ""))
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """The columns, each of its table."""
@@ -63,8 +65,10 @@ class Selection:
         # Two names may be of one column.
         self.wanted = list(dict.fromkeys([*(columns[name] for name in self.names), *besides]))
         self.places = [self.wanted.index(columns[name]) for name in self.names]
-        documents = {str(one.attname) for one in self.model._meta.concrete_fields if isinstance(one, models.JSONField)}
-        self.documents = [name for name in self.names if columns[name] in documents and name != OWN]
+        kinds = {str(one.attname): type(one) for one in self.model._meta.concrete_fields}
+        self.instants = [name for name in self.names if issubclass(kinds[columns[name]], models.DateTimeField)]
+        documents = [name for name in self.names if issubclass(kinds[columns[name]], models.JSONField)]
+        self.documents = [name for name in documents if name != OWN]
 
     def read(self, rows: models.QuerySet[Any]) -> list[Any]:
         """The rows of the table, each with what is `wanted`, as `told` takes them."""
@@ -76,6 +80,9 @@ class Selection:
             found = [dict(zip(self.names, row, strict=False)) for row in rows]
         else:
             found = [{name: row[place] for name, place in zip(self.names, self.places, strict=True)} for row in rows]
+        for name in self.instants:
+            for record in found:
+                record[name] = record[name] and instant(record[name])
         for name in self.documents:
             for record in found:
                 record[name] = record[name] and orjson.loads(record[name])
