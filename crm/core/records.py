@@ -26,7 +26,7 @@ class Record(models.Model):
         """Save; an existing row only if nobody changed it since it was read.
 
         Raises:
-            Stale: when somebody did.
+            Stale: when somebody did, or deleted it.
         """
         existed = not self._state.adding
         if kwargs.get("update_fields") is not None:
@@ -50,6 +50,8 @@ class Record(models.Model):
         updated = super()._do_update(base_qs.filter(version=self.version), using, pk_val, *args, **kwargs)  # type: ignore[misc]
         if not updated and base_qs.filter(pk=pk_val).exists():
             raise Stale(f"{self} was changed by somebody else since you opened it.", self.changes_since_read())
+        if not updated and not self._state.adding:
+            raise Stale(f"{self} was deleted by somebody else since you opened it.")
         return updated
 
     def changes_since_read(self) -> dict[str, tuple[Any, Any]]:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.admin import AccountAdmin
 from accounts.models import Account
 from crm.core.acting import acting
-from crm.core.errors import Missing, Refused
+from crm.core.errors import Missing, Refused, Stale
 from crm.history.models import Change, Transaction
 from crm.people.models import User
 from tests.access import client_of
@@ -248,3 +248,32 @@ def test_deleting_is_one_call_with_its_author(mona: User) -> None:
     newest = Transaction.objects.order_by("-pk")[0]
     assert (newest.actor_name, newest.via) == (str(mona), "admin")
     assert newest.changes.get().op == "D"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_record_that_goes_while_it_is_saved_stays_gone_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    account, client = make_account(name="Initech"), client_of(make_user("boss", role="manager"))
+    posted = as_shown(client, page(account)) | {"billing_city": "Dallas"}
+    store, raced = AccountAdmin.save_model, []
+
+    def quicker() -> None:
+        try:
+            raced.append(Account.objects.filter(pk=account.pk).delete()[0])
+        finally:
+            connection.close()
+
+    def slow(*args: Any) -> None:
+        thread = Thread(target=quicker)
+        thread.start()
+        thread.join()
+        store(*args)
+
+    monkeypatch.setattr(AccountAdmin, "save_model", slow)
+    answer = client.post(page(account), posted, follow=True)
+    assert len(raced) == 1
+    assert answer.status_code == 200
+    assert "Perhaps it was deleted?" in unescape(answer.content.decode())
+    for fields in (["name"], None):
+        with pytest.raises(Stale, match="was deleted by somebody else"):
+            account.save(update_fields=fields)
+    assert not Account.objects.exists()
